@@ -1,0 +1,48 @@
+// The two clocks that a trace needs, as one seam.
+//
+// A span starts at wall time; every duration, gap and deadline is boot time (CLOCK_BOOTTIME), which neither jumps nor stops
+// while the machine sleeps. `Clock` has two implementations: the system's, and one that tests move by hand.
+#pragma once
+
+#include <chrono>
+
+namespace mcptrace {
+
+using Nanos = std::chrono::nanoseconds;
+
+// One moment on both clocks. `wall` = since the Unix epoch; `boot` = since boot.
+struct Instant {
+  Nanos wall{};
+  Nanos boot{};
+};
+
+// Safe to call from any thread.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  [[nodiscard]] virtual Nanos wall() const = 0;
+  [[nodiscard]] virtual Nanos boot() const = 0;
+  [[nodiscard]] Instant now() const { return {wall(), boot()}; }
+};
+
+class SystemClock final : public Clock {
+ public:
+  [[nodiscard]] Nanos wall() const override;
+  [[nodiscard]] Nanos boot() const override;
+};
+
+// Moved by hand; both clocks together, or the wall alone (a clock that jumps).
+class ManualClock final : public Clock {
+ public:
+  explicit ManualClock(Instant start = {std::chrono::hours(24 * 365 * 50), std::chrono::hours(1)}) : now_(start) {}
+  [[nodiscard]] Nanos wall() const override { return now_.wall; }
+  [[nodiscard]] Nanos boot() const override { return now_.boot; }
+  void advance(Nanos by) { now_.wall += by, now_.boot += by; }
+  void jump_wall(Nanos by) { now_.wall += by; }
+  void set(Instant now) { now_ = now; }
+
+ private:
+  Instant now_;
+};
+
+}  // namespace mcptrace

@@ -1,0 +1,49 @@
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace mcptrace {
+
+void UniqueFd::reset(int fd) {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = fd;
+}
+
+Result<> write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = ::write(fd, bytes.data(), bytes.size());
+    if (wrote < 0) {
+      if (errno == EINTR) continue;
+      return std::unexpected(errno_error("write", errno));
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  return {};
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t limit) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    if (errno == ENOENT) return std::unexpected(Error{Errc::kNotFound, path + ": no such file"});
+    return std::unexpected(errno_error(path, errno));
+  }
+  std::string text;
+  char block[16384];
+  for (;;) {
+    const ssize_t got = ::read(fd.get(), block, sizeof(block));
+    if (got == 0) return text;
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return std::unexpected(errno_error(path, errno));
+    }
+    text.append(block, static_cast<std::size_t>(got));
+    if (text.size() > limit) {
+      return std::unexpected(Error{Errc::kLimit, path + ": larger than " + std::to_string(limit) + " bytes"});
+    }
+  }
+}
+
+}  // namespace mcptrace

@@ -1,0 +1,38 @@
+// File descriptors with an owner, and the few loops around read(2) and write(2) that everybody needs.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/result.h"
+
+namespace mcptrace {
+
+class UniqueFd {
+ public:
+  UniqueFd() = default;
+  explicit UniqueFd(int fd) : fd_(fd) {}
+  UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) {}
+  UniqueFd& operator=(UniqueFd&& other) noexcept {
+    if (this != &other) reset(other.release());
+    return *this;
+  }
+  ~UniqueFd() { reset(); }
+
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] bool valid() const { return fd_ >= 0; }
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+  void reset(int fd = -1);
+
+ private:
+  int fd_ = -1;
+};
+
+// Writes all of it, through EINTR and short writes. The descriptor must be blocking. Error: kIo.
+Result<> write_all(int fd, std::string_view bytes);
+// The whole file, at most `limit` bytes (kLimit beyond it).
+Result<std::string> read_file(const std::string& path, std::size_t limit);
+
+}  // namespace mcptrace

@@ -1,0 +1,54 @@
+// Keyed hashes: HMAC-SHA-256 (libsodium) under the installation's secret.
+//
+// Where a string from the wire may not be written (semantics.md 6), its fingerprint is: equal strings give equal
+// fingerprints within an installation, and nobody without the secret can test a guess. Domains keep uses apart: the
+// fingerprint of an error message says nothing about a session key of the same text.
+//
+//   KeyedHash hash(key, "error-message");
+//   hash.update(piece); hash.update(more);
+//   std::uint64_t print = hash.finish64();
+#pragma once
+
+#include <sodium/crypto_auth_hmacsha256.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace mcptrace {
+
+using Digest = std::array<std::uint8_t, 32>;
+
+// The installation's secret, ready for use: copying its prepared state saves two of four compressions a hash.
+class HashKey {
+ public:
+  explicit HashKey(const std::array<std::uint8_t, 32>& secret);
+
+ private:
+  friend class KeyedHash;
+  crypto_auth_hmacsha256_state prepared_;
+};
+
+class KeyedHash {
+ public:
+  KeyedHash(const HashKey& key, std::string_view domain);
+  void update(std::string_view bytes);
+  // A number, length-prefixed text: so that ("ab","c") and ("a","bc") differ.
+  void update_field(std::string_view field);
+  Digest finish();
+  std::uint64_t finish64();  // the first 8 bytes, big endian
+
+ private:
+  crypto_auth_hmacsha256_state state_;
+};
+
+// 16 lower-case hexadecimal digits.
+std::string hex64(std::uint64_t value);
+// 8 lower-case hexadecimal digits of the upper half.
+std::string hex32_of(std::uint64_t value);
+
+// A fast, unkeyed 64-bit mix for tables that live in memory only. Never written anywhere.
+std::uint64_t mix64(std::string_view bytes, std::uint64_t seed);
+
+}  // namespace mcptrace
