@@ -1,0 +1,43 @@
+// SpanRecord -> OTLP. From here on a span is its bytes.
+// Source: opentelemetry-proto trace/v1/trace.proto, common/v1/common.proto, resource/v1/resource.proto.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "trace/span_record.h"
+
+namespace mcptrace::otlp {
+
+// Appends the bytes of one opentelemetry.proto.trace.v1.Span message (without field tag and length of its own) to
+// `out`. Attributes that are not in `naming` are left out. At most 300 ns for a tool call with 8 attributes (P7).
+void encode_span(const trace::SpanRecord& span, trace::Naming naming, std::string& out);
+
+// Appends what turns the bytes of an *_open span into an ended one: end time, outcome, status and attributes. Protobuf
+// merges appended fields, so the open bytes are never touched.
+struct SpanEnd {
+  Nanos end{};  // wall
+  trace::Outcome outcome = trace::Outcome::kNone;
+  std::string_view error_type;  // empty: none
+  std::string_view status_message;
+  bool end_unknown = false;     // mcptrace.end=unknown
+  std::string_view unobserved;  // mcptrace.unobserved; empty: none
+};
+void append_end(const SpanEnd& end, std::string& out);
+
+// Appends one opentelemetry.proto.resource.v1.Resource message with string attributes.
+void encode_resource(std::span<const std::pair<std::string_view, std::string_view>> attributes, std::string& out);
+
+// A kSpan, kSessionOpen, kCallOpen or kSessionClose record's payload: SpanHeader (fixed layout, described in
+// record.cc), then OTLP Span bytes (may be empty for kSessionClose). A kResource record's payload: u32 number, then
+// Resource bytes.
+inline constexpr std::size_t kHeaderBytes = 72;
+void append_header(const trace::SpanHeader& header, std::string& out);  // exactly kHeaderBytes
+// Splits a payload. False if it is too short or of a newer layout.
+bool split_record(std::string_view payload, trace::SpanHeader& header, std::string_view& span_bytes);
+void append_resource_record(std::uint32_t number, std::string_view resource_bytes, std::string& out);
+bool split_resource_record(std::string_view payload, std::uint32_t& number, std::string_view& resource_bytes);
+
+}  // namespace mcptrace::otlp

@@ -1,0 +1,18 @@
+// OTLP/JSON, as the specification's mapping wants it: hex ids, integer enums, 64-bit numbers as strings, lowerCamelCase
+// (reference: opentelemetry.md 4.3).
+#pragma once
+
+#include <string>
+
+#include "otlp/decode.h"
+
+namespace mcptrace::otlp {
+
+// Appends one TracesData object on one line, without a newline. Keys that occur twice in a span's attributes are
+// written once, the last value.
+void append_json(const TracesData& traces, std::string& out);
+
+// Appends one TracesData protobuf message.
+void append_protobuf(const TracesData& traces, std::string& out);
+
+}  // namespace mcptrace::otlp

@@ -1,0 +1,183 @@
+#include "trace/span_builder.h"
+
+#include <charconv>
+
+#include "base/keyed_hash.h"
+#include "trace/gate.h"
+
+namespace mcptrace::trace {
+namespace {
+
+using mcp::Direction;
+using mcp::Method;
+using mcp::NotInjected;
+using mcp::OpenCall;
+
+std::string_view not_injected_text(NotInjected why) {
+  switch (why) {
+    case NotInjected::kBatch: return "batch";
+    case NotInjected::kAmbiguous: return "ambiguous";
+    case NotInjected::kBadShape: return "bad_shape";
+    case NotInjected::kTooLarge: return "too_large";
+    case NotInjected::kTooSlow: return "too_slow";
+    case NotInjected::kNone:
+    case NotInjected::kOff:
+    case NotInjected::kNotRequest:
+    case NotInjected::kCount: break;
+  }
+  return {};
+}
+
+void append_number(std::string& out, std::int64_t value) {
+  std::array<char, 24> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  out.append(digits.data(), end);
+}
+
+// The caller's fault, by the conventions' exclusion list for SERVER spans (opentelemetry.md 1.3).
+bool is_caller_fault(std::int64_t code) {
+  return code == -32700 || (code <= -32600 && code >= -32602) || code == -32002;
+}
+
+}  // namespace
+
+std::string_view era_of(const OpenCall& call) { return (call.flags & mcp::kModern) != 0 ? "modern" : "legacy"; }
+
+bool error_is_unset(const OpenCall& call, Naming naming, bool has_code, std::int64_t code) {
+  if (call.method == Method::kServerDiscover) return true;
+  return naming == Naming::kSemconv && call.direction == Direction::kClientToServer && has_code && is_caller_fault(code);
+}
+
+// The name that may be written: of a tool or prompt into target_, of an unspecified method into method_.
+void SpanBuilder::add_target(const OpenCall& call, bool declared, SpanRecord& span) {
+  const bool is_tool = call.method == Method::kToolsCall;
+  target_.clear();
+  if (is_tool || call.method == Method::kPromptsGet) {
+    gate_name(call.name, (call.flags & mcp::kNameCut) != 0, declared, call.name_print, target_);
+  }
+  if (is_tool) {
+    span.add(Attr::kToolName, target_);
+    span.add(Attr::kGenAiToolName, target_);
+    span.add(Attr::kGenAiOperationName, "execute_tool");
+    if (call.undeclared) span.add(Attr::kToolUndeclared, true);
+  } else if (call.method == Method::kPromptsGet) {
+    span.add(Attr::kGenAiPromptName, target_);
+  }
+}
+
+void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool declared, SpanRecord& span) {
+  span.clear();
+  span.trace_id = call.context.trace_id;
+  span.span_id = call.context.span_id;
+  span.parent_id = call.context.parent_id;
+  span.flags = call.context.flags;
+  span.parent_remote = call.context.parent_source != mcp::ParentSource::kRoot || call.parent_remote;
+  span.trace_state = call.trace_state;
+  span.kind = call.direction == Direction::kClientToServer ? SpanKind::kServer : SpanKind::kClient;
+  span.start = call.start.wall;
+  if (const Operation operation = operation_of(call.method); operation != Operation::kNone) {
+    span.add(Attr::kOperation, operation_text(operation));
+  }
+  std::string_view method = mcp::method_text(call.method);
+  if (call.method == Method::kUnknown) {
+    gate_name(call.method_text, (call.flags & mcp::kMethodCut) != 0, false, call.method_print, method_);
+    method = method_;
+  }
+  span.add(Attr::kMethodName, method);
+  add_target(call, declared, span);
+  span.name = span_name(call.method, naming_, target_, name_);
+  span.add(Attr::kSessionId, session.session_id);
+  const bool modern = (call.flags & mcp::kModern) != 0;
+  if (!modern) span.add(Attr::kSemconvSessionId, session.session_id);
+  if (!session.client_name.empty()) span.add(Attr::kClientId, session.client_name);
+  span.add(Attr::kEra, era_of(call));
+  const std::string_view version = call.version.empty() ? std::string_view(session.version) : gate_version(call.version);
+  if (call.method == Method::kInitialize) {
+    if (!call.version.empty()) span.add(Attr::kRequestedVersion, version);
+  } else if (!version.empty()) {
+    span.add(Attr::kProtocolVersion, version);
+  }
+  span.add(Attr::kNetworkTransport, transport_);
+  if (call.id.usable()) {
+    gate_request_id(call.id_text, call.id.type == mcp::IdType::kInteger && (call.flags & mcp::kIdCut) == 0, call.id_print,
+                    id_);
+    span.add(Attr::kRequestId, id_);
+  }
+  span.add(Attr::kRequestBytes, static_cast<std::int64_t>(call.request_bytes));
+  if ((call.flags & mcp::kAmbiguous) != 0) span.add(Attr::kAmbiguous, true);
+  if (const auto why = not_injected_text(call.context.not_injected); !why.empty()) span.add(Attr::kNotInjectedWhy, why);
+  add_links(call, session, span);
+}
+
+void SpanBuilder::add_links(const OpenCall& call, const SessionText& session, SpanRecord& span) {
+  if (span.trace_id != session.root_trace_id || call.context.parent_source != mcp::ParentSource::kRoot) {
+    span.links.push_back({session.root_trace_id, session.root_span_id, 0, {}, "session"});
+  }
+  if (!call.link_span.is_zero()) {
+    span.links.push_back({call.link_trace, call.link_span, 0, {}, call.link_is_task ? "task" : "retry"});
+  }
+}
+
+// Status text: outcome, code, and a fingerprint of the message, so that equal errors group; never the message.
+void SpanBuilder::add_status(const OpenCall& call, const CallEnd& end, SpanRecord& span) {
+  span.outcome = end.outcome;
+  span.add(Attr::kOutcome, outcome_text(end.outcome));
+  if (end.has_code) {
+    code_.clear();
+    append_number(code_, end.code);
+    span.add(Attr::kErrorCode, end.code);
+    span.add(Attr::kRpcStatusCode, code_);
+  }
+  if (end.outcome == Outcome::kUnobserved && !end.unobserved.empty()) span.add(Attr::kUnobserved, end.unobserved);
+  if (!outcome_is_error(end.outcome)) return;
+  if (end.outcome == Outcome::kRpcError && error_is_unset(call, naming_, end.has_code, end.code)) return;
+  span.status = StatusCode::kError;
+  std::string_view type = end.error_type;
+  if (type.empty()) {
+    type = end.outcome == Outcome::kRpcError ? (end.has_code ? std::string_view(code_) : "_OTHER") : outcome_text(end.outcome);
+  }
+  span.add(Attr::kErrorType, type);
+  status_ = outcome_text(end.outcome);
+  if (end.has_code) status_.append(" ").append(code_);
+  if (!end.error_type.empty()) status_.append(" ").append(end.error_type);
+  if (end.error_print != 0) status_.append(" #").append(hex32_of(end.error_print));
+  span.status_message = status_;
+}
+
+void SpanBuilder::add_events(const OpenCall& call, const CallEnd& end, SpanRecord& span) {
+  for (const OpenCall::Note& note : call.notes) {
+    std::string_view name = mcp::method_text(note.method);
+    if (name.empty()) name = "_OTHER";
+    span.events.push_back({note.at, name, {}});
+  }
+  span.dropped_events = call.dropped_notes;
+  if (call.method == Method::kInitialize && !end.negotiated.empty() && !call.version.empty() && end.negotiated != call.version) {
+    span.events.push_back({call.start.wall + end.duration, "mcp.protocol.version.negotiated", {}});
+  }
+}
+
+void SpanBuilder::build_call(const OpenCall& call, const SessionText& session, const CallEnd& end, SpanRecord& span) {
+  start(call, session, end.declared, span);
+  span.duration = end.duration;
+  span.add(Attr::kResponseBytes, static_cast<std::int64_t>(end.answer_bytes));
+  if (call.method == Method::kInitialize && !end.negotiated.empty()) {
+    span.add(Attr::kProtocolVersion, gate_version(end.negotiated));
+  }
+  if (call.progress != 0) span.add(Attr::kProgressCount, static_cast<std::int64_t>(call.progress));
+  if (end.id_mismatch) span.add(Attr::kIdMismatch, true);
+  add_status(call, end, span);
+  add_events(call, end, span);
+}
+
+void SpanBuilder::build_open(const OpenCall& call, const SessionText& session, bool declared, SpanRecord& span) {
+  start(call, session, declared, span);
+  span.ended = false;
+}
+
+void SpanBuilder::build_notification(const OpenCall& call, const SessionText& session, SpanRecord& span) {
+  start(call, session, false, span);
+  span.outcome = Outcome::kOk;
+  span.add(Attr::kOutcome, outcome_text(Outcome::kOk));
+}
+
+}  // namespace mcptrace::trace

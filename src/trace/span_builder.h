@@ -1,0 +1,71 @@
+// From an exchange that ended to its span: names, attributes, status, links and events by semantics.md 1, 2 and 4, every string
+// through the gate. Pure; used by the observer thread. The spans it fills borrow from it and from the call: use them before the
+// next build.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "mcp/exchange.h"
+#include "trace/span_record.h"
+
+namespace mcptrace::trace {
+
+// What a span says of its session; strings that passed the gate.
+struct SessionText {
+  std::string session_id;   // "s-" + 16 hex
+  std::string client_name;  // empty: unknown
+  std::string version;      // negotiated protocol version; empty: unknown
+  TraceId root_trace_id;
+  SpanId root_span_id;
+};
+
+// How an exchange ended.
+struct CallEnd {
+  Outcome outcome = Outcome::kOk;
+  Nanos duration{};                // on the boot clock
+  bool has_code = false;
+  std::int64_t code = 0;
+  std::uint64_t error_print = 0;   // keyed hash of the error message; 0 = none
+  std::uint64_t answer_bytes = 0;
+  std::string_view error_type;     // abandoned: client_closed, server_exit, server_closed
+  std::string_view unobserved;     // why; only with that outcome
+  bool id_mismatch = false;
+  bool declared = false;           // the tool's name may be written whatever its form
+  std::string_view negotiated;     // initialize: the version in the result
+};
+
+class SpanBuilder {
+ public:
+  // `transport`: network.transport, "pipe" or "tcp".
+  SpanBuilder(Naming naming, std::string_view transport) : naming_(naming), transport_(transport) {}
+
+  // The span of an ended exchange.
+  void build_call(const mcp::OpenCall& call, const SessionText& session, const CallEnd& end, SpanRecord& span);
+  // The same exchange while it is open, for a call_open record: no end, no outcome.
+  void build_open(const mcp::OpenCall& call, const SessionText& session, bool declared, SpanRecord& span);
+  // A notification: a span that ends where it starts. `call` is filled as for a request.
+  void build_notification(const mcp::OpenCall& call, const SessionText& session, SpanRecord& span);
+
+  [[nodiscard]] Naming naming() const { return naming_; }
+
+ private:
+  void start(const mcp::OpenCall& call, const SessionText& session, bool declared, SpanRecord& span);
+  void add_target(const mcp::OpenCall& call, bool declared, SpanRecord& span);
+  void add_links(const mcp::OpenCall& call, const SessionText& session, SpanRecord& span);
+  void add_status(const mcp::OpenCall& call, const CallEnd& end, SpanRecord& span);
+  void add_events(const mcp::OpenCall& call, const CallEnd& end, SpanRecord& span);
+
+  Naming naming_;
+  std::string_view transport_;
+  std::string target_, method_, id_, name_, status_, code_;
+};
+
+// "legacy" or "modern", by the message (never by the server).
+std::string_view era_of(const mcp::OpenCall& call);
+// Is this error answer no error for the span? (semantics.md 4; under semconv the conventions' rule.)
+bool error_is_unset(const mcp::OpenCall& call, Naming naming, bool has_code, std::int64_t code);
+
+}  // namespace mcptrace::trace

@@ -1,0 +1,60 @@
+#include "trace/span_record.h"
+
+#include <utility>
+
+namespace mcptrace::trace {
+
+std::string_view outcome_text(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kNone:
+    case Outcome::kCount:
+      return "";
+    case Outcome::kOk:
+      return "ok";
+    case Outcome::kInputRequired:
+      return "input_required";
+    case Outcome::kAuthRequired:
+      return "auth_required";
+    case Outcome::kToolError:
+      return "tool_error";
+    case Outcome::kRpcError:
+      return "rpc_error";
+    case Outcome::kTransportError:
+      return "transport_error";
+    case Outcome::kCancelled:
+      return "cancelled";
+    case Outcome::kAbandoned:
+      return "abandoned";
+    case Outcome::kUnobserved:
+      return "unobserved";
+  }
+  return "";
+}
+
+bool outcome_is_error(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kToolError:
+    case Outcome::kRpcError:
+    case Outcome::kTransportError:
+    case Outcome::kCancelled:
+    case Outcome::kAbandoned:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void SpanRecord::clear() {
+  // Everything back to its default by one assignment, so that a field added later is not forgotten; the vectors keep
+  // what they grew.
+  SpanRecord fresh;
+  fresh.attributes = std::move(attributes);
+  fresh.events = std::move(events);
+  fresh.links = std::move(links);
+  fresh.attributes.clear();
+  fresh.events.clear();
+  fresh.links.clear();
+  *this = std::move(fresh);
+}
+
+}  // namespace mcptrace::trace

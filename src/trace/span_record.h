@@ -1,0 +1,110 @@
+// One span, as the core makes it and the encoder takes it. Plain data that borrows its strings; reused, so that nothing
+// is allocated once its vectors have grown.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "trace/conventions.h"
+
+namespace mcptrace::trace {
+
+// OTLP's numbers.
+enum class SpanKind : std::uint8_t { kInternal = 1, kServer = 2, kClient = 3 };
+enum class StatusCode : std::uint8_t { kUnset = 0, kError = 2 };
+
+// semantics.md 4. The order is on disk (SpanHeader): append only.
+enum class Outcome : std::uint8_t {
+  kNone,  // a span that is no exchange: the root
+  kOk,
+  kInputRequired,
+  kAuthRequired,
+  kToolError,
+  kRpcError,
+  kTransportError,
+  kCancelled,
+  kAbandoned,
+  kUnobserved,
+  kCount
+};
+std::string_view outcome_text(Outcome outcome);  // "tool_error"
+bool outcome_is_error(Outcome outcome);
+
+using AttributeValue = std::variant<std::int64_t, bool, double, std::string_view>;
+
+struct Attribute {
+  Attr key;
+  AttributeValue value;
+};
+
+struct SpanEvent {
+  Nanos at{};  // wall
+  std::string_view name;
+  std::vector<Attribute> attributes;
+};
+
+struct SpanLink {
+  TraceId trace_id;
+  SpanId span_id;
+  std::uint8_t flags = 0;
+  std::string_view trace_state;
+  std::string_view relation;  // attribute mcptrace.link: "session", "caller", "previous", "retry", "task", "late"
+};
+
+struct SpanRecord {
+  TraceId trace_id;
+  SpanId span_id;
+  SpanId parent_id;            // zero: none
+  std::uint8_t flags = 0;      // W3C flags of this span's context
+  bool parent_remote = false;  // OTLP flags bits 8 and 9
+  std::string_view trace_state;
+  std::string_view name;
+  SpanKind kind = SpanKind::kInternal;
+  Nanos start{};  // wall
+  Nanos duration{};
+  bool ended = true;  // false: an *_open record, no end time is written
+  Outcome outcome = Outcome::kNone;
+  StatusCode status = StatusCode::kUnset;
+  std::string_view status_message;
+  std::vector<Attribute> attributes;
+  std::vector<SpanEvent> events;
+  std::uint32_t dropped_events = 0;
+  std::vector<SpanLink> links;
+
+  void add(Attr key, std::string_view value) { attributes.push_back({key, value}); }
+  // A literal would rather become a bool than a string_view: hence this one, and the constraint on the other.
+  void add(Attr key, const char* value) { add(key, std::string_view(value)); }
+  void add(Attr key, std::int64_t value) { attributes.push_back({key, value}); }
+  void add(Attr key, std::same_as<bool> auto value) { attributes.push_back({key, value}); }
+  // Empty again, capacity kept.
+  void clear();
+};
+
+// What sampling, store and search need of a span without decoding it; stands before its OTLP bytes in the spool.
+struct SpanHeader {
+  TraceId trace_id;
+  SpanId span_id;
+  SpanId parent_id;
+  Nanos start{};
+  Nanos duration{};
+  std::uint64_t session_print = 0;
+  Outcome outcome = Outcome::kNone;
+  Operation operation = Operation::kNone;
+  StatusCode status = StatusCode::kUnset;
+  std::uint8_t flags = 0;      // HeaderFlag bits
+  std::uint32_t resource = 0;  // number of the kResource record in the same file that it belongs to
+};
+enum HeaderFlag : std::uint8_t {
+  kRootSpan = 1u << 0,
+  kGuessedSession = 1u << 1,
+  kDerivedIds = 1u << 2,
+  kLateAnswer = 1u << 3,
+  kListen = 1u << 4,  // subscriptions/listen: left open it is ok, not abandoned
+};
+
+}  // namespace mcptrace::trace

@@ -1,0 +1,42 @@
+// W3C Trace Context level 2 and Baggage: parse, check, write.
+// Sources: W3C Trace Context Level 2 (CR), Baggage; the vectors of w3c/trace-context (reference: opentelemetry.md 2).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+
+namespace mcptrace::trace {
+
+inline constexpr std::uint8_t kSampledFlag = 0x01;
+inline constexpr std::uint8_t kRandomFlag = 0x02;
+
+struct TraceContext {
+  TraceId trace_id;
+  SpanId span_id;
+  std::uint8_t flags = 0;  // sampled and random only; other bits are cleared
+};
+
+// A traceparent value. Surrounding spaces and tabs are passed over. Nothing if it is invalid in any way: then the
+// tracestate that came with it must not be used either.
+std::optional<TraceContext> parse_traceparent(std::string_view value);
+inline constexpr std::size_t kTraceparentSize = 55;
+// "00-<32 hex>-<16 hex>-<2 hex>", no terminator.
+void write_traceparent(const TraceContext& context, char out[kTraceparentSize]);
+
+// Level-2 valid: at most 32 members, every key and value of the grammar. Empty and blank values are valid.
+bool is_valid_tracestate(std::string_view value);
+// The value of `key` in a valid tracestate; nothing if absent.
+std::optional<std::string_view> tracestate_get(std::string_view tracestate, std::string_view key);
+// "ot=rv:<14 hex>": a request's own randomness in a trace that we start (56 bits).
+std::string_view write_randomness(std::uint64_t randomness, std::array<char, 20>& buffer);
+
+// The value of `key` in a baggage header: percent-decoded, at most `limit` bytes, invalid UTF-8 replaced; nothing if
+// absent or if the header is over 8192 bytes. Linear in its length; members beyond 64 are not looked at.
+std::optional<std::string> baggage_get(std::string_view baggage, std::string_view key, std::size_t limit);
+
+}  // namespace mcptrace::trace
