@@ -1,0 +1,84 @@
+#include "spool/reader.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "spool/cursor.h"
+#include "spool/directory.h"
+
+namespace mcptrace::spool {
+namespace {
+
+// Counts what it deletes. `wanted` is asked again once nobody holds the file any more: until then it may grow, and what
+// its process wrote last may be unread.
+template <class Wanted>
+Removed remove_unlocked(int directory, std::vector<Entry> entries, Wanted wanted) {
+  Removed removed;
+  for (Entry& entry : entries) {
+    if (!wanted(entry)) continue;
+    const UniqueFd fd = open_for_reading(directory, entry.name.c_str());
+    if (!fd.valid()) continue;
+    if (is_locked(fd.get())) {
+      ++removed.kept_locked;
+      continue;
+    }
+    if (!look_again(fd.get(), entry) || !wanted(entry)) continue;
+    if (::unlinkat(directory, entry.name.c_str(), 0) != 0) continue;
+    ++removed.files;
+    removed.bytes += entry.bytes;
+  }
+  return removed;
+}
+
+}  // namespace
+
+Result<std::vector<FileInfo>> list_files(const std::string& directory) {
+  std::vector<FileInfo> files;
+  MCPTRACE_TRY(const UniqueFd spool, open_directory(directory, Use::kRead));
+  if (!spool.valid()) return files;
+  MCPTRACE_TRY(const std::vector<Entry> entries, list_entries(spool.get(), kSuffix));
+  files.reserve(entries.size());
+  for (const Entry& entry : entries) {
+    const auto locked = is_locked(spool.get(), entry.name);
+    if (!locked) continue;  // gone meanwhile
+    files.push_back({.path = directory + "/" + entry.name,
+                     .bytes = entry.bytes,
+                     .created = parse_name(entry.name)->created,
+                     .modified = entry.modified,
+                     .locked = *locked});
+  }
+  return files;
+}
+
+Result<Removed> remove_files(const std::string& directory, Nanos before) {
+  Removed removed;
+  MCPTRACE_TRY(const UniqueFd spool, open_directory(directory, Use::kWrite));
+  if (!spool.valid()) return removed;
+  for (const std::string_view suffix : {kSuffix, kTemporarySuffix}) {
+    MCPTRACE_TRY(const std::vector<Entry> entries, list_entries(spool.get(), suffix));
+    const auto old = [&](const Entry& entry) { return entry.modified < before; };
+    const Removed some = remove_unlocked(spool.get(), entries, old);
+    removed.files += some.files;
+    removed.bytes += some.bytes;
+    removed.kept_locked += some.kept_locked;
+  }
+  return removed;
+}
+
+Result<Removed> remove_consumed(const std::string& directory) {
+  MCPTRACE_TRY(const UniqueFd spool, open_directory(directory, Use::kWrite));
+  if (!spool.valid()) return Removed();
+  MCPTRACE_TRY(const std::vector<Positions> cursors, read_cursors(directory));
+  if (cursors.empty()) return Removed();
+  MCPTRACE_TRY(const std::vector<Entry> entries, list_entries(spool.get(), kSuffix));
+  const auto consumed = [&](const Entry& entry) {
+    return std::all_of(cursors.begin(), cursors.end(), [&](const Positions& positions) {
+      const auto found = positions.find(entry.name);
+      return found != positions.end() && found->second >= entry.bytes;
+    });
+  };
+  return remove_unlocked(spool.get(), entries, consumed);
+}
+
+}  // namespace mcptrace::spool

@@ -1,0 +1,289 @@
+#include "spool/writer.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include "base/fd.h"
+#include "base/random.h"
+#include "spool/block.h"
+#include "spool/directory.h"
+#include "spool/file_calls.h"
+#include "spool/layout.h"
+
+namespace mcptrace::spool {
+namespace {
+
+constexpr Nanos kRetryAfter = std::chrono::seconds(1);
+constexpr Nanos kLookAfter = std::chrono::seconds(1);
+constexpr int kStartAttempts = 3;
+
+std::uint64_t file_size_limit() {
+  rlimit limit;
+  return ::getrlimit(RLIMIT_FSIZE, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
+}
+
+std::string temporary_of(const std::string& name) {
+  return name.substr(0, name.size() - kSuffix.size()).append(kTemporarySuffix);
+}
+
+// By errno; kNotFound where a name on the way is gone.
+Error system_error(const std::string& what) {
+  const int number = errno;
+  Error error = errno_error(what, number);
+  if (number == ENOENT) error.code = Errc::kNotFound;
+  return error;
+}
+
+struct Wrote {
+  std::size_t bytes = 0;
+  int error = 0;
+};
+
+Wrote write_some(FileCalls& calls, int fd, std::string_view bytes) {
+  Wrote wrote;
+  while (wrote.bytes < bytes.size()) {
+    const ssize_t now = calls.write(fd, bytes.data() + wrote.bytes, bytes.size() - wrote.bytes);
+    if (now > 0) {
+      wrote.bytes += static_cast<std::size_t>(now);
+    } else if (now == 0 || errno != EINTR) {
+      wrote.error = now == 0 ? ENOSPC : errno;
+      break;
+    }
+  }
+  return wrote;
+}
+
+}  // namespace
+
+class Writer::Impl {
+ public:
+  Impl(WriterOptions options, const Clock& clock, FileCalls* calls)
+      : options_(std::move(options)),
+        clock_(clock),
+        calls_(calls != nullptr ? *calls : system_calls_),
+        encoder_({.compress_from = options_.compress_from, .compress_level = options_.compress_level}) {}
+
+  Result<> append(Writer& self, RecordType type, std::uint32_t tag, std::string_view payload);
+  Result<> flush(Writer& self);
+
+  std::function<void(Writer&)> preamble_;
+  WriterCounts counts_;
+  std::string path_;
+  std::string pending_;
+
+ private:
+  struct File {
+    UniqueFd fd;
+    std::string path;
+    std::uint32_t salt = 0;
+    std::uint64_t size = 0;        // up to here it holds whole records
+    std::uint64_t head_size = 0;   // header and preamble
+    std::uint64_t size_limit = 0;  // `ulimit -f`
+  };
+
+  Result<> write_pending(Writer& self);
+  Result<> lose_pending(Error error);
+  [[nodiscard]] bool needs_file(Nanos now);
+  Result<> start_file(Writer& self, Nanos now);
+  Result<File> make_file(int directory, const std::string& name, std::uint32_t salt, Nanos created);
+  Result<> fill_file(File& file, const std::string& temporary, std::uint32_t salt, Nanos created);
+  std::string take_preamble(Writer& self);
+
+  const WriterOptions options_;
+  const Clock& clock_;
+  SystemFileCalls system_calls_;
+  FileCalls& calls_;
+  BatchEncoder encoder_;
+  SystemRandom random_;
+
+  std::size_t pending_records_ = 0;
+  bool in_preamble_ = false;
+  std::string head_;  // the preamble, while a file is started
+  std::size_t head_records_ = 0;
+
+  File file_;
+  bool broken_ = false;       // the file may hold half a record
+  Nanos look_at_{};           // boot: when to see next whether the file still has a name
+  Nanos next_attempt_{};      // boot: no file is made before
+  std::string last_failure_;  // why
+};
+
+Result<> Writer::Impl::append(Writer& self, RecordType type, std::uint32_t tag, std::string_view payload) {
+  if (type < RecordType::kResource || type > RecordType::kSessionClose) {
+    ++counts_.lost_records;
+    return std::unexpected(
+        Error{Errc::kInvalidArgument, "a spool record of type " + std::to_string(static_cast<int>(type))});
+  }
+  if (payload.size() > kMaxPayloadBytes) {
+    ++counts_.lost_records;
+    return std::unexpected(Error{Errc::kLimit, "a spool record of " + std::to_string(payload.size()) + " bytes"});
+  }
+  if (in_preamble_) {
+    append_record(head_, type, tag, payload);
+    ++head_records_;
+    return {};
+  }
+  if (pending_.capacity() == 0) pending_.reserve(options_.batch_bytes + options_.batch_bytes / 16);
+  append_record(pending_, type, tag, payload);
+  ++pending_records_;
+  return pending_.size() >= options_.batch_bytes ? flush(self) : Result<>();
+}
+
+Result<> Writer::Impl::flush(Writer& self) {
+  if (in_preamble_ || pending_.empty()) return {};
+  Result<> result = write_pending(self);
+  pending_records_ = 0;
+  pending_.clear();
+  // One large record is no reason to keep its memory.
+  if (pending_.capacity() > 4 * options_.batch_bytes) std::string().swap(pending_);
+  return result;
+}
+
+Result<> Writer::Impl::lose_pending(Error error) {
+  counts_.lost_records += pending_records_;
+  return std::unexpected(std::move(error));
+}
+
+Result<> Writer::Impl::write_pending(Writer& self) {
+  const Nanos now = clock_.boot();
+  if (needs_file(now)) {
+    if (now < next_attempt_) return lose_pending({Errc::kIo, last_failure_});
+    if (auto started = start_file(self, now); !started) {
+      last_failure_ = started.error().message;
+      next_attempt_ = now + kRetryAfter;
+      return lose_pending(std::move(started).error());
+    }
+  }
+  if (file_.size + pending_.size() > file_.size_limit) {
+    return lose_pending(
+        {Errc::kLimit, file_.path + ": the limit of file sizes (ulimit -f) leaves no room for a batch"});
+  }
+  const std::string_view batch = encoder_.encode(pending_, file_.salt);
+  const Wrote wrote = write_some(calls_, file_.fd.get(), batch);
+  if (wrote.error == 0) {
+    file_.size += batch.size();
+    counts_.bytes += batch.size();
+    counts_.records += pending_records_;
+    return {};
+  }
+  // Readers may have seen the records that are whole already: those stay, and only what follows them is cut off.
+  const WholeRecords whole = whole_records(batch, wrote.bytes);
+  file_.size += whole.bytes;
+  counts_.bytes += whole.bytes;
+  counts_.records += whole.records;
+  counts_.lost_records += pending_records_ - whole.records;
+  Error error = errno_error("writing to " + file_.path, wrote.error);
+  if (calls_.truncate(file_.fd.get(), static_cast<off_t>(file_.size)) != 0) {
+    broken_ = true;
+    next_attempt_ = now + kRetryAfter;
+    last_failure_ = error.message;
+  }
+  return std::unexpected(std::move(error));
+}
+
+bool Writer::Impl::needs_file(Nanos now) {
+  if (!file_.fd.valid() || broken_) return true;
+  const std::uint64_t grown = file_.size - file_.head_size;
+  if (grown >= options_.file_bytes) return true;
+  if (grown > 0 && file_.size + pending_.size() > file_.size_limit) return true;
+  if (now < look_at_) return false;
+  look_at_ = now + kLookAfter;
+  struct stat status;
+  return ::fstat(file_.fd.get(), &status) == 0 && status.st_nlink == 0;
+}
+
+Result<> Writer::Impl::start_file(Writer& self, Nanos now) {
+  const std::string preamble = take_preamble(self);
+  Result<> result;
+  for (int attempt = 0; attempt < kStartAttempts; ++attempt) {
+    MCPTRACE_TRY(const UniqueFd directory, make_directory(options_.directory));
+    const Nanos wall = clock_.wall();
+    if (attempt == 0)
+      counts_.expired_files += expire(directory.get(), options_.total_bytes, options_.total_files, wall);
+    const auto salt = static_cast<std::uint32_t>(random_.u64());
+    head_ = preamble;
+    auto made = make_file(directory.get(), make_name(wall, options_.name_prefix, ::getpid(), salt), salt, wall);
+    if (made) {
+      counts_.bytes += made->size;
+      counts_.records += head_records_;
+      path_ = made->path;
+      file_ = std::move(*made);  // lets the old one go
+      broken_ = false;
+      look_at_ = now + kLookAfter;
+      next_attempt_ = {};
+      return {};
+    }
+    result = std::unexpected(std::move(made).error());
+    // Somebody took the directory or the unfinished file away: again, from the start.
+    if (result.error().code != Errc::kNotFound) break;
+  }
+  counts_.lost_records += head_records_;
+  return result;
+}
+
+std::string Writer::Impl::take_preamble(Writer& self) {
+  head_.clear();
+  head_records_ = 0;
+  if (preamble_) {
+    in_preamble_ = true;
+    preamble_(self);
+    in_preamble_ = false;
+  }
+  return std::move(head_);
+}
+
+Result<Writer::Impl::File> Writer::Impl::make_file(int directory, const std::string& name, std::uint32_t salt,
+                                                   Nanos created) {
+  const std::string temporary = temporary_of(name);
+  File file;
+  file.path = options_.directory + "/" + name;
+  file.salt = salt;
+  file.size_limit = file_size_limit();
+  file.fd.reset(calls_.create(directory, temporary.c_str()));
+  if (!file.fd.valid()) return std::unexpected(system_error("making " + file.path));
+  auto filled = fill_file(file, temporary, salt, created);
+  if (filled && calls_.rename(directory, temporary.c_str(), name.c_str()) != 0) {
+    filled = std::unexpected(system_error("naming " + file.path));
+  }
+  if (!filled) {
+    ::unlinkat(directory, temporary.c_str(), 0);
+    return std::unexpected(std::move(filled).error());
+  }
+  return file;
+}
+
+Result<> Writer::Impl::fill_file(File& file, const std::string& temporary, std::uint32_t salt, Nanos created) {
+  if (calls_.lock(file.fd.get()) != 0) return std::unexpected(errno_error("locking " + file.path, errno));
+  std::string head = encode_file_header({.created = created, .salt = salt});
+  head.append(encoder_.encode(head_, salt));
+  if (head.size() > file.size_limit) {
+    return std::unexpected(Error{Errc::kLimit, temporary + ": larger than the limit of file sizes (ulimit -f)"});
+  }
+  const Wrote wrote = write_some(calls_, file.fd.get(), head);
+  if (wrote.error != 0) return std::unexpected(errno_error("writing to " + file.path, wrote.error));
+  file.size = file.head_size = head.size();
+  return {};
+}
+
+Writer::Writer(WriterOptions options, const Clock& clock, FileCalls* calls)
+    : impl_(std::make_unique<Impl>(std::move(options), clock, calls)) {}
+
+Writer::~Writer() { static_cast<void>(impl_->flush(*this)); }
+
+void Writer::set_preamble(std::function<void(Writer&)> preamble) { impl_->preamble_ = std::move(preamble); }
+
+Result<> Writer::append(RecordType type, std::uint32_t tag, std::string_view payload) {
+  return impl_->append(*this, type, tag, payload);
+}
+
+Result<> Writer::flush() { return impl_->flush(*this); }
+const WriterCounts& Writer::counts() const { return impl_->counts_; }
+std::size_t Writer::pending_bytes() const { return impl_->pending_.size(); }
+const std::string& Writer::path() const { return impl_->path_; }
+
+}  // namespace mcptrace::spool

@@ -1,0 +1,76 @@
+// Appends records to this process's own file of the spool. Used by one thread.
+//
+// The file is made at the first flush (0600, in a directory of 0700, O_NOFOLLOW, by O_EXCL), locked while this process
+// lives (directory.h), and left for a new one at a size, when it was deleted under us, and where it may hold half a
+// record. A new file appears with its preamble in it, and only then is the old one let go: whoever looks always finds
+// what is open in a locked file.
+//
+// *Accepted* means: flush() returned success, the bytes are in the file by write(2); they survive our death. Records
+// are gathered; flush() writes them. Where a batch is large its kSpan records go compressed (a kBlock), all other types
+// always plain; the order stays. Every batch that fails is returned as an error and counted, and the writer goes on
+// trying with later ones (a full disk may have room again); but after a failure to make a file it makes no other for a
+// second, and what comes meanwhile is lost and counted. It does not run into `ulimit -f` (whose SIGXFSZ would end the
+// process): that is one more size at which a file is left. A child of fork(2) without exec(2) keeps the lock alive;
+// descriptors are close-on-exec.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "spool/record.h"
+
+namespace mcptrace::spool {
+
+class FileCalls;
+
+struct WriterOptions {
+  std::string directory{};               // .../spool; made if missing (its parent too)
+  std::uint64_t file_bytes = 16u << 20;  // a file is left at this size
+  // Of the directory, a file counting in disk blocks of 4 KiB: when a file is started and it is over either, the oldest
+  // unlocked files go; those of living processes stay, whatever the sum.
+  std::uint64_t total_bytes = 512u << 20;
+  std::uint64_t total_files = 10'000;
+  std::size_t batch_bytes = 64u << 10;   // append() flushes by itself beyond this
+  std::size_t compress_from = 8u << 10;  // runs of at least this many bytes of spans are compressed
+  int compress_level = 1;                // zstd's; negative ones are quicker
+  std::string name_prefix{};             // of the file's name, for humans: "run"; letters, digits, - and _
+};
+
+struct WriterCounts {
+  std::uint64_t records = 0;        // accepted
+  std::uint64_t bytes = 0;          // written
+  std::uint64_t lost_records = 0;   // that could not be written
+  std::uint64_t expired_files = 0;  // deleted to make room
+};
+
+class Writer {
+ public:
+  // `clock` must outlive the writer; so must `calls` (file_calls.h; null: the system's own). Opens nothing yet.
+  Writer(WriterOptions options, const Clock& clock, FileCalls* calls = nullptr);
+  ~Writer();  // flushes what is left, ignoring errors
+
+  // Called whenever a new file was started, before anything else goes into it: appends what must stand at its head
+  // (resource, the *_open records of all that is open). Null = nothing. Within it append() only gathers and never fails
+  // but for a record that is too large. What it says is of now: records gathered but not yet written follow after it.
+  void set_preamble(std::function<void(Writer&)> preamble);
+
+  // Copies the payload. Errors only from a flush that it causes, and kInvalidArgument for a type that is not a
+  // producer's, kLimit for a payload over 4 MiB - 16; such a record is counted as lost.
+  Result<> append(RecordType type, std::uint32_t tag, std::string_view payload);
+  // Writes what is gathered. After an error the batch is gone, counted in lost_records.
+  Result<> flush();
+
+  [[nodiscard]] const WriterCounts& counts() const;
+  [[nodiscard]] std::size_t pending_bytes() const;
+  [[nodiscard]] const std::string& path() const;  // of the current file; empty before the first
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mcptrace::spool
