@@ -1,0 +1,146 @@
+#include "mcp/exchange.h"
+
+#include "base/check.h"
+
+namespace mcptrace::mcp {
+namespace {
+
+constexpr std::size_t kFirstBuckets = 128;
+
+}  // namespace
+
+ExchangeTable::ExchangeTable(std::size_t max_open)
+    : max_open_(max_open), by_id_(kFirstBuckets, kNoCall), by_token_(kFirstBuckets, kNoCall) {}
+
+std::size_t ExchangeTable::bucket(Direction direction, std::uint64_t hash) const {
+  hash = (hash ^ static_cast<std::uint64_t>(direction)) * 0x9e3779b97f4a7c15u;
+  return static_cast<std::size_t>(hash >> 32) & (by_id_.size() - 1);
+}
+
+namespace {
+
+// Entered at a chain's end, so that the oldest of equal ids is found first.
+template <auto kNext>
+void enter(std::vector<std::unique_ptr<OpenCall>>& slots, std::uint32_t& head, OpenCall& call) {
+  call.*kNext = kNoCall;
+  std::uint32_t* place = &head;
+  while (*place != kNoCall) place = &(slots[*place].get()->*kNext);
+  *place = call.index;
+}
+
+template <auto kNext>
+void leave(std::vector<std::unique_ptr<OpenCall>>& slots, std::uint32_t& head, OpenCall& call) {
+  std::uint32_t* place = &head;
+  while (*place != call.index) {
+    MCPTRACE_CHECK(*place != kNoCall);
+    place = &(slots[*place].get()->*kNext);
+  }
+  *place = call.*kNext;
+}
+
+}  // namespace
+
+void ExchangeTable::grow() {
+  const std::size_t buckets = by_id_.size() * 4;
+  by_id_.assign(buckets, kNoCall);
+  by_token_.assign(buckets, kNoCall);
+  for (OpenCall* call = oldest(); call != nullptr; call = newer(*call)) {
+    enter<&OpenCall::chain>(slots_, by_id_[bucket(call->direction, call->id.exact)], *call);
+    if (call->flags & kHasProgressToken) {
+      enter<&OpenCall::token_chain>(slots_, by_token_[bucket(call->direction, call->progress_token.exact)], *call);
+    }
+  }
+}
+
+OpenCall& ExchangeTable::open(const Fact& fact) {
+  MCPTRACE_CHECK(!full());
+  if (count_ >= by_id_.size()) grow();
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    slots_.push_back(std::make_unique<OpenCall>());
+    slots_.back()->index = free_.back();
+  }
+  OpenCall& call = *slots_[free_.back()];
+  free_.pop_back();
+  const Message& message = fact.message;
+  call.direction = message.direction;
+  call.method = message.method;
+  call.flags = message.flags;
+  call.id = message.id;
+  call.progress_token = message.related;
+  call.context = fact.context;
+  call.start = fact.at;
+  call.request_bytes = message.bytes;
+  call.name_hash = message.name_hash;
+  call.name_print = message.name_print;
+  call.method_print = message.method_print;
+  call.id_print = message.id_print;
+  call.name.assign(message[Text::kName]);
+  call.id_text.assign(message[Text::kId]);
+  call.method_text.assign(message[Text::kMethod]);
+  call.version.assign(message[Text::kProtocolVersion]);
+  call.trace_state.assign(fact.trace_state);
+  call.link_trace = {};
+  call.link_span = {};
+  call.link_is_task = call.undeclared = call.parent_remote = call.reported_open = false;
+  call.progress = call.dropped_notes = call.children = 0;
+  call.notes.clear();
+  call.parent_call = kNoCall;
+  call.open = true;
+
+  call.older = newest_;
+  call.newer = kNoCall;
+  (newest_ == kNoCall ? oldest_ : slots_[newest_]->newer) = call.index;
+  newest_ = call.index;
+  enter<&OpenCall::chain>(slots_, by_id_[bucket(call.direction, call.id.exact)], call);
+  if (call.flags & kHasProgressToken) {
+    enter<&OpenCall::token_chain>(slots_, by_token_[bucket(call.direction, call.progress_token.exact)], call);
+  }
+  ++count_;
+  return call;
+}
+
+void ExchangeTable::close(OpenCall& call) {
+  MCPTRACE_CHECK(call.open);
+  call.open = false;
+  leave<&OpenCall::chain>(slots_, by_id_[bucket(call.direction, call.id.exact)], call);
+  if (call.flags & kHasProgressToken) {
+    leave<&OpenCall::token_chain>(slots_, by_token_[bucket(call.direction, call.progress_token.exact)], call);
+  }
+  (call.older == kNoCall ? oldest_ : slots_[call.older]->newer) = call.newer;
+  (call.newer == kNoCall ? newest_ : slots_[call.newer]->older) = call.older;
+  free_.push_back(call.index);
+  --count_;
+}
+
+OpenCall* ExchangeTable::find(Direction direction, const RequestId& id) {
+  for (OpenCall* call = at(by_id_[bucket(direction, id.exact)]); call != nullptr; call = at(call->chain)) {
+    if (call->direction == direction && call->id == id) return call;
+  }
+  return nullptr;
+}
+
+// Rare: only for an answer whose id matched nothing. Looks at the newest 1024, so that a server that gets every id
+// wrong costs no more than that an answer.
+OpenCall* ExchangeTable::find_loose(Direction direction, const RequestId& id) {
+  OpenCall* found = nullptr;
+  std::uint32_t index = newest_;
+  for (int looked = 0; index != kNoCall && looked < 1024; ++looked, index = slots_[index]->older) {
+    OpenCall& call = *slots_[index];
+    if (call.direction != direction || call.id.loose != id.loose) continue;
+    if (found != nullptr) return nullptr;
+    found = &call;
+  }
+  return found;
+}
+
+OpenCall* ExchangeTable::find_token(Direction direction, const RequestId& token) {
+  for (OpenCall* call = at(by_token_[bucket(direction, token.exact)]); call != nullptr; call = at(call->token_chain)) {
+    if (call->direction == direction && call->progress_token == token) return call;
+  }
+  return nullptr;
+}
+
+OpenCall* ExchangeTable::oldest() { return at(oldest_); }
+
+}  // namespace mcptrace::mcp

@@ -1,0 +1,110 @@
+// The table of requests that wait for their answers: pairing, without I/O.
+//
+// One table serves both directions of one connection; ids of the two directions never meet, nor do 7 and "7". Bounded in count:
+// when it is full the oldest request makes room and is given back to the caller. Slots are reused, so that a running connection
+// allocates nothing. One thread.
+//
+//   OpenCall& call = table.open(fact, evicted);
+//   if (OpenCall* call = table.find_answer(direction_of_request, id, mismatch)) { …; table.close(*call); }
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "mcp/fact.h"
+#include "mcp/message.h"
+
+namespace mcptrace::mcp {
+
+inline constexpr std::uint32_t kNoCall = 0xffffffff;
+
+// What an open exchange has to remember for its span. Strings are as the wire had them, cut by the scanner: they pass the gate
+// when the span is made.
+struct OpenCall {
+  // The request.
+  Direction direction = Direction::kClientToServer;
+  Method method = Method::kNone;
+  std::uint32_t flags = 0;  // MessageFlag
+  RequestId id;
+  RequestId progress_token;  // kHasProgressToken
+  CallContext context;
+  Instant start;
+  std::uint64_t request_bytes = 0;
+  std::uint64_t name_hash = 0, name_print = 0, method_print = 0, id_print = 0;
+  std::string name, id_text, method_text, version, trace_state;
+  TraceId link_trace;   // retry of, or poll of, that span; zero = none
+  SpanId link_span;
+  bool link_is_task = false;
+  bool undeclared = false;
+  bool parent_remote = false;
+
+  // Until the answer.
+  std::uint32_t progress = 0;
+  struct Note {
+    Nanos at{};  // wall
+    Method method = Method::kNone;
+  };
+  std::vector<Note> notes;  // server notifications that belong to it, at most kMaxNotes
+  std::uint32_t dropped_notes = 0;
+  bool reported_open = false;
+  std::uint32_t parent_call = kNoCall;  // the open call that this server request nests in
+  std::uint32_t children = 0;           // open server requests nested in this call
+
+  // The table's own.
+  std::uint32_t index = kNoCall;
+  std::uint32_t chain = kNoCall;                     // next in the hash bucket
+  std::uint32_t older = kNoCall, newer = kNoCall;    // order of age
+  std::uint32_t token_chain = kNoCall;
+  bool open = false;
+
+  [[nodiscard]] bool is_listen() const { return method == Method::kSubscriptionsListen; }
+  // May a server's request or notification be nested under it? (semantics.md 2)
+  [[nodiscard]] bool may_nest() const {
+    return direction == Direction::kClientToServer &&
+           (method == Method::kToolsCall || method == Method::kPromptsGet || method == Method::kResourcesRead);
+  }
+};
+
+inline constexpr std::size_t kMaxNotes = 32;
+
+class ExchangeTable {
+ public:
+  explicit ExchangeTable(std::size_t max_open = 16384);
+
+  // Room for one more? If not, the caller ends oldest() first.
+  [[nodiscard]] bool full() const { return count_ >= max_open_; }
+  // Enters a request. `fact.message` is one.
+  OpenCall& open(const Fact& fact);
+  // Takes it out; the reference is dead after the next open().
+  void close(OpenCall& call);
+
+  // The oldest open request of `direction` with this id; with `mismatch` set, the only one whose id differs in form alone (7
+  // for "7"). Null: none.
+  OpenCall* find(Direction direction, const RequestId& id);
+  OpenCall* find_loose(Direction direction, const RequestId& id);
+  // The open request of `direction` that gave this progress token.
+  OpenCall* find_token(Direction direction, const RequestId& token);
+
+  OpenCall* oldest();
+  OpenCall* newer(const OpenCall& call) { return at(call.newer); }
+  OpenCall* at(std::uint32_t index) { return index == kNoCall ? nullptr : slots_[index].get(); }
+  [[nodiscard]] const OpenCall* at(std::uint32_t index) const { return index == kNoCall ? nullptr : slots_[index].get(); }
+  [[nodiscard]] std::size_t size() const { return count_; }
+
+ private:
+  std::size_t bucket(Direction direction, std::uint64_t hash) const;
+  void grow();
+
+  std::size_t max_open_;
+  std::size_t count_ = 0;
+  std::vector<std::unique_ptr<OpenCall>> slots_;
+  std::vector<std::uint32_t> free_;
+  std::vector<std::uint32_t> by_id_;
+  std::vector<std::uint32_t> by_token_;
+  std::uint32_t oldest_ = kNoCall, newest_ = kNoCall;
+};
+
+}  // namespace mcptrace::mcp

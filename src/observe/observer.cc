@@ -1,0 +1,171 @@
+#include "observe/observer.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <ctime>
+#include <string>
+
+namespace mcptrace::observe {
+namespace {
+
+constexpr Nanos kNap = std::chrono::milliseconds(1);
+constexpr int kIdleNaps = 20;
+constexpr Nanos kFlushEvery = std::chrono::milliseconds(20);
+
+// Waits while `word` is `value`, at most `limit` (nothing: for ever).
+void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, std::optional<Nanos> limit) {
+  timespec relative{};
+  if (limit) {
+    const Nanos left = std::max(*limit, Nanos(0));
+    relative.tv_sec = static_cast<time_t>(left.count() / 1'000'000'000);
+    relative.tv_nsec = static_cast<long>(left.count() % 1'000'000'000);
+  }
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAIT_PRIVATE, value, limit ? &relative : nullptr, nullptr, 0);
+}
+
+void futex_wake(std::atomic<std::uint32_t>& word) {
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+}
+
+}  // namespace
+
+void FactQueue::push(const mcp::Fact& fact) {
+  if (char* place = queue_.reserve(mcp::packed_size(fact))) {
+    mcp::pack(fact, place);
+    queue_.commit();
+    return;
+  }
+  dropped_.fetch_add(1, std::memory_order_relaxed);
+}
+
+Observer::Observer(ObserverOptions options, Activity& activity, const Clock& clock, Random& random, Log& log)
+    : clock_(clock),
+      log_(log),
+      recorder_(std::move(options.spool), options.tracer.naming, clock, log),
+      tracer_(std::move(options.tracer), random, activity, recorder_) {
+  recorder_.set_tracer(&tracer_);
+}
+
+Observer::~Observer() = default;
+
+void Observer::start() { thread_ = std::make_unique<std::thread>([this] { run(); }); }
+
+void Observer::wake_after(const FactQueue& queue) {
+  // Orders the queue's new tail before the look at state_: against wait(), which stores state_ before it looks at the queues.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const auto state = static_cast<State>(state_.load(std::memory_order_relaxed));
+  if (state == State::kBusy || (state == State::kNapping && !queue.queue_.half_full())) return;
+  state_.store(static_cast<std::uint32_t>(State::kBusy), std::memory_order_relaxed);
+  futex_wake(state_);
+}
+
+void Observer::drain_one(FactQueue& from, std::uint64_t up_to) {
+  while (from.queue_.head() < up_to) {
+    const auto record = from.queue_.front();
+    if (!record) return;
+    tracer_.feed(mcp::unpack(*record));
+    from.queue_.pop();
+  }
+}
+
+// The server's queue only up to where it stood before the client's was emptied: so an answer never comes before its request.
+bool Observer::drain() {
+  const std::uint64_t server_tail = server_.queue_.tail();
+  const std::uint64_t client_tail = client_.queue_.tail();
+  const bool any = server_.queue_.head() < server_tail || client_.queue_.head() < client_tail;
+  drain_one(client_, client_tail);
+  drain_one(server_, server_tail);
+  count_losses();
+  return any;
+}
+
+void Observer::count_losses() {
+  const std::uint64_t dropped =
+      client_.dropped_.load(std::memory_order_relaxed) + server_.dropped_.load(std::memory_order_relaxed);
+  if (dropped != seen_dropped_) {
+    tracer_.add_dropped(dropped - seen_dropped_);
+    seen_dropped_ = dropped;
+    log_.once(LogReason::kDropped, "some messages were not traced (the observer was too slow); traffic is not affected");
+  }
+  if (const std::uint64_t lost = recorder_.lost(); lost != seen_lost_) {
+    tracer_.add_dropped(lost - seen_lost_);
+    seen_lost_ = lost;
+  }
+}
+
+void Observer::write_out(bool idle) {
+  if (recorder_.pending_bytes() == 0) return;
+  const Nanos now = clock_.boot();
+  if (!idle && now - last_flush_ < kFlushEvery) return;
+  recorder_.flush();
+  last_flush_ = now;
+}
+
+void Observer::wait(bool idle) {
+  const State state = idle ? State::kSleeping : State::kNapping;
+  state_.store(static_cast<std::uint32_t>(state), std::memory_order_seq_cst);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const bool nothing = client_.queue_.head() == client_.queue_.tail() && server_.queue_.head() == server_.queue_.tail();
+  if (nothing && stage_.load(std::memory_order_acquire) == static_cast<std::uint32_t>(Stage::kTraffic)) {
+    std::optional<Nanos> limit;
+    if (const auto deadline = tracer_.next_deadline()) limit = *deadline - clock_.boot();
+    if (!idle) limit = limit ? std::min(*limit, kNap) : kNap;
+    futex_wait(state_, static_cast<std::uint32_t>(state), limit);
+  }
+  state_.store(static_cast<std::uint32_t>(State::kBusy), std::memory_order_relaxed);
+}
+
+void Observer::run() {
+  int idle_naps = 0;
+  for (;;) {
+    const bool ending = stage_.load(std::memory_order_acquire) == static_cast<std::uint32_t>(Stage::kEnding);
+    const bool worked = drain();
+    if (ending) break;
+    idle_naps = worked ? 0 : std::min(idle_naps + 1, kIdleNaps);
+    write_out(!worked);
+    if (const auto deadline = tracer_.next_deadline(); deadline && *deadline <= clock_.boot()) {
+      tracer_.on_time(clock_.now());
+      write_out(true);
+    }
+    wait(idle_naps >= kIdleNaps);
+  }
+  finish_on_thread();
+}
+
+void Observer::finish_on_thread() {
+  tracer_.finish(end_, ended_at_);
+  recorder_.flush();
+  if (const auto noise = tracer_.noise(); noise.lines != 0) {
+    log_.once(LogReason::kNotJson, "the server wrote " + std::to_string(noise.lines) + " lines (" + std::to_string(noise.bytes) +
+                                       " bytes) to its stdout that are not JSON; they were passed on");
+  }
+  stage_.store(static_cast<std::uint32_t>(Stage::kDone), std::memory_order_release);
+  futex_wake(stage_);
+}
+
+bool Observer::finish(const TrafficEnd& end, Nanos patience) {
+  if (!thread_) return true;
+  end_ = end;
+  ended_at_ = clock_.now();
+  stage_.store(static_cast<std::uint32_t>(Stage::kEnding), std::memory_order_release);
+  state_.store(static_cast<std::uint32_t>(State::kBusy), std::memory_order_seq_cst);
+  futex_wake(state_);
+  const Nanos give_up = clock_.boot() + patience;
+  while (stage_.load(std::memory_order_acquire) != static_cast<std::uint32_t>(Stage::kDone)) {
+    const Nanos left = give_up - clock_.boot();
+    if (left <= Nanos(0)) {
+      log_.once(LogReason::kObserverStuck, "telemetry could not be written in time and is lost; traffic was not affected");
+      return false;
+    }
+    futex_wait(stage_, static_cast<std::uint32_t>(Stage::kEnding), left);
+  }
+  thread_->join();
+  thread_.reset();
+  return true;
+}
+
+}  // namespace mcptrace::observe

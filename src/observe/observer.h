@@ -1,0 +1,88 @@
+// The observer: one thread that takes facts from two relay threads, and the queues between them.
+//
+// The relay never waits for it. A fact that finds its queue full is dropped and counted. The thread naps 1 ms at a time while
+// there is traffic, is woken early only when a queue is half full, and sleeps until the next deadline when idle: waking it for each message
+// would cost more than all the rest (design.md, Relay).
+//
+//   Observer observer(options, activity, clock, random, log);   // no thread yet: the child is forked first
+//   observer.start();
+//   observer.client().push(fact);  …write(2)…  observer.wake_after(observer.client());
+//   observer.finish(end, std::chrono::milliseconds(500));  // all spans appended, thread joined
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "base/byte_queue.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "mcp/fact.h"
+#include "observe/recorder.h"
+#include "observe/tracer.h"
+
+namespace mcptrace::observe {
+
+// One relay thread's way in.
+class FactQueue {
+ public:
+  FactQueue() : queue_(256u << 10) {}
+  // Relay thread. Copies the fact; counts it as dropped if there is no room.
+  void push(const mcp::Fact& fact);
+
+ private:
+  friend class Observer;
+  ByteQueue queue_;
+  alignas(64) std::atomic<std::uint64_t> dropped_{0};
+};
+
+struct ObserverOptions {
+  TracerOptions tracer;
+  spool::WriterOptions spool;
+};
+
+class Observer {
+ public:
+  // References must outlive this.
+  Observer(ObserverOptions options, Activity& activity, const Clock& clock, Random& random, Log& log);
+  ~Observer();
+
+  FactQueue& client() { return client_; }
+  FactQueue& server() { return server_; }
+
+  void start();
+  // Relay thread, after its write: wakes the observer if that cannot wait for the end of its nap.
+  void wake_after(const FactQueue& queue);
+  // The traffic has ended. False: not done within `patience`; the thread is left to the process's end, and what it holds is lost.
+  bool finish(const TrafficEnd& end, Nanos patience);
+
+ private:
+  enum class State : std::uint32_t { kBusy, kNapping, kSleeping };
+  enum class Stage : std::uint32_t { kTraffic, kEnding, kDone };
+
+  void run();
+  bool drain();
+  void count_losses();
+  void drain_one(FactQueue& from, std::uint64_t up_to);
+  void wait(bool idle);
+  void write_out(bool idle);
+  void finish_on_thread();
+
+  const Clock& clock_;
+  Log& log_;
+  FactQueue client_, server_;
+  Recorder recorder_;
+  Tracer tracer_;
+  std::uint64_t seen_dropped_ = 0, seen_lost_ = 0;
+  Nanos last_flush_{};
+  TrafficEnd end_;
+  Instant ended_at_;
+  alignas(64) std::atomic<std::uint32_t> state_{0};
+  alignas(64) std::atomic<std::uint32_t> stage_{0};
+  std::unique_ptr<std::thread> thread_;
+};
+
+}  // namespace mcptrace::observe

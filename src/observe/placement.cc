@@ -1,0 +1,162 @@
+#include "observe/placement.h"
+
+#include <algorithm>
+
+namespace mcptrace::observe {
+namespace {
+
+using mcp::Message;
+using mcp::MessageKind;
+using mcp::Method;
+using mcp::NotInjected;
+using mcp::Text;
+
+constexpr std::size_t kMaxDerived = 1024;
+constexpr std::int64_t kDayNanos = Nanos(std::chrono::hours(24)).count();
+
+bool opens_nothing(Method method) {
+  return method == Method::kInitialize || method == Method::kServerDiscover || method == Method::kPing;
+}
+
+template <class Id>
+Id take_id(const Digest& digest, std::size_t offset) {
+  Id id;
+  std::copy_n(digest.begin() + static_cast<std::ptrdiff_t>(offset), Id::kBytes, id.bytes.begin());
+  if (id.is_zero()) id.bytes[0] = 1;
+  return id;
+}
+
+}  // namespace
+
+Placement::Placement(PlacementOptions options, const HashKey& key, Random& random, const Activity& activity)
+    : options_(std::move(options)), key_(key), random_(random), activity_(activity) {
+  process_ = new_process_stretch(random_.u64(), 0);
+  first_ = process_.root;
+}
+
+Placement::Stretch Placement::new_process_stretch(std::uint64_t session_print, std::uint32_t previous) {
+  Stretch stretch;
+  mcp::CallContext& root = stretch.root;
+  root.session = ++last_serial_;
+  root.previous = previous;
+  root.session_print = session_print;
+  root.root_trace_id = options_.environment ? options_.environment->trace_id : random_.trace_id();
+  root.root_span_id = random_.span_id();
+  return stretch;
+}
+
+// A further initialize starts a new session once work was done in the last one; a long silence with nothing open starts a new
+// stretch of the same session.
+Placement::Stretch& Placement::process_stretch(const Message& message, Instant at) {
+  const Nanos last = std::max(last_client_message_, Nanos(activity_.last_server_message.load(std::memory_order_relaxed)));
+  const bool silent = last.count() != 0 && at.boot - last > options_.gap &&
+                      activity_.open_requests.load(std::memory_order_relaxed) == 0;
+  if (message.kind == MessageKind::kRequest && message.method == Method::kInitialize && process_used_) {
+    process_ = new_process_stretch(random_.u64(), 0);
+    process_used_ = false;
+  } else if (silent && process_.announced) {
+    process_ = new_process_stretch(process_.root.session_print, process_.root.session);
+  }
+  if (message.kind == MessageKind::kRequest && !opens_nothing(message.method)) process_used_ = true;
+  return process_;
+}
+
+// Trace id and root id follow from (name, key, UTC day), so that replicas with the same secret agree without talking.
+Placement::Stretch& Placement::derived_stretch(std::string_view session_key, Instant at) {
+  KeyedHash session_hash(key_, "session");
+  session_hash.update_field(session_key);
+  const std::uint64_t print = session_hash.finish64();
+  const std::int64_t day = at.wall.count() / kDayNanos;
+  auto found = derived_.find(print);
+  if (found != derived_.end() && found->second.day == day) return found->second;
+  const std::uint32_t previous = found != derived_.end() ? found->second.root.session : 0;
+  if (found == derived_.end() && derived_.size() >= kMaxDerived) derived_.erase(derived_.begin());
+  Stretch stretch;
+  stretch.day = day;
+  KeyedHash ids(key_, "derived-ids");
+  ids.update_field(options_.name);
+  ids.update_field(session_key);
+  ids.update_field(std::to_string(day));
+  const Digest digest = ids.finish();
+  mcp::CallContext& root = stretch.root;
+  root.session = ++last_serial_;
+  root.previous = previous;
+  root.session_print = print;
+  root.derived = true;
+  root.root_trace_id = take_id<TraceId>(digest, 0);
+  root.root_span_id = take_id<SpanId>(digest, 16);
+  return derived_[print] = stretch;
+}
+
+std::optional<std::string> Placement::conversation(const Message& message) const {
+  if (!message.has(mcp::kModern)) return std::nullopt;
+  if (const std::string_view baggage = message[Text::kBaggage]; !baggage.empty()) {
+    for (const std::string_view key : {"session.id", "gen_ai.conversation.id"}) {
+      if (auto value = trace::baggage_get(baggage, key, 256); value && !value->empty()) {
+        return std::string(key) + "=" + *value;
+      }
+    }
+  }
+  if (const std::string_view text = message[Text::kConversation]; !text.empty()) return std::string(text);
+  return std::nullopt;
+}
+
+Placement::Stretch& Placement::stretch_for(const Message& message, Instant at) {
+  if (const auto key = conversation(message)) return derived_stretch(*key, at);
+  return process_stretch(message, at);
+}
+
+void Placement::choose_parent(const Message& message, const Stretch& stretch) {
+  mcp::CallContext& context = placed_.context;
+  placed_.trace_state = {};
+  context.span_id = random_.span_id();
+  const bool readable = !message.has(mcp::kAmbiguous) && !message.has(mcp::kTraceparentCut);
+  const auto caller = readable ? trace::parse_traceparent(message[Text::kTraceparent]) : std::nullopt;
+  if (caller) {
+    context.parent_source = mcp::ParentSource::kMeta;
+    context.trace_id = caller->trace_id;
+    context.parent_id = caller->span_id;
+    context.flags = caller->flags;
+    if (trace::is_valid_tracestate(message[Text::kTracestate])) placed_.trace_state = message[Text::kTracestate];
+    return;
+  }
+  context.parent_source = mcp::ParentSource::kRoot;
+  context.trace_id = stretch.root.root_trace_id;
+  context.parent_id = stretch.root.root_span_id;
+  if (!stretch.root.derived && options_.environment) {
+    context.flags = options_.environment->flags;
+    placed_.trace_state = options_.environment_state;
+    return;
+  }
+  context.flags = trace::kSampledFlag | trace::kRandomFlag;
+  context.randomness = random_.u64() >> 8;
+  placed_.trace_state = trace::write_randomness(context.randomness, randomness_);
+}
+
+void Placement::write_injection(NotInjected may) {
+  mcp::CallContext& context = placed_.context;
+  context.not_injected = options_.inject || may == NotInjected::kNotRequest ? may : NotInjected::kOff;
+  placed_.inject = context.not_injected == NotInjected::kNone;
+  if (!placed_.inject) return;
+  trace::write_traceparent({context.trace_id, context.span_id, context.flags}, traceparent_.data());
+  placed_.injection = {{traceparent_.data(), traceparent_.size()}, placed_.trace_state};
+}
+
+const Placement::Placed& Placement::place(const Message& message, NotInjected may, Instant at) {
+  Stretch& stretch = stretch_for(message, at);
+  last_client_message_ = at.boot;
+  placed_.context = stretch.root;
+  placed_.context.opens_session = !stretch.announced;
+  stretch.announced = true;
+  placed_.inject = false;
+  placed_.trace_state = {};
+  if (message.kind == MessageKind::kRequest || message.kind == MessageKind::kNotification) {
+    choose_parent(message, stretch);
+    write_injection(may);
+  } else {
+    placed_.context.not_injected = NotInjected::kNotRequest;
+  }
+  return placed_;
+}
+
+}  // namespace mcptrace::observe

@@ -1,0 +1,88 @@
+// Places a client's messages: which session stretch, which trace, which parent, which ids, and what goes on to the server.
+//
+// Runs on the relay thread, before the message goes on; what it decides travels with the fact, and the observer never derives it
+// again (semantics.md 2, 3). Without I/O; allocates only when a session opens.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/keyed_hash.h"
+#include "base/random.h"
+#include "mcp/fact.h"
+#include "mcp/splice.h"
+#include "trace/w3c.h"
+
+namespace mcptrace::observe {
+
+struct PlacementOptions {
+  std::string name;  // --name, else OTEL_SERVICE_NAME, else what was configured: part of derived ids
+  Nanos gap = std::chrono::minutes(30);
+  bool inject = true;
+  // TRACEPARENT and TRACESTATE of our environment, if valid: the parent of session roots.
+  std::optional<trace::TraceContext> environment;
+  std::string environment_state;
+};
+
+// What the server's side tells the client's: moments and counts, no more. Written by one thread, read by the other.
+struct Activity {
+  std::atomic<std::int64_t> last_server_message{0};  // boot ns
+  std::atomic<std::int32_t> open_requests{0};        // not counting subscriptions/listen; kept by the observer
+};
+
+class Placement {
+ public:
+  // References must outlive this.
+  Placement(PlacementOptions options, const HashKey& key, Random& random, const Activity& activity);
+
+  // The session that messages of no other belong to, before any client's message: for a server that speaks first.
+  [[nodiscard]] const mcp::CallContext& first() const { return first_; }
+
+  struct Placed {
+    mcp::CallContext context;
+    std::string_view trace_state;  // of the span's own context; valid until the next place()
+    bool inject = false;           // `injection` is to be made
+    mcp::Injection injection;      // valid until the next place()
+  };
+  // `may`: what the framing found possible.
+  const Placed& place(const mcp::Message& message, mcp::NotInjected may, Instant at);
+
+ private:
+  struct Stretch {
+    mcp::CallContext root;  // session, root ids, session_print, derived
+    std::int64_t day = 0;
+    bool announced = false;
+  };
+
+  Stretch& stretch_for(const mcp::Message& message, Instant at);
+  Stretch& process_stretch(const mcp::Message& message, Instant at);
+  Stretch& derived_stretch(std::string_view key, Instant at);
+  std::optional<std::string> conversation(const mcp::Message& message) const;
+  Stretch new_process_stretch(std::uint64_t session_print, std::uint32_t previous);
+  void choose_parent(const mcp::Message& message, const Stretch& stretch);
+  void write_injection(mcp::NotInjected may);
+
+  PlacementOptions options_;
+  const HashKey& key_;
+  Random& random_;
+  const Activity& activity_;
+  std::uint32_t last_serial_ = 0;
+  Stretch process_;
+  mcp::CallContext first_;
+  bool process_used_ = false;  // requests other than initialize, server/discover, ping went before
+  Nanos last_client_message_{};
+  std::unordered_map<std::uint64_t, Stretch> derived_;  // by session_print; bounded
+  Placed placed_;
+  std::string state_;
+  std::array<char, trace::kTraceparentSize> traceparent_{};
+  std::array<char, 20> randomness_{};
+};
+
+}  // namespace mcptrace::observe

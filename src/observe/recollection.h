@@ -1,0 +1,84 @@
+// What the observer remembers of exchanges that are over, bounded: enough to tell a late answer from a second one, and to link a
+// retry to the leg before it and a poll to its task. All fixed-size rings: the oldest makes room. One thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "base/ids.h"
+#include "mcp/message.h"
+
+namespace mcptrace::observe {
+
+struct EndedCall {
+  mcp::Direction direction = mcp::Direction::kClientToServer;
+  mcp::RequestId id;
+  std::uint32_t session = 0;
+  TraceId trace_id;
+  SpanId span_id;
+  std::uint8_t flags = 0;
+};
+
+class Recollection {
+ public:
+  // A call was answered: a further answer to this id is a second one.
+  void answered(mcp::Direction direction, const mcp::RequestId& id, std::uint32_t session) {
+    Answered& slot = answered_[id.exact % answered_.size()];
+    slot = {id.exact, session, direction, id.type};
+  }
+  // The session of a recently answered call.
+  [[nodiscard]] std::optional<std::uint32_t> find_answered(mcp::Direction direction, const mcp::RequestId& id) const {
+    const Answered& slot = answered_[id.exact % answered_.size()];
+    if (slot.session == 0 || slot.exact != id.exact || slot.direction != direction || slot.type != id.type) return {};
+    return slot.session;
+  }
+
+  // A call ended without its answer: the answer may still come, late; once.
+  void ended(const EndedCall& call) { ended_[ended_next_++ % ended_.size()] = call; }
+  std::optional<EndedCall> take_ended(mcp::Direction direction, const mcp::RequestId& id) {
+    for (EndedCall& call : ended_) {
+      if (call.session == 0 || call.direction != direction || call.id != id) continue;
+      const EndedCall found = call;
+      call.session = 0;
+      return found;
+    }
+    return {};
+  }
+
+  struct Span {
+    TraceId trace_id;
+    SpanId span_id;
+  };
+  // Spans by keyed hash: of a requestState that was handed out, of a task that was made.
+  void remember_state(std::uint64_t print, Span span) { states_[states_next_++ % states_.size()] = {print, span}; }
+  void remember_task(std::uint64_t print, Span span) { tasks_[tasks_next_++ % tasks_.size()] = {print, span}; }
+  [[nodiscard]] const Span* state(std::uint64_t print) const { return find(states_, print); }
+  [[nodiscard]] const Span* task(std::uint64_t print) const { return find(tasks_, print); }
+
+ private:
+  struct Answered {
+    std::uint64_t exact = 0;
+    std::uint32_t session = 0;
+    mcp::Direction direction = mcp::Direction::kClientToServer;
+    mcp::IdType type = mcp::IdType::kAbsent;
+  };
+  struct Known {
+    std::uint64_t print = 0;
+    Span span;
+  };
+  using KnownRing = std::array<Known, 256>;
+  static const Span* find(const KnownRing& ring, std::uint64_t print) {
+    for (const Known& known : ring) {
+      if (known.print == print) return &known.span;
+    }
+    return nullptr;
+  }
+
+  std::array<Answered, 1024> answered_{};
+  std::array<EndedCall, 256> ended_{};
+  KnownRing states_{}, tasks_{};
+  std::size_t ended_next_ = 0, states_next_ = 0, tasks_next_ = 0;
+};
+
+}  // namespace mcptrace::observe

@@ -1,0 +1,58 @@
+#include "observe/recorder.h"
+
+#include "base/check.h"
+#include "otlp/encode.h"
+#include "otlp/record_tag.h"
+
+namespace mcptrace::observe {
+
+Recorder::Recorder(spool::WriterOptions options, trace::Naming naming, const Clock& clock, Log& log)
+    : naming_(naming), log_(log), writer_(std::move(options), clock) {
+  writer_.set_preamble([this](spool::Writer&) { write_preamble(); });
+}
+
+void Recorder::say(const Error& error) {
+  log_.once(LogReason::kSpoolWrite, "telemetry is being lost, traffic is not affected: " + error.message);
+}
+
+void Recorder::append(spool::RecordType type, std::uint32_t tag, std::string_view payload) {
+  if (const auto done = writer_.append(type, tag, payload); !done) say(done.error());
+}
+
+void Recorder::append_resource() {
+  std::string payload;
+  otlp::append_resource_record(resource_number_, resource_bytes_, payload);
+  append(spool::RecordType::kResource, 0, payload);
+}
+
+void Recorder::resource(std::span<const std::pair<std::string, std::string>> attributes) {
+  std::vector<std::pair<std::string_view, std::string_view>> views(attributes.begin(), attributes.end());
+  resource_bytes_.clear();
+  otlp::encode_resource(views, resource_bytes_);
+  ++resource_number_;
+  append_resource();
+}
+
+void Recorder::record(spool::RecordType type, const trace::SpanHeader& header, const trace::SpanRecord& span) {
+  MCPTRACE_CHECK(depth_ < scratch_.size());
+  std::string& payload = scratch_[depth_++];
+  payload.clear();
+  trace::SpanHeader numbered = header;
+  numbered.resource = resource_number_;
+  otlp::append_header(numbered, payload);
+  if (type != spool::RecordType::kSessionClose) otlp::encode_span(span, naming_, payload);
+  append(type, otlp::spool_tag(header.trace_id), payload);
+  --depth_;
+}
+
+void Recorder::write_preamble() {
+  if (resource_number_ == 0) return;
+  append_resource();
+  if (tracer_ != nullptr) tracer_->write_open();
+}
+
+void Recorder::flush() {
+  if (const auto done = writer_.flush(); !done) say(done.error());
+}
+
+}  // namespace mcptrace::observe

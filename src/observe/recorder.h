@@ -1,0 +1,47 @@
+// Writes what the tracer gives into the spool: encodes each span once, and numbers the resources. Observer thread.
+#pragma once
+
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "observe/tracer.h"
+#include "spool/writer.h"
+
+namespace mcptrace::observe {
+
+class Recorder final : public RecordSink {
+ public:
+  // References must outlive this. What goes wrong is said once and counted by the writer.
+  Recorder(spool::WriterOptions options, trace::Naming naming, const Clock& clock, Log& log);
+
+  // Whose open records a new file begins with. Set once, before the first record.
+  void set_tracer(Tracer* tracer) { tracer_ = tracer; }
+
+  void resource(std::span<const std::pair<std::string, std::string>> attributes) override;
+  void record(spool::RecordType type, const trace::SpanHeader& header, const trace::SpanRecord& span) override;
+
+  void flush();
+  [[nodiscard]] std::size_t pending_bytes() const { return writer_.pending_bytes(); }
+  [[nodiscard]] std::uint64_t lost() const { return writer_.counts().lost_records; }
+
+ private:
+  void append(spool::RecordType type, std::uint32_t tag, std::string_view payload);
+  void append_resource();
+  void write_preamble();
+  void say(const Error& error);
+
+  trace::Naming naming_;
+  Log& log_;
+  spool::Writer writer_;
+  Tracer* tracer_ = nullptr;
+  std::uint32_t resource_number_ = 0;
+  std::string resource_bytes_;
+  // A new file's preamble is written in the middle of a record's append: it must not touch that record's bytes.
+  std::array<std::string, 2> scratch_;
+  std::size_t depth_ = 0;
+};
+
+}  // namespace mcptrace::observe

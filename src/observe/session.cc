@@ -1,0 +1,195 @@
+#include "observe/session.h"
+
+#include <algorithm>
+
+#include "base/keyed_hash.h"
+#include "trace/gate.h"
+
+namespace mcptrace::observe {
+namespace {
+
+using mcp::Message;
+using mcp::MessageKind;
+using mcp::Text;
+using trace::Attr;
+using trace::Outcome;
+using trace::SpanRecord;
+
+constexpr std::size_t kMaxDeclared = 16384;  // tools of one session that are remembered
+
+struct OutcomeAttr {
+  Outcome outcome;
+  Attr attr;
+};
+constexpr OutcomeAttr kOutcomeAttrs[] = {
+    {Outcome::kOk, Attr::kCallsOk},
+    {Outcome::kToolError, Attr::kCallsToolError},
+    {Outcome::kRpcError, Attr::kCallsRpcError},
+    {Outcome::kTransportError, Attr::kCallsTransportError},
+    {Outcome::kCancelled, Attr::kCallsCancelled},
+    {Outcome::kAbandoned, Attr::kCallsAbandoned},
+    {Outcome::kUnobserved, Attr::kCallsUnobserved},
+    {Outcome::kInputRequired, Attr::kCallsInputRequired},
+};
+
+std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+
+// True if (name, version) is not what `raw` holds; then it does.
+bool changes(std::string& raw, std::string_view name, std::string_view version) {
+  if (raw.size() == name.size() + 1 + version.size() && raw.starts_with(name) && raw.ends_with(version) &&
+      raw[name.size()] == '\0') {
+    return false;
+  }
+  raw.assign(name).append(1, '\0').append(version);
+  return true;
+}
+
+}  // namespace
+
+Session::Session(const mcp::CallContext& context, Instant first)
+    : root(context), first_(first), last_boot_(first.boot) {
+  text.session_id = "s-" + hex64(context.session_print);
+  text.root_trace_id = context.root_trace_id;
+  text.root_span_id = context.root_span_id;
+}
+
+void Session::go_on_from(const Session& before) {
+  previous_trace = before.root.root_trace_id;
+  previous_span = before.root.root_span_id;
+  text.client_name = before.text.client_name;
+  text.version = before.text.version;
+  server_name = before.server_name;
+  server_version = before.server_version;
+  client_version = before.client_version;
+  raw_client_ = before.raw_client_;
+  raw_server_ = before.raw_server_;
+  declared_ = before.declared_;
+  list_complete_ = before.list_complete_;
+  listing_from_start_ = before.listing_from_start_;
+}
+
+void Session::count_message(const Message& message) {
+  bytes_[static_cast<std::size_t>(message.direction)] += message.bytes;
+  if (message.kind == MessageKind::kRequest) {
+    ++requests_;
+    if (message.direction == mcp::Direction::kClientToServer && message.method != mcp::Method::kServerDiscover) {
+      (message.has(mcp::kModern) ? saw_modern_ : saw_legacy_) = true;
+    }
+  }
+  if (message.kind == MessageKind::kNotification) ++notifications_;
+}
+
+void Session::count_end(const mcp::OpenCall& call, Outcome outcome, bool is_error) {
+  if (call.direction == mcp::Direction::kClientToServer) {
+    // A discover that was refused says nothing of the era: the client tries the other one next.
+    if (call.method == mcp::Method::kServerDiscover && outcome == Outcome::kOk) saw_modern_ = true;
+    const auto why = call.context.not_injected;
+    if (why != mcp::NotInjected::kNone && why != mcp::NotInjected::kOff) ++not_injected_;
+  }
+  if (is_error) ++errors_;
+  if (call.method != mcp::Method::kToolsCall) return;
+  ++tool_calls_;
+  ++calls_[static_cast<std::size_t>(outcome)];
+}
+
+void Session::learn_client(const Message& message) {
+  if (message.has(mcp::kModern) && text.version.empty()) text.version.assign(trace::gate_version(message[Text::kProtocolVersion]));
+  const std::string_view name = message[Text::kPeerName];
+  if (name.empty() || !changes(raw_client_, name, message[Text::kPeerVersion])) return;
+  text.client_name.clear();
+  client_version.clear();
+  trace::gate_peer(name, message.peer_name_print, text.client_name);
+  if (!message[Text::kPeerVersion].empty()) {
+    trace::gate_peer(message[Text::kPeerVersion], message.peer_version_print, client_version);
+  }
+}
+
+bool Session::learn_server(const Message& message) {
+  const std::string_view name = message[Text::kPeerName];
+  if (name.empty() || !changes(raw_server_, name, message[Text::kPeerVersion])) return false;
+  server_name.clear();
+  server_version.clear();
+  trace::gate_peer(name, message.peer_name_print, server_name);
+  if (!message[Text::kPeerVersion].empty()) {
+    trace::gate_peer(message[Text::kPeerVersion], message.peer_version_print, server_version);
+  }
+  return true;
+}
+
+void Session::learn_page(bool first_page, bool last_page, const std::vector<std::uint64_t>& names) {
+  if (first_page) {
+    declared_.clear();
+    listing_from_start_ = true;
+  }
+  for (const std::uint64_t name : names) {
+    if (declared_.size() >= kMaxDeclared) listing_from_start_ = false;  // not all are remembered: never say "undeclared"
+    else declared_.insert(name);
+  }
+  list_complete_ = listing_from_start_ && last_page;
+}
+
+void Session::add_counts(SpanRecord& span) const {
+  span.add(Attr::kCalls, number(tool_calls_));
+  for (const auto& [outcome, attr] : kOutcomeAttrs) {
+    if (const auto count = calls_[static_cast<std::size_t>(outcome)]; count != 0) span.add(attr, number(count));
+  }
+  span.add(Attr::kRequests, number(requests_));
+  span.add(Attr::kNotifications, number(notifications_));
+  span.add(Attr::kErrors, number(errors_));
+  span.add(Attr::kBytesToServer, number(bytes_[0]));
+  span.add(Attr::kBytesToClient, number(bytes_[1]));
+  const auto add_if = [&](Attr attr, std::uint64_t count) {
+    if (count != 0) span.add(attr, number(count));
+  };
+  add_if(Attr::kDropped, dropped);
+  add_if(Attr::kUnmatched, unmatched);
+  add_if(Attr::kSecondAnswers, second_answers);
+  add_if(Attr::kNotJsonLines, not_json_lines);
+  add_if(Attr::kNotJsonBytes, not_json_bytes);
+  add_if(Attr::kNotMessages, not_messages);
+  add_if(Attr::kNotInjectedCount, not_injected_);
+}
+
+void Session::build_root(const RootStyle& style, bool ended, SpanRecord& span) {
+  span.clear();
+  span.trace_id = root.root_trace_id;
+  span.span_id = root.root_span_id;
+  span.flags = style.flags;
+  span.trace_state = style.trace_state;
+  if (!root.derived) {
+    span.parent_id = style.environment_parent;
+    span.parent_remote = !style.environment_parent.is_zero();
+  }
+  span.name = trace::kRootName;
+  span.kind = trace::SpanKind::kInternal;
+  span.start = first_.wall;
+  span.duration = last_boot_ - first_.boot;
+  span.ended = ended;
+  span.add(Attr::kSessionId, text.session_id);
+  if (!saw_modern_) span.add(Attr::kSemconvSessionId, text.session_id);
+  span.add(Attr::kNetworkTransport, style.transport);
+  const auto add_text = [&](Attr attr, std::string_view value) {
+    if (!value.empty()) span.add(attr, value);
+  };
+  add_text(Attr::kClientName, text.client_name);
+  add_text(Attr::kClientVersion, client_version);
+  add_text(Attr::kServerName, server_name);
+  add_text(Attr::kServerVersion, server_version);
+  add_text(Attr::kProtocolVersion, text.version);
+  add_text(Attr::kCommand, style.command_print);
+  add_text(Attr::kClientProcess, style.client_process);
+  if (saw_legacy_ || saw_modern_) span.add(Attr::kEra, saw_legacy_ ? (saw_modern_ ? "mixed" : "legacy") : "modern");
+  if (!previous_span.is_zero()) span.links.push_back({previous_trace, previous_span, 0, {}, "previous"});
+  if (!ended) return;
+  add_counts(span);
+  if (child.known) span.add(child.signalled ? Attr::kExitSignal : Attr::kExitStatus, static_cast<std::int64_t>(child.code));
+  if (!initialize_failed && end == RootEnd::kNormal) return;
+  span.status = trace::StatusCode::kError;
+  const std::string_view type = end == RootEnd::kNotStarted    ? "server_not_started"
+                                : end == RootEnd::kServerFirst ? "server_exit"
+                                                               : "initialize_failed";
+  span.add(Attr::kErrorType, type);
+  span.status_message = type;
+}
+
+}  // namespace mcptrace::observe

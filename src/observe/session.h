@@ -1,0 +1,101 @@
+// One session stretch, as the observer knows it: who talks, in what version, how much, how it went; and its root span.
+// Plain state with a few rules; the observer thread's own.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "base/clock.h"
+#include "mcp/exchange.h"
+#include "mcp/fact.h"
+#include "trace/span_builder.h"
+#include "trace/span_record.h"
+
+namespace mcptrace::observe {
+
+// Outside facts about a process that its roots carry.
+struct RootStyle {
+  std::string_view transport;
+  std::string_view command_print;   // mcptrace.command; empty: none
+  std::string_view client_process;  // mcp.client.process; empty: unknown
+  SpanId environment_parent;        // TRACEPARENT's span; zero: none
+  std::uint8_t flags = 0;           // W3C flags of the root's context
+  std::string_view trace_state;
+};
+
+// How a root ends, where that is known.
+enum class RootEnd : std::uint8_t {
+  kNormal,       // the client left, the gap, the day's end, shutdown
+  kServerFirst,  // the server ended while the client was still there
+  kNotStarted,   // the server could not be started
+};
+
+struct ChildStatus {
+  bool known = false;
+  bool signalled = false;
+  int code = 0;
+};
+
+class Session {
+ public:
+  Session(const mcp::CallContext& context, Instant first);
+
+  // This stretch goes on where that one was left: the same peers, the same tools; its root links to that one's.
+  void go_on_from(const Session& before);
+  // A message of this session passed.
+  void touch(Instant at) { last_boot_ = std::max(last_boot_, at.boot); }
+  void count_message(const mcp::Message& message);
+  void count_end(const mcp::OpenCall& call, trace::Outcome outcome, bool is_error);
+
+  // What the peers say of themselves; empty strings are passed over. True if the server's name is new.
+  void learn_client(const mcp::Message& message);
+  bool learn_server(const mcp::Message& message);
+
+  // tools/list: the names of one page, as hashes; and whether a name is known to be missing from a complete list.
+  void learn_page(bool first_page, bool last_page, const std::vector<std::uint64_t>& names);
+  void forget_completeness() { list_complete_ = false; }
+  [[nodiscard]] bool knows_undeclared(std::uint64_t name_hash) const {
+    return list_complete_ && !declared_.contains(name_hash);
+  }
+
+  // The root span as it is now. `ended` false: for a session_open record.
+  void build_root(const RootStyle& style, bool ended, trace::SpanRecord& span);
+
+  mcp::CallContext root;          // session serial, root ids, session_print, derived
+  trace::SessionText text;        // what call spans take from here
+  std::string server_name, server_version, client_version;  // gated
+  TraceId previous_trace;         // the stretch before; zero: none
+  SpanId previous_span;
+  std::uint32_t open = 0;         // requests that wait, listens not counted
+  std::uint32_t listens = 0;
+  std::vector<std::uint32_t> nestable;  // open calls that server messages may belong to
+  bool closed = false;            // its root was written and nothing came since
+  bool initialize_failed = false;
+  RootEnd end = RootEnd::kNormal;
+  ChildStatus child;
+  std::uint64_t dropped = 0, unmatched = 0, second_answers = 0, not_json_lines = 0, not_json_bytes = 0, not_messages = 0;
+
+  // All its requests so far were of 2026-07-28.
+  [[nodiscard]] bool is_modern() const { return saw_modern_ && !saw_legacy_; }
+  [[nodiscard]] Nanos last_boot() const { return last_boot_; }
+  [[nodiscard]] Instant first() const { return first_; }
+
+ private:
+  void add_counts(trace::SpanRecord& span) const;
+
+  Instant first_;
+  Nanos last_boot_{};
+  std::array<std::uint64_t, static_cast<std::size_t>(trace::Outcome::kCount)> calls_{};
+  std::uint64_t tool_calls_ = 0, requests_ = 0, notifications_ = 0, errors_ = 0, not_injected_ = 0;
+  std::array<std::uint64_t, 2> bytes_{};  // by Direction
+  bool saw_legacy_ = false, saw_modern_ = false;
+  std::string raw_client_, raw_server_;   // as last seen, so that a repeat costs one comparison
+  std::unordered_set<std::uint64_t> declared_;
+  bool list_complete_ = false;
+  bool listing_from_start_ = false;
+};
+
+}  // namespace mcptrace::observe

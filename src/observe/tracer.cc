@@ -1,0 +1,422 @@
+#include "observe/tracer.h"
+
+#include <algorithm>
+
+#include "trace/gate.h"
+
+namespace mcptrace::observe {
+namespace {
+
+using mcp::CallContext;
+using mcp::Direction;
+using mcp::Fact;
+using mcp::FactKind;
+using mcp::Message;
+using mcp::MessageKind;
+using mcp::Method;
+using mcp::OpenCall;
+using mcp::Text;
+using spool::RecordType;
+using trace::CallEnd;
+using trace::Outcome;
+
+constexpr std::size_t kMaxSessions = 1024;
+constexpr std::size_t kMaxDeclaredNames = 16384;
+
+CallEnd without_answer(Outcome outcome, std::string_view unobserved = {}) {
+  CallEnd end;
+  end.outcome = outcome;
+  end.unobserved = unobserved;
+  return end;
+}
+
+}  // namespace
+
+Tracer::Tracer(TracerOptions options, Random& random, Activity& activity, RecordSink& sink)
+    : options_(std::move(options)),
+      random_(random),
+      activity_(activity),
+      sink_(sink),
+      builder_(options_.naming, options_.transport),
+      calls_(options_.max_open),
+      process_context_(options_.first) {
+  style_ = {options_.transport, options_.command_print, options_.client_process, {}, 0x03, {}};
+  if (options_.environment) {
+    style_.environment_parent = options_.environment->span_id;
+    style_.flags = options_.environment->flags;
+    style_.trace_state = options_.environment_state;
+  }
+}
+
+Tracer::~Tracer() = default;
+
+Session* Tracer::find_session(std::uint32_t serial) {
+  if (last_session_ != nullptr && last_session_->root.session == serial) return last_session_;
+  const auto found = sessions_.find(serial);
+  return found == sessions_.end() ? nullptr : (last_session_ = found->second.get());
+}
+
+Session& Tracer::session_of(const CallContext& context, Instant at) {
+  if (Session* known = find_session(context.session)) {
+    if (known->closed) open_session(*known);
+    return *known;
+  }
+  if (sessions_.size() >= kMaxSessions) evict_sessions();
+  auto session = std::make_unique<Session>(context, at);
+  if (context.previous != 0) {
+    if (const Session* before = find_session(context.previous)) session->go_on_from(*before);
+  }
+  last_session_ = session.get();
+  sessions_[context.session] = std::move(session);
+  if (sessions_.size() == 1) write_resource({});
+  open_session(*last_session_);
+  return *last_session_;
+}
+
+// Makes room: what is closed goes, and if that is nothing, what has been silent longest and has nothing open.
+void Tracer::evict_sessions() {
+  std::erase_if(sessions_, [](const auto& entry) { return entry.second->closed && entry.second->open == 0; });
+  if (sessions_.size() >= kMaxSessions) {
+    Session* silent = nullptr;
+    for (auto& [serial, session] : sessions_) {
+      if (session->open + session->listens != 0) continue;
+      if (silent == nullptr || session->last_boot() < silent->last_boot()) silent = session.get();
+    }
+    if (silent != nullptr) {
+      close_session(*silent);
+      sessions_.erase(silent->root.session);
+    }
+  }
+  last_session_ = nullptr;
+}
+
+// A new session of the process has begun: the last one is over, once nothing of it is open.
+void Tracer::leave_process_session(const CallContext& next) {
+  if (Session* last = find_session(process_context_.session); last != nullptr && last->open == 0) close_session(*last);
+  process_context_ = next;
+}
+
+Session& Tracer::process_session(Instant at) { return session_of(process_context_, at); }
+
+// A server's message belongs to an open exchange, or to the process's session.
+Session& Tracer::session_of_server_message(const Message& message, Instant at, OpenCall*& belongs_to) {
+  belongs_to = nullptr;
+  if (message.kind == MessageKind::kNotification && message.related.usable()) {
+    belongs_to = message.method == Method::kNotificationsProgress
+                     ? calls_.find_token(Direction::kClientToServer, message.related)
+                     : calls_.find(Direction::kClientToServer, message.related);
+    if (belongs_to != nullptr && message.method != Method::kNotificationsProgress && !belongs_to->is_listen()) {
+      belongs_to = nullptr;
+    }
+  }
+  if (belongs_to != nullptr) return *find_session(belongs_to->context.session);
+  Session& session = process_session(at);
+  if (session.nestable.size() == 1) belongs_to = calls_.at(session.nestable.front());
+  return session;
+}
+
+void Tracer::feed(const Fact& fact) {
+  const Message& message = fact.message;
+  if (fact.kind == FactKind::kEnd) return;
+  if (fact.kind == FactKind::kDeclaredTools) {
+    if (page_.size() < kMaxDeclaredNames) page_.insert(page_.end(), fact.declared.begin(), fact.declared.end());
+    return;
+  }
+  const bool from_client = message.direction == Direction::kClientToServer;
+  if (from_client && !fact.context.derived && fact.context.session != process_context_.session) leave_process_session(fact.context);
+  if (message.kind == MessageKind::kResult || message.kind == MessageKind::kError) {
+    if (from_client) session_of(fact.context, fact.at).touch(fact.at);
+    on_answer(fact);
+    page_.clear();
+    return;
+  }
+  OpenCall* belongs_to = nullptr;
+  Session& session = from_client ? session_of(fact.context, fact.at) : session_of_server_message(message, fact.at, belongs_to);
+  session.touch(fact.at);
+  session.count_message(message);
+  switch (message.kind) {
+    case MessageKind::kRequest: on_request(session, fact, belongs_to); break;
+    case MessageKind::kNotification: on_notification(session, fact, belongs_to); break;
+    case MessageKind::kNotJson:
+      if (from_client) break;
+      ++session.not_json_lines, session.not_json_bytes += message.bytes;
+      ++noise_.lines, noise_.bytes += message.bytes;
+      break;
+    case MessageKind::kNotMessage: ++session.not_messages; break;
+    case MessageKind::kResult:
+    case MessageKind::kError: break;
+  }
+}
+
+void Tracer::on_request(Session& session, const Fact& fact, OpenCall* nested_in) {
+  const Message& message = fact.message;
+  if (calls_.full()) {
+    end_call(*calls_.oldest(), without_answer(Outcome::kUnobserved, "table_full"), fact.at.boot, false);
+  }
+  const std::uint32_t nest_index = nested_in != nullptr && nested_in->open ? nested_in->index : mcp::kNoCall;
+  OpenCall& call = calls_.open(fact);
+  if (report_next_ == mcp::kNoCall) report_next_ = call.index;
+  if (message.direction == Direction::kServerToClient) {
+    place_server_call(session, fact, calls_.at(nest_index), call);
+  } else {
+    session.learn_client(message);
+    link_call(message, call);
+    if (message.method == Method::kToolsCall) call.undeclared = session.knows_undeclared(message.name_hash);
+  }
+  ++(call.is_listen() ? session.listens : session.open);
+  if (!call.is_listen()) ++open_;
+  if (call.may_nest()) session.nestable.push_back(call.index);
+  publish_open();
+}
+
+// A server's request: its own context, else the call it serves, else the root.
+void Tracer::place_server_call(const Session& session, const Fact& fact, const OpenCall* nested_in, OpenCall& call) {
+  const Message& message = fact.message;
+  CallContext& context = call.context;
+  context = session.root;
+  context.span_id = random_.span_id();
+  const bool readable = !message.has(mcp::kAmbiguous) && !message.has(mcp::kTraceparentCut);
+  const auto own = readable ? trace::parse_traceparent(message[Text::kTraceparent]) : std::nullopt;
+  call.trace_state.clear();
+  if (nested_in != nullptr) {
+    call.parent_call = nested_in->index;
+    ++calls_.at(nested_in->index)->children;
+  }
+  if (own) {
+    context.trace_id = own->trace_id, context.parent_id = own->span_id, context.flags = own->flags;
+    context.parent_source = mcp::ParentSource::kMeta;
+    if (trace::is_valid_tracestate(message[Text::kTracestate])) call.trace_state.assign(message[Text::kTracestate]);
+  } else if (nested_in != nullptr) {
+    context.trace_id = nested_in->context.trace_id, context.parent_id = nested_in->context.span_id;
+    context.flags = nested_in->context.flags;
+    call.trace_state = nested_in->trace_state;
+  } else {
+    context.trace_id = session.root.root_trace_id, context.parent_id = session.root.root_span_id;
+    context.flags = style_.flags;
+  }
+}
+
+void Tracer::link_call(const Message& message, OpenCall& call) {
+  const Recollection::Span* link = nullptr;
+  if (message.request_state != 0) {
+    link = recollection_.state(message.request_state);
+  } else if (message.task != 0) {
+    link = recollection_.task(message.task);
+    call.link_is_task = true;
+  }
+  if (link == nullptr) return;
+  call.link_trace = link->trace_id;
+  call.link_span = link->span_id;
+}
+
+void Tracer::on_notification(Session& session, const Fact& fact, OpenCall* belongs_to) {
+  const Message& message = fact.message;
+  const bool from_client = message.direction == Direction::kClientToServer;
+  if (message.method == Method::kNotificationsCancelled) on_cancelled(fact);
+  if (message.method == Method::kNotificationsToolsListChanged && !from_client) session.forget_completeness();
+  if (!from_client && belongs_to != nullptr && belongs_to->open) {
+    if (message.method == Method::kNotificationsProgress) ++belongs_to->progress;
+    if (belongs_to->notes.size() < mcp::kMaxNotes) {
+      belongs_to->notes.push_back({fact.at.wall, message.method});
+    } else {
+      ++belongs_to->dropped_notes;
+    }
+    return;
+  }
+  OpenCall& scratch = notification_;
+  scratch.direction = message.direction;
+  scratch.method = message.method;
+  scratch.flags = message.flags;
+  scratch.context = fact.context;
+  scratch.start = fact.at;
+  scratch.request_bytes = message.bytes;
+  scratch.method_print = message.method_print;
+  scratch.name_hash = message.name_hash;
+  scratch.name_print = message.name_print;
+  scratch.name.assign(message[Text::kName]);
+  scratch.method_text.assign(message[Text::kMethod]);
+  scratch.version.assign(message[Text::kProtocolVersion]);
+  scratch.trace_state.assign(fact.trace_state);
+  if (session.is_modern()) scratch.flags |= mcp::kModern;  // notifications carry no envelope of their own
+  if (!from_client) place_server_call(session, fact, nullptr, scratch);
+  builder_.build_notification(scratch, session.text, span_);
+  emit(RecordType::kSpan, session, &scratch, 0);
+}
+
+// By the sender of the request: it ends there. A subscription that either side ends has done what it was for; initialize cannot
+// be cancelled.
+void Tracer::on_cancelled(const Fact& fact) {
+  const Message& message = fact.message;
+  if (!message.related.usable()) return;
+  OpenCall* call = calls_.find(message.direction, message.related);
+  if (call == nullptr && message.direction == Direction::kServerToClient) {
+    call = calls_.find(Direction::kClientToServer, message.related);
+    if (call != nullptr && !call->is_listen()) call = nullptr;
+  }
+  if (call == nullptr || call->method == Method::kInitialize) return;
+  end_call(*call, without_answer(call->is_listen() ? Outcome::kOk : Outcome::kCancelled), fact.at.boot, false);
+}
+
+void Tracer::on_answer(const Fact& fact) {
+  const Message& message = fact.message;
+  const Direction asked =
+      message.direction == Direction::kClientToServer ? Direction::kServerToClient : Direction::kClientToServer;
+  OpenCall* call = message.id.usable() ? calls_.find(asked, message.id) : nullptr;
+  CallEnd end;
+  if (call == nullptr) {
+    if (is_known_stray(asked, fact)) return;
+    // Second chance: the only open call whose id differs in form alone.
+    if (message.id.usable()) call = calls_.find_loose(asked, message.id);
+    if (call == nullptr) return count_unmatched(fact);
+    end.id_mismatch = true;
+  }
+  Session& session = *find_session(call->context.session);
+  session.touch(fact.at);
+  session.count_message(message);
+  end.answer_bytes = message.bytes;
+  if (message.kind == MessageKind::kError) {
+    end.outcome = Outcome::kRpcError;
+    end.has_code = message.has(mcp::kHasErrorCode);
+    end.code = message.error_code;
+    end.error_print = message.error_print;
+    if (call->method == Method::kInitialize) session.initialize_failed = true;
+  } else if (message.has(mcp::kIsError) && (call->method == Method::kToolsCall || call->method == Method::kTasksResult)) {
+    end.outcome = Outcome::kToolError;
+  } else {
+    end.outcome = message.result_type == mcp::ResultType::kInputRequired ? Outcome::kInputRequired : Outcome::kOk;
+    learn_from_answer(session, *call, message);
+    if (call->method == Method::kInitialize) end.negotiated = message[Text::kProtocolVersion];
+  }
+  end_call(*call, end, fact.at.boot, true);
+}
+
+void Tracer::learn_from_answer(Session& session, const OpenCall& call, const Message& message) {
+  if (call.direction != Direction::kClientToServer) return;
+  if (call.method == Method::kInitialize) {
+    session.initialize_failed = false;
+    session.text.version.assign(trace::gate_version(message[Text::kProtocolVersion]));
+  }
+  if (session.learn_server(message) && !options_.service_name_fixed) write_resource(session.server_name);
+  if (call.method == Method::kToolsList) {
+    session.learn_page((call.flags & mcp::kCursor) == 0, !message.has(mcp::kNextCursor), page_);
+    for (const std::uint64_t name : page_) {
+      if (declared_.size() < kMaxDeclaredNames) declared_.insert(name);
+    }
+  }
+  const Recollection::Span span{call.context.trace_id, call.context.span_id};
+  if (message.request_state != 0 && message.result_type == mcp::ResultType::kInputRequired) {
+    recollection_.remember_state(message.request_state, span);
+  }
+  if (message.task != 0 && call.method == Method::kToolsCall) recollection_.remember_task(message.task, span);
+}
+
+// The answer to a call that ended before: late, if it ended without one; else a second one.
+bool Tracer::is_known_stray(Direction asked, const Fact& fact) {
+  const Message& message = fact.message;
+  if (!message.id.usable()) return false;
+  if (const auto late = recollection_.take_ended(asked, message.id)) {
+    write_late(*late, fact);
+    return true;
+  }
+  const auto serial = recollection_.find_answered(asked, message.id);
+  Session* session = serial ? find_session(*serial) : nullptr;
+  if (session == nullptr) return false;
+  session->touch(fact.at);
+  session->count_message(message);
+  ++session->second_answers;
+  return true;
+}
+
+void Tracer::count_unmatched(const Fact& fact) {
+  const bool from_client = fact.message.direction == Direction::kClientToServer;
+  Session& session = from_client ? session_of(fact.context, fact.at) : process_session(fact.at);
+  session.touch(fact.at);
+  session.count_message(fact.message);
+  ++session.unmatched;
+}
+
+void Tracer::write_late(const EndedCall& ended, const Fact& fact) {
+  Session* session = find_session(ended.session);
+  if (session == nullptr) return;
+  if (session->closed) open_session(*session);
+  session->touch(fact.at);
+  session->count_message(fact.message);
+  const Outcome outcome = fact.message.kind == MessageKind::kError  ? Outcome::kRpcError
+                          : fact.message.has(mcp::kIsError)         ? Outcome::kToolError
+                                                                    : Outcome::kOk;
+  span_.clear();
+  span_.trace_id = ended.trace_id;
+  span_.parent_id = ended.span_id;
+  span_.span_id = random_.span_id();
+  span_.flags = ended.flags;
+  span_.name = trace::kLateAnswerName;
+  span_.kind = trace::SpanKind::kInternal;
+  span_.start = fact.at.wall;
+  span_.outcome = outcome;
+  span_.add(trace::Attr::kSessionId, session->text.session_id);
+  span_.add(trace::Attr::kLate, true);
+  span_.add(trace::Attr::kOutcome, trace::outcome_text(outcome));
+  recollection_.answered(ended.direction, ended.id, ended.session);
+  emit(RecordType::kSpan, *session, nullptr, trace::kLateAnswer);
+}
+
+// Is the tool's name one that may be written though it has an odd form?
+bool Tracer::may_write_name(const OpenCall& call, Outcome outcome) {
+  if (call.method != Method::kToolsCall || call.name_print == 0) return false;
+  if (outcome == Outcome::kOk && declared_.size() < kMaxDeclaredNames) declared_.insert(call.name_hash);
+  return declared_.contains(call.name_hash);
+}
+
+void Tracer::end_call(OpenCall& call, const CallEnd& given, Nanos at_boot, bool answered) {
+  Session& session = *find_session(call.context.session);
+  if (session.closed) open_session(session);
+  CallEnd end = given;
+  end.duration = std::max(at_boot - call.start.boot, Nanos(0));
+  end.declared = may_write_name(call, end.outcome);
+  builder_.build_call(call, session.text, end, span_);
+  session.count_end(call, end.outcome, span_.status == trace::StatusCode::kError);
+  emit(RecordType::kSpan, session, &call, call.is_listen() ? trace::kListen : 0);
+  if (answered) {
+    recollection_.answered(call.direction, call.id, session.root.session);
+  } else {
+    recollection_.ended({call.direction, call.id, session.root.session, call.context.trace_id, call.context.span_id,
+                         call.context.flags});
+  }
+  --(call.is_listen() ? session.listens : session.open);
+  if (!call.is_listen()) --open_;
+  if (call.may_nest()) leave_nest(session, call);
+  if (call.children != 0) end_children(call, at_boot);
+  if (OpenCall* parent = calls_.at(call.parent_call)) --parent->children;
+  if (report_next_ == call.index) report_next_ = call.newer;
+  calls_.close(call);
+  publish_open();
+}
+
+void Tracer::end_children(const OpenCall& parent, Nanos at_boot) {
+  for (OpenCall* call = calls_.oldest(); call != nullptr;) {
+    OpenCall* const next = calls_.newer(*call);
+    if (call->parent_call == parent.index) {
+      end_call(*call, without_answer(Outcome::kUnobserved, "parent_answered"), at_boot, false);
+    }
+    call = next;
+  }
+}
+
+void Tracer::leave_nest(Session& session, const OpenCall& call) {
+  const auto place = std::find(session.nestable.begin(), session.nestable.end(), call.index);
+  if (place == session.nestable.end()) return;
+  *place = session.nestable.back();
+  session.nestable.pop_back();
+}
+
+void Tracer::publish_open() {
+  activity_.open_requests.store(static_cast<std::int32_t>(open_), std::memory_order_relaxed);
+}
+
+void Tracer::add_dropped(std::uint64_t count) {
+  if (count == 0) return;
+  dropped_ += count;
+  if (Session* session = find_session(process_context_.session)) session->dropped += count;
+}
+
+}  // namespace mcptrace::observe

@@ -1,0 +1,142 @@
+// Facts in, spans out: the pure core of the observer. Pairs answers with requests, keeps sessions, decides parents and outcomes
+// (semantics.md 1-4), and gives every finished span, and what is open for long, to a sink. Owns no thread, clock or file.
+//
+//   Tracer tracer(options, random, activity, sink);
+//   tracer.feed(fact);                                  // in the order the relay saw them, a request before its answer
+//   if (auto at = tracer.next_deadline()) …on_time(now) at that time or later
+//   tracer.finish(end, now);                            // the server is gone: everything is written
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "mcp/exchange.h"
+#include "mcp/fact.h"
+#include "observe/placement.h"
+#include "observe/recollection.h"
+#include "observe/session.h"
+#include "spool/record.h"
+#include "trace/span_builder.h"
+
+namespace mcptrace::observe {
+
+// Takes what is to be written. Called on the observer's thread; the arguments are valid during the call.
+class RecordSink {
+ public:
+  virtual ~RecordSink() = default;
+  // The resource that the following records belong to.
+  virtual void resource(std::span<const std::pair<std::string, std::string>> attributes) = 0;
+  virtual void record(spool::RecordType type, const trace::SpanHeader& header, const trace::SpanRecord& span) = 0;
+};
+
+struct TracerOptions {
+  trace::Naming naming = trace::Naming::kBoth;
+  std::string transport = "pipe";
+  std::string service_name;            // what to use until, or instead of, the server's own name
+  bool service_name_fixed = false;     // --name or OTEL_SERVICE_NAME was given
+  std::string instance_id;             // service.instance.id
+  std::vector<std::pair<std::string, std::string>> resource_attributes;  // more of them, from OTEL_RESOURCE_ATTRIBUTES
+  std::string command_print;           // mcptrace.command
+  std::string client_process;          // mcp.client.process
+  Nanos gap = std::chrono::minutes(30);
+  std::optional<trace::TraceContext> environment;
+  std::string environment_state;
+  mcp::CallContext first;              // Placement::first(): the session of a server that speaks before its client
+  std::size_t max_open = 16384;
+};
+
+// How the traffic ended.
+struct TrafficEnd {
+  RootEnd root = RootEnd::kNormal;
+  ChildStatus child;
+  std::string_view call_error_type = "client_closed";  // error.type of the calls that are still open
+};
+
+class Tracer {
+ public:
+  // References must outlive this. `activity` is written: what the relay has to know of open requests.
+  Tracer(TracerOptions options, Random& random, Activity& activity, RecordSink& sink);
+  ~Tracer();
+
+  void feed(const mcp::Fact& fact);
+  // Facts that were lost on their way here.
+  void add_dropped(std::uint64_t count);
+  void on_time(Instant now);
+  [[nodiscard]] std::optional<Nanos> next_deadline() const;  // boot clock
+  void finish(const TrafficEnd& end, Instant now);
+
+  // Writes the *_open records of all that is open: what a new spool file begins with.
+  void write_open();
+
+  // For the one line that is said about it: over all sessions.
+  struct Noise {
+    std::uint64_t lines = 0, bytes = 0;
+  };
+  [[nodiscard]] Noise noise() const { return noise_; }
+  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+
+ private:
+  Session& session_of(const mcp::CallContext& context, Instant at);
+  Session* find_session(std::uint32_t serial);
+  Session& process_session(Instant at);
+  void leave_process_session(const mcp::CallContext& next);
+  Session& session_of_server_message(const mcp::Message& message, Instant at, mcp::OpenCall*& belongs_to);
+  void evict_sessions();
+
+  void on_request(Session& session, const mcp::Fact& fact, mcp::OpenCall* nested_in);
+  void place_server_call(const Session& session, const mcp::Fact& fact, const mcp::OpenCall* nested_in, mcp::OpenCall& call);
+  void link_call(const mcp::Message& message, mcp::OpenCall& call);
+  void on_notification(Session& session, const mcp::Fact& fact, mcp::OpenCall* belongs_to);
+  void on_cancelled(const mcp::Fact& fact);
+  void on_answer(const mcp::Fact& fact);
+  bool is_known_stray(mcp::Direction asked, const mcp::Fact& fact);
+  void count_unmatched(const mcp::Fact& fact);
+  void write_late(const EndedCall& ended, const mcp::Fact& fact);
+  void learn_from_answer(Session& session, const mcp::OpenCall& call, const mcp::Message& message);
+  bool may_write_name(const mcp::OpenCall& call, trace::Outcome outcome);
+
+  void end_call(mcp::OpenCall& call, const trace::CallEnd& end, Nanos at_boot, bool answered);
+  void end_children(const mcp::OpenCall& parent, Nanos at_boot);
+  void leave_nest(Session& session, const mcp::OpenCall& call);
+  void report_open_calls(Instant now);
+  void write_call_open(const mcp::OpenCall& call, const Session& session);
+  void open_session(Session& session);
+  void close_session(Session& session);
+  void write_root(Session& session, spool::RecordType type);
+  void write_resource(std::string_view server_name);
+  void emit(spool::RecordType type, const Session& session, const mcp::OpenCall* call, std::uint8_t header_flags);
+  void publish_open();
+
+  TracerOptions options_;
+  Random& random_;
+  Activity& activity_;
+  RecordSink& sink_;
+  trace::SpanBuilder builder_;
+  trace::SpanRecord span_;
+  RootStyle style_;
+  mcp::ExchangeTable calls_;
+  mcp::OpenCall notification_;  // scratch: a notification, looked at as a call
+  Recollection recollection_;
+  std::unordered_map<std::uint32_t, std::unique_ptr<Session>> sessions_;
+  Session* last_session_ = nullptr;
+  mcp::CallContext process_context_;  // of the newest process session
+  std::vector<std::uint64_t> page_;   // declared names of the result that follows
+  std::unordered_set<std::uint64_t> declared_;  // tool names of odd form that may be written
+  std::uint32_t report_next_ = mcp::kNoCall;     // oldest call that may have to be reported as open
+  std::string service_name_;
+  std::uint32_t open_ = 0;  // requests that wait, listens not counted
+  Noise noise_;
+  std::uint64_t dropped_ = 0;
+};
+
+}  // namespace mcptrace::observe

@@ -1,0 +1,128 @@
+// Tracer's other half: what it writes, and when nothing happens.
+#include <algorithm>
+
+#include "observe/tracer.h"
+
+namespace mcptrace::observe {
+namespace {
+
+using mcp::OpenCall;
+using spool::RecordType;
+using trace::Outcome;
+
+constexpr Nanos kReportOpenAfter = std::chrono::seconds(1);
+
+}  // namespace
+
+void Tracer::emit(RecordType type, const Session& session, const OpenCall* call, std::uint8_t header_flags) {
+  trace::SpanHeader header;
+  header.trace_id = span_.trace_id;
+  header.span_id = span_.span_id;
+  header.parent_id = span_.parent_id;
+  header.start = span_.start;
+  header.duration = span_.duration;
+  header.session_print = session.root.session_print;
+  header.outcome = span_.outcome;
+  header.operation = call != nullptr ? trace::operation_of(call->method) : trace::Operation::kNone;
+  header.status = span_.status;
+  header.flags = static_cast<std::uint8_t>(header_flags | (session.root.derived ? trace::kDerivedIds : 0));
+  sink_.record(type, header, span_);
+}
+
+void Tracer::write_root(Session& session, RecordType type) {
+  session.build_root(style_, type != RecordType::kSessionOpen, span_);
+  emit(type, session, nullptr, trace::kRootSpan);
+}
+
+void Tracer::open_session(Session& session) {
+  session.closed = false;
+  write_root(session, RecordType::kSessionOpen);
+}
+
+void Tracer::close_session(Session& session) {
+  if (session.closed) return;
+  session.closed = true;
+  write_root(session, RecordType::kSpan);
+  write_root(session, RecordType::kSessionClose);
+}
+
+void Tracer::write_resource(std::string_view server_name) {
+  if (!server_name.empty()) {
+    if (server_name == service_name_) return;
+    service_name_ = server_name;
+  } else if (service_name_.empty()) {
+    service_name_ = options_.service_name;
+  }
+  std::vector<std::pair<std::string, std::string>> attributes = {
+      {std::string(trace::kServiceName), service_name_},
+      {std::string(trace::kServiceInstanceId), options_.instance_id},
+  };
+  attributes.insert(attributes.end(), options_.resource_attributes.begin(), options_.resource_attributes.end());
+  sink_.resource(attributes);
+}
+
+void Tracer::write_call_open(const OpenCall& call, const Session& session) {
+  builder_.build_open(call, session.text, declared_.contains(call.name_hash), span_);
+  emit(RecordType::kCallOpen, session, &call, call.is_listen() ? trace::kListen : 0);
+}
+
+void Tracer::write_open() {
+  for (auto& [serial, session] : sessions_) {
+    if (!session->closed) write_root(*session, RecordType::kSessionOpen);
+  }
+  for (OpenCall* call = calls_.oldest(); call != nullptr; call = calls_.newer(*call)) {
+    if (call->reported_open) write_call_open(*call, *find_session(call->context.session));
+  }
+}
+
+void Tracer::report_open_calls(Instant now) {
+  while (OpenCall* call = calls_.at(report_next_)) {
+    if (now.boot - call->start.boot < kReportOpenAfter) return;
+    call->reported_open = true;
+    report_next_ = call->newer;
+    write_call_open(*call, *find_session(call->context.session));
+  }
+}
+
+void Tracer::on_time(Instant now) {
+  report_open_calls(now);
+  for (auto& [serial, session] : sessions_) {
+    if (session->closed || session->open != 0 || now.boot - session->last_boot() <= options_.gap) continue;
+    close_session(*session);
+  }
+}
+
+std::optional<Nanos> Tracer::next_deadline() const {
+  std::optional<Nanos> next;
+  const auto sooner = [&next](Nanos at) {
+    if (!next || at < *next) next = at;
+  };
+  if (const OpenCall* call = calls_.at(report_next_)) {
+    sooner(call->start.boot + kReportOpenAfter);
+  }
+  for (const auto& [serial, session] : sessions_) {
+    if (!session->closed && session->open == 0) sooner(session->last_boot() + options_.gap + Nanos(1));
+  }
+  return next;
+}
+
+void Tracer::finish(const TrafficEnd& end, Instant now) {
+  if (sessions_.empty() && end.root != RootEnd::kNormal) process_session(now);
+  for (auto& [serial, session] : sessions_) {
+    // How the process ended concerns its present session, and whoever still waits for it.
+    if (session->closed || (session->open == 0 && serial != process_context_.session)) continue;
+    session->touch(now);
+    session->end = end.root;
+    session->child = end.child;
+  }
+  while (OpenCall* call = calls_.oldest()) {
+    const bool listen = call->is_listen();
+    trace::CallEnd call_end;
+    call_end.outcome = listen ? Outcome::kOk : Outcome::kAbandoned;
+    if (!listen) call_end.error_type = end.call_error_type;
+    end_call(*call, call_end, now.boot, false);
+  }
+  for (auto& [serial, session] : sessions_) close_session(*session);
+}
+
+}  // namespace mcptrace::observe
