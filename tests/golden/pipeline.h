@@ -1,0 +1,52 @@
+// The product's way of a message, from bytes to records, without threads, files, wall clocks or chance: framing, placement, facts
+// packed and unpacked, tracer. For golden cases and the oracle test.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "mcp/client_framer.h"
+#include "mcp/server_framer.h"
+#include "observe/placement.h"
+#include "observe/tracer.h"
+
+namespace mcptrace::golden {
+
+class Pipeline final : private mcp::ClientDecider, private mcp::MessageSink {
+ public:
+  // `sink` must outlive the pipeline.
+  Pipeline(observe::PlacementOptions placement, observe::TracerOptions tracer, observe::RecordSink& sink);
+
+  static Instant start() { return {std::chrono::seconds(1'700'000'000), std::chrono::seconds(1000)}; }
+
+  // Time goes on to `since_start`; deadlines on the way are kept, as the product's threads would.
+  void go_to(Nanos since_start);
+  void jump_wall(Nanos by) { clock_.jump_wall(by); }
+  // Gives what goes on to the server.
+  std::string from_client(std::string_view bytes);
+  void from_server(std::string_view bytes);
+  observe::Tracer& tracer() { return tracer_; }
+  [[nodiscard]] Instant now() const { return clock_.now(); }
+
+ private:
+  observe::TracerOptions with_first(observe::TracerOptions options) const;
+  mcp::MessageScanner scanner(mcp::Direction direction) const;
+  void feed(const mcp::Fact& fact);
+  bool on_message(const mcp::Message& message, mcp::NotInjected may, Instant at, mcp::Injection& injection) override;
+  void on_declared(std::span<const std::uint64_t>, Instant) override {}
+  void on_message(const mcp::Message& message, const mcp::SpliceMap*) override;
+  void on_declared(std::span<const std::uint64_t> names) override;
+
+  HashKey key_;
+  ManualClock clock_;
+  SeededRandom relay_random_{1}, tracer_random_{2};
+  observe::Activity activity_;
+  observe::Placement placement_;
+  observe::Tracer tracer_;
+  mcp::ClientFramer client_;
+  mcp::ServerFramer server_;
+};
+
+}  // namespace mcptrace::golden
