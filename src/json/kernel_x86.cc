@@ -1,0 +1,161 @@
+#include "json/kernel_steps.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include <bit>
+
+#define MCPTRACE_AVX2 __attribute__((target("avx2,pclmul,popcnt,bmi")))
+#define MCPTRACE_AVX512 __attribute__((target("avx2,avx512f,avx512bw,pclmul,popcnt,bmi")))
+
+namespace mcptrace::json {
+namespace {
+
+std::uint64_t equal_bytes(const __m128i (&parts)[4], char byte) {
+  const __m128i wanted = _mm_set1_epi8(byte);
+  std::uint64_t mask = 0;
+  for (unsigned i = 0; i < 4; ++i) {
+    mask |= static_cast<std::uint64_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(parts[i], wanted))) << 16 * i;
+  }
+  return mask;
+}
+
+RawMasks compare_sse2(const char* data) {
+  __m128i parts[4];
+  __m128i folded[4];
+  for (unsigned i = 0; i < 4; ++i) {
+    parts[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + 16 * i));
+    folded[i] = _mm_or_si128(parts[i], _mm_set1_epi8(kBracketBit));
+  }
+  return {equal_bytes(parts, '"'), equal_bytes(parts, '\\'), equal_bytes(folded, kOpen), equal_bytes(folded, kClose)};
+}
+
+void finish_sse2(const RawMasks& raw, std::size_t length, Carry& carry, Block& block) {
+  const std::uint64_t quotes = raw.quotes & ~escaped_bytes(raw.backslashes, length, carry.escaped);
+  finish_block(raw, quotes, parity_so_far(quotes), carry, block);
+}
+
+MCPTRACE_AVX2 inline std::uint64_t equal_bytes(__m256i low, __m256i high, char byte) {
+  const __m256i wanted = _mm256_set1_epi8(byte);
+  const auto low_mask = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, wanted)));
+  const auto high_mask = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, wanted)));
+  return low_mask | static_cast<std::uint64_t>(high_mask) << 32;
+}
+
+MCPTRACE_AVX2 inline RawMasks compare_avx2(const char* data) {
+  const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data));
+  const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data + 32));
+  const __m256i folded_low = _mm256_or_si256(low, _mm256_set1_epi8(kBracketBit));
+  const __m256i folded_high = _mm256_or_si256(high, _mm256_set1_epi8(kBracketBit));
+  return {equal_bytes(low, high, '"'), equal_bytes(low, high, '\\'), equal_bytes(folded_low, folded_high, kOpen),
+          equal_bytes(folded_low, folded_high, kClose)};
+}
+
+MCPTRACE_AVX2 inline void finish_clmul(const RawMasks& raw, std::size_t length, Carry& carry, Block& block) {
+  const std::uint64_t quotes = raw.quotes & ~escaped_bytes(raw.backslashes, length, carry.escaped);
+  // A carry-less product with all ones is the parity of all lower bits, for every bit at once.
+  const __m128i product = _mm_clmulepi64_si128(_mm_set_epi64x(0, static_cast<long long>(quotes)), _mm_set1_epi8(-1), 0);
+  finish_block(raw, quotes, static_cast<std::uint64_t>(_mm_cvtsi128_si64(product)), carry, block);
+}
+
+MCPTRACE_AVX512 inline RawMasks compare_avx512(const char* data) {
+  const __m512i bytes = _mm512_loadu_si512(data);
+  const __m512i folded = _mm512_or_si512(bytes, _mm512_set1_epi8(kBracketBit));
+  return {_mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('"')), _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\\')),
+          _mm512_cmpeq_epi8_mask(folded, _mm512_set1_epi8(kOpen)),
+          _mm512_cmpeq_epi8_mask(folded, _mm512_set1_epi8(kClose))};
+}
+
+struct Brackets {
+  std::uint64_t opens;
+  std::uint64_t closes;
+};
+
+// The place of the closer that takes `level` to 0: those in `before` do, and no opener follows it there.
+MCPTRACE_AVX2 inline unsigned zero_place(Brackets brackets, std::uint64_t before, std::int64_t level) {
+  std::uint64_t closes = brackets.closes & before;
+  std::int64_t beyond = std::popcount(closes) - level - std::popcount(brackets.opens & before);
+  for (; beyond > 0; --beyond) closes ^= std::bit_floor(closes);
+  return static_cast<unsigned>(std::bit_width(closes)) - 1;
+}
+
+// The place of the closer that takes `level` to 0, or 64. It is lowest where closers are followed by an opener, and at
+// the end: few places to look at. Two in a round, since how many there are is hard to predict.
+MCPTRACE_AVX2 inline unsigned find_zero(Brackets brackets, std::int64_t level) {
+  constexpr std::uint64_t kAll = ~std::uint64_t{0};
+  const auto [opens, closes] = brackets;
+  const std::uint64_t between = ~(opens | closes);
+  const std::uint64_t after_closer = closes << 1;
+  // The sum carries from each closer through what is no bracket, to the next bracket.
+  const std::uint64_t next = after_closer | ((after_closer & between) + between);
+  for (std::uint64_t turns = next & opens; turns != 0;) {
+    for (int i = 0; i < 2; ++i) {
+      const std::uint64_t before = (turns & (~turns + 1)) - 1;  // all, if no turn is left
+      if (level + std::popcount(opens & before) <= std::popcount(closes & before))
+        return zero_place(brackets, before, level);
+      turns &= turns - 1;
+    }
+  }
+  return level + std::popcount(opens) <= std::popcount(closes) ? zero_place(brackets, kAll, level) : kBlockBytes;
+}
+
+}  // namespace
+
+void classify_sse2(const char* data, std::size_t size, Carry& carry_out, Block* blocks) {
+  Carry carry = carry_out;  // blocks could alias it
+  std::size_t at = 0;
+  for (; at + kBlockBytes <= size; at += kBlockBytes)
+    finish_sse2(compare_sse2(data + at), kBlockBytes, carry, *blocks++);
+  if (at != size) {
+    const Tail tail(data, size);
+    finish_sse2(shifted(compare_sse2(tail.load), tail.shift), size - at, carry, *blocks);
+  }
+  carry_out = carry;
+}
+
+MCPTRACE_AVX2 void classify_avx2(const char* data, std::size_t size, Carry& carry_out, Block* blocks) {
+  Carry carry = carry_out;  // blocks could alias it
+  std::size_t at = 0;
+  for (; at + kBlockBytes <= size; at += kBlockBytes)
+    finish_clmul(compare_avx2(data + at), kBlockBytes, carry, *blocks++);
+  if (at != size) {
+    const Tail tail(data, size);
+    finish_clmul(shifted(compare_avx2(tail.load), tail.shift), size - at, carry, *blocks);
+  }
+  carry_out = carry;
+}
+
+MCPTRACE_AVX512 void classify_avx512(const char* data, std::size_t size, Carry& carry_out, Block* blocks) {
+  Carry carry = carry_out;  // blocks could alias it
+  std::size_t at = 0;
+  for (; at + kBlockBytes <= size; at += kBlockBytes) {
+    finish_clmul(compare_avx512(data + at), kBlockBytes, carry, *blocks++);
+  }
+  if (at != size) {
+    const Tail tail(data, size);
+    finish_clmul(shifted(compare_avx512(tail.load), tail.shift), size - at, carry, *blocks);
+  }
+  carry_out = carry;
+}
+
+MCPTRACE_AVX2 std::size_t skip_avx2(const Block* blocks, std::size_t at, std::size_t size, std::uint64_t& depth) {
+  std::uint64_t rest = ~std::uint64_t{0} << at % kBlockBytes;
+  auto level = static_cast<std::int64_t>(depth);
+  for (std::size_t index = at / kBlockBytes; index * kBlockBytes < size; ++index, rest = ~std::uint64_t{0}) {
+    const Brackets brackets{blocks[index].opens & rest, blocks[index].closes & rest};
+    const int closed = std::popcount(brackets.closes);
+    // Most blocks have fewer closers than it takes.
+    if (closed >= level) {
+      if (const unsigned place = find_zero(brackets, level); place < kBlockBytes) {
+        depth = 0;
+        return index * kBlockBytes + place;
+      }
+    }
+    level += std::popcount(brackets.opens) - closed;
+  }
+  depth = static_cast<std::uint64_t>(level);
+  return size;
+}
+
+}  // namespace mcptrace::json
+#endif

@@ -1,0 +1,483 @@
+// The one JSON scanner of the data path: streaming, iterative, linear, without allocation.
+//
+// It finds structure and offsets and judges nothing: bad UTF-8, odd numbers, unknown keys and missing commas pass. What
+// it says of valid JSON is exact (tested against simdjson); of anything else it says *something*, never crashes, never
+// looks twice. Input comes in pieces of any size; how it is cut never changes what is reported. One object a stream,
+// one thread.
+//
+// A Handler decides what is worth looking at. Values that it does not enter are passed over 64 bytes at a time.
+//
+//   struct Handler {
+//     // A value begins at `offset` (bytes since reset()). For a member of an object, `key` is its raw name (escapes
+//     undecoded,
+//     // cut to kMaxKey bytes); for an array's element and the root it has no data. Called for children of entered
+//     values only. Step on_value(const Key& key, Kind kind, std::uint64_t offset);
+//     // A piece of the value's raw text (string: between the quotes, undecoded). Only after Step::kText; any number of
+//     times. void on_text(std::string_view piece);
+//     // The value ended; `offset` is one past its last byte. Only for values that were entered or given as text.
+//     void on_end(Kind kind, std::uint64_t offset);
+//   };
+//   Scanner<Handler> scanner(handler);
+//   scanner.feed("{\"id\":"); scanner.feed("7}"); Shape shape = scanner.finish();
+//
+// The source of the grammar is RFC 8259; of the technique, "Parsing Gigabytes of JSON per Second" (Langdale, Lemire).
+//
+// Brackets must match where values are entered; inside values that are passed over they are only counted. At the first
+// fault that makes the shape kBroken the scanner stops: nothing more is reported until reset().
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "json/kernel.h"
+
+namespace mcptrace::json {
+
+enum class Kind : std::uint8_t { kObject, kArray, kString, kNumber, kTrue, kFalse, kNull, kOther };
+
+enum class Step : std::uint8_t {
+  kSkip,   // pass over the value, whatever it holds
+  kEnter,  // object or array: report its children (for a scalar: the same as kSkip)
+  kText,   // scalar: give its raw text (for an object or array: the same as kSkip)
+};
+
+struct Key {
+  std::string_view text;        // data() == nullptr: no key. Valid during on_value()
+  bool escaped = false;         // holds a backslash: the real name is decode_string(text)
+  bool cut = false;             // longer than kMaxKey
+  std::uint64_t offset = 0;     // of its opening quote
+  std::uint64_t separator = 0;  // of the last comma before it in its object; of the object's brace where there is none
+};
+
+// What was between reset() and finish().
+enum class Shape : std::uint8_t {
+  kBlank,     // nothing but white space (space, tab, CR, LF)
+  kComplete,  // one value, every container closed, nothing but white space around it
+  kBroken,    // anything else
+};
+
+inline constexpr std::size_t kMaxKey = 64;
+// Containers may be entered this deep; deeper ones are reported and passed over.
+inline constexpr int kMaxEntered = 16;
+
+namespace internal {
+
+inline constexpr std::uint8_t kEndsScalar = 0x80;
+
+// What a byte outside strings says: the Kind of a value that begins with it; kEndsScalar.
+inline constexpr std::array<std::uint8_t, 256> kBytes = [] {
+  std::array<std::uint8_t, 256> bytes{};
+  bytes.fill(static_cast<std::uint8_t>(Kind::kOther));
+  const auto set = [&bytes](std::string_view which, Kind kind) {
+    for (const char byte : which) bytes[static_cast<unsigned char>(byte)] = static_cast<std::uint8_t>(kind);
+  };
+  set("{", Kind::kObject);
+  set("[", Kind::kArray);
+  set("\"", Kind::kString);
+  set("-0123456789", Kind::kNumber);
+  set("t", Kind::kTrue);
+  set("f", Kind::kFalse);
+  set("n", Kind::kNull);
+  for (const char byte : std::string_view(" \t\r\n,:{}[]")) bytes[static_cast<unsigned char>(byte)] |= kEndsScalar;
+  return bytes;
+}();
+
+inline Kind kind_of(char first) { return static_cast<Kind>(kBytes[static_cast<unsigned char>(first)] & ~kEndsScalar); }
+inline bool ends_scalar(char byte) { return (kBytes[static_cast<unsigned char>(byte)] & kEndsScalar) != 0; }
+
+// The quotes of a batch, one after the other. Which is the next one is known from the one before, not from where the
+// reader stands: so the processor can look for strings ahead of what is made of them.
+class Quotes {
+ public:
+  explicit Quotes(const Block* blocks) : blocks_(blocks), left_(blocks->quotes) {}
+
+  // Goes on after the opening quote at `at`.
+  void open(std::size_t at) {
+    if (at / kBlockBytes != index_) {
+      index_ = at / kBlockBytes;
+      left_ = blocks_[index_].quotes & (~std::uint64_t{0} << at % kBlockBytes);
+    }
+    left_ &= left_ - 1;
+  }
+  // Takes the next one: its place, or `size`, which is that of the batch.
+  std::size_t next(std::size_t size) {
+    while (left_ == 0) {
+      if ((index_ + 1) * kBlockBytes >= size) return size;
+      left_ = blocks_[++index_].quotes;
+    }
+    const std::size_t place = index_ * kBlockBytes + static_cast<std::size_t>(std::countr_zero(left_));
+    left_ &= left_ - 1;
+    return place;
+  }
+  // What follows up to `at` was passed over without looking at its quotes.
+  void passed() { index_ = ~std::size_t{0}; }
+
+ private:
+  const Block* blocks_;
+  std::size_t index_ = 0;
+  std::uint64_t left_;
+};
+
+}  // namespace internal
+
+template <class Handler>
+class Scanner {
+ public:
+  // `handler` must outlive the scanner.
+  explicit Scanner(Handler& handler, const Kernel& kernel = best_kernel()) : handler_(handler), kernel_(kernel) {}
+
+  void feed(std::string_view piece);
+  // The input is over. The scanner may then be asked again or be reset, not fed.
+  Shape finish();
+  void reset();
+
+ private:
+  enum class State : std::uint8_t {
+    kBefore,  // the root has not begun
+    kItems,   // in an entered container, between tokens
+    kKey,     // in a member's name
+    kString,
+    kScalar,
+    kSkip,   // in a container that is passed over
+    kAfter,  // the root has ended
+    kBroken,
+  };
+
+  static constexpr std::size_t kBatchBlocks = 16;
+  // One block more than a batch, so that what is left after a batch is never less than a block: the kernels like that
+  // better.
+  static constexpr std::size_t kMaxBatch = (kBatchBlocks + 1) * kBlockBytes;
+
+  static constexpr Key kNoKey{};
+
+  using Quotes = internal::Quotes;
+
+  // These take a position in the batch and return the one to go on from.
+  void scan(const char* data, std::size_t size);
+  std::size_t find_root(const char* data, std::size_t at, std::size_t size);
+  std::size_t scan_items(const char* data, std::size_t at, std::size_t size, Quotes& quotes);
+  std::size_t scan_value(const char* data, std::size_t at, std::size_t size, Quotes& quotes);
+  std::size_t scan_key(const char* data, std::size_t at, std::size_t size, Quotes& quotes);
+  std::size_t end_key(const char* data, std::size_t size, Quotes& quotes);
+  std::size_t end_string(const char* data, std::size_t size, Quotes& quotes);
+  std::size_t end_scalar(const char* data, std::size_t at, std::size_t size);
+  std::size_t end_skip(std::size_t at, std::size_t size, Quotes& quotes);
+
+  [[nodiscard]] bool has_backslash(std::string_view key, std::size_t quote) const;
+  void enter(Kind kind, std::uint64_t offset);
+  void close(Kind kind, std::uint64_t offset);
+  void give_text(const char* end);
+  void keep_key(const char* end);
+  void carry_over(const char* end);
+  [[nodiscard]] State after_value() const { return level_ == 0 ? State::kAfter : State::kItems; }
+  [[nodiscard]] bool in_object() const { return (objects_ >> level_ & 1) != 0; }
+  [[nodiscard]] bool is_quote(std::size_t at) const {
+    return (blocks_[at / kBlockBytes].quotes >> at % kBlockBytes & 1) != 0;
+  }
+
+  Handler& handler_;
+  const Kernel& kernel_;
+  State state_ = State::kBefore;
+  Kind kind_ = Kind::kOther;   // of the string or scalar that is open
+  bool wanted_ = false;        // its text was asked for
+  bool has_key_ = false;       // key_ waits for its value
+  bool key_kept_ = false;      // the key so far is in key_buffer_, not in the piece
+  std::uint32_t objects_ = 0;  // bit n: the entered container at level n is an object; level 0 is outside the root
+  int level_ = 0;
+  std::uint64_t depth_ = 0;      // in kSkip: open containers
+  std::uint64_t offset_ = 0;     // of the batch's first byte
+  const char* token_ = nullptr;  // where the open key or text begins in this piece
+  std::size_t kept_size_ = 0;    // bytes of the key before this piece; not more than kMaxKey + 1
+  Key key_;
+  Carry carry_;
+  std::array<char, kMaxKey> key_buffer_;
+  std::array<Block, kBatchBlocks + 1> blocks_;
+};
+
+template <class Handler>
+void Scanner<Handler>::feed(std::string_view piece) {
+  if (piece.empty()) return;
+  const char* data = piece.data();
+  const char* const end = data + piece.size();
+  token_ = data;
+  while (data != end && state_ != State::kBroken) {
+    const auto left = static_cast<std::size_t>(end - data);
+    const std::size_t size = left <= kMaxBatch ? left : kBatchBlocks * kBlockBytes;
+    kernel_.classify(data, size, carry_, blocks_.data());
+    scan(data, size);
+    data += size;
+    offset_ += size;
+  }
+  carry_over(end);
+}
+
+template <class Handler>
+Shape Scanner<Handler>::finish() {
+  if (state_ == State::kScalar && level_ == 0) {
+    state_ = State::kAfter;
+    if (wanted_) handler_.on_end(kind_, offset_);
+  }
+  if (state_ == State::kBefore) return Shape::kBlank;
+  return state_ == State::kAfter ? Shape::kComplete : Shape::kBroken;
+}
+
+template <class Handler>
+void Scanner<Handler>::reset() {
+  state_ = State::kBefore;
+  has_key_ = false;
+  level_ = 0;
+  offset_ = 0;
+  carry_ = Carry{};
+}
+
+template <class Handler>
+void Scanner<Handler>::scan(const char* data, std::size_t size) {
+  Quotes quotes(blocks_.data());
+  std::size_t at = 0;
+  while (at < size) {
+    switch (state_) {
+      case State::kBefore:
+      case State::kAfter:
+        at = find_root(data, at, size);
+        break;
+      case State::kItems:
+        at = scan_items(data, at, size, quotes);
+        break;
+      case State::kKey:
+        at = end_key(data, size, quotes);
+        break;
+      case State::kString:
+        at = end_string(data, size, quotes);
+        break;
+      case State::kScalar:
+        at = end_scalar(data, at, size);
+        break;
+      case State::kSkip:
+        at = end_skip(at, size, quotes);
+        break;
+      case State::kBroken:
+        return;
+    }
+  }
+}
+
+template <class Handler>
+std::size_t Scanner<Handler>::find_root(const char* data, std::size_t at, std::size_t size) {
+  for (; at < size; ++at) {
+    const char byte = data[at];
+    if (byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n') continue;
+    // The root is an item at level 0, and the only one there.
+    const bool begins = state_ == State::kBefore && internal::kind_of(byte) != Kind::kOther;
+    state_ = begins ? State::kItems : State::kBroken;
+    return at;
+  }
+  return size;
+}
+
+// Goes on for as long as the state stays kItems. A round takes what mostly comes together: a comma, a key, its colon, a
+// value.
+template <class Handler>
+std::size_t Scanner<Handler>::scan_items(const char* data, std::size_t at, std::size_t size, Quotes& batch_quotes) {
+  Quotes quotes = batch_quotes;  // in registers
+  do {
+    if (data[at] == ',') {
+      has_key_ = false;
+      key_.separator = offset_ + at;
+      if (++at == size) break;
+    }
+    if (data[at] == '"' && in_object() && !has_key_) {
+      at = scan_key(data, at, size, quotes);
+      if (at < size && data[at] == ':') ++at;
+      if (at == size) break;
+    }
+    const char byte = data[at];
+    switch (byte) {
+      case ' ':
+      case '\t':
+      case '\r':
+      case '\n':
+      case ':':
+        ++at;
+        break;
+      case ',':
+        break;
+      case '}':
+      case ']':
+        ++at;
+        close(byte == '}' ? Kind::kObject : Kind::kArray, offset_ + at);
+        break;
+      default:
+        at = scan_value(data, at, size, quotes);
+    }
+  } while (at < size && state_ == State::kItems);
+  batch_quotes = quotes;
+  return at;
+}
+
+template <class Handler>
+[[gnu::always_inline]] inline std::size_t Scanner<Handler>::scan_value(const char* data, std::size_t at,
+                                                                       std::size_t size, Quotes& quotes) {
+  if (in_object() && !has_key_) {
+    state_ = State::kBroken;
+    return size;
+  }
+  const Kind kind = internal::kind_of(data[at]);
+  const Step step = handler_.on_value(has_key_ ? key_ : kNoKey, kind, offset_ + at);
+  has_key_ = false;
+  if (kind == Kind::kString) {
+    wanted_ = step == Step::kText;
+    token_ = data + at + 1;
+    quotes.open(at);
+    return end_string(data, size, quotes);
+  }
+  if (kind != Kind::kObject && kind != Kind::kArray) {
+    kind_ = kind;
+    wanted_ = step == Step::kText;
+    token_ = data + at;
+    return end_scalar(data, at + 1, size);
+  }
+  if (step == Step::kEnter && level_ < kMaxEntered) {
+    enter(kind, offset_ + at);
+    return at + 1;
+  }
+  depth_ = 1;
+  return end_skip(at + 1, size, quotes);
+}
+
+template <class Handler>
+void Scanner<Handler>::enter(Kind kind, std::uint64_t offset) {
+  state_ = State::kItems;
+  ++level_;
+  const std::uint32_t bit = std::uint32_t{1} << level_;
+  objects_ = kind == Kind::kObject ? objects_ | bit : objects_ & ~bit;
+  key_.separator = offset;
+}
+
+template <class Handler>
+void Scanner<Handler>::close(Kind kind, std::uint64_t offset) {
+  if (in_object() != (kind == Kind::kObject)) {
+    state_ = State::kBroken;
+    return;
+  }
+  has_key_ = false;
+  --level_;
+  state_ = after_value();
+  handler_.on_end(kind, offset);
+}
+
+template <class Handler>
+[[gnu::always_inline]] inline std::size_t Scanner<Handler>::scan_key(const char* data, std::size_t at, std::size_t size,
+                                                                     Quotes& quotes) {
+  token_ = data + at + 1;
+  key_kept_ = false;
+  kept_size_ = 0;
+  key_.offset = offset_ + at;
+  quotes.open(at);
+  return end_key(data, size, quotes);
+}
+
+// Each end_*() looks for the end of what is open; where this batch has none, the state says what to go on with.
+template <class Handler>
+[[gnu::always_inline]] inline std::size_t Scanner<Handler>::end_key(const char* data, std::size_t size,
+                                                                    Quotes& quotes) {
+  const std::size_t quote = quotes.next(size);
+  if (quote == size) {
+    state_ = State::kKey;
+    return size;
+  }
+  if (key_kept_) {
+    keep_key(data + quote);
+    key_.text = {key_buffer_.data(), std::min(kept_size_, kMaxKey)};
+    key_.cut = kept_size_ > kMaxKey;
+  } else {
+    const auto length = static_cast<std::size_t>(data + quote - token_);
+    key_.text = {token_, std::min(length, kMaxKey)};
+    key_.cut = length > kMaxKey;
+  }
+  key_.escaped = has_backslash(key_.text, quote);
+  has_key_ = true;
+  state_ = State::kItems;
+  return quote + 1;
+}
+
+template <class Handler>
+[[gnu::always_inline]] inline std::size_t Scanner<Handler>::end_string(const char* data, std::size_t size,
+                                                                       Quotes& quotes) {
+  const std::size_t quote = quotes.next(size);
+  if (quote == size) {
+    state_ = State::kString;
+    return size;
+  }
+  state_ = after_value();
+  if (wanted_) {
+    give_text(data + quote);
+    handler_.on_end(Kind::kString, offset_ + quote + 1);
+  }
+  return quote + 1;
+}
+
+template <class Handler>
+std::size_t Scanner<Handler>::end_scalar(const char* data, std::size_t at, std::size_t size) {
+  while (at < size && !internal::ends_scalar(data[at]) && !(data[at] == '"' && is_quote(at))) ++at;
+  if (at == size) {
+    state_ = State::kScalar;
+    return size;
+  }
+  state_ = after_value();
+  if (wanted_) {
+    give_text(data + at);
+    handler_.on_end(kind_, offset_ + at);
+  }
+  return at;
+}
+
+template <class Handler>
+std::size_t Scanner<Handler>::end_skip(std::size_t at, std::size_t size, Quotes& quotes) {
+  at = kernel_.skip(blocks_.data(), at, size, depth_);
+  quotes.passed();
+  state_ = depth_ == 0 ? after_value() : State::kSkip;
+  return depth_ == 0 ? at + 1 : size;
+}
+
+// Does the key whose closing quote is at `quote` hold one? Its text is looked at only where the mask does not cover it.
+template <class Handler>
+bool Scanner<Handler>::has_backslash(std::string_view key, std::size_t quote) const {
+  const std::size_t place = quote % kBlockBytes;
+  if (key.size() > place || key_kept_) return key.find('\\') != std::string_view::npos;
+  const std::uint64_t before = blocks_[quote / kBlockBytes].backslashes & ((std::uint64_t{1} << place) - 1);
+  return before >> (place - key.size()) != 0;
+}
+
+template <class Handler>
+void Scanner<Handler>::give_text(const char* end) {
+  if (token_ != end) handler_.on_text(std::string_view(token_, end));
+}
+
+template <class Handler>
+void Scanner<Handler>::keep_key(const char* end) {
+  const std::size_t room = kMaxKey - std::min(kept_size_, kMaxKey);
+  const auto length = static_cast<std::size_t>(end - token_);
+  std::memcpy(key_buffer_.data() + (kMaxKey - room), token_, std::min(room, length));
+  kept_size_ = std::min(kept_size_ + length, kMaxKey + 1);
+  key_kept_ = true;
+}
+
+// The piece's memory is the caller's again: what is still needed of it is given or copied.
+template <class Handler>
+void Scanner<Handler>::carry_over(const char* end) {
+  if (state_ == State::kKey) {
+    keep_key(end);
+  } else if ((state_ == State::kString || state_ == State::kScalar) && wanted_) {
+    give_text(end);
+  } else if (has_key_ && key_.text.data() != key_buffer_.data()) {
+    std::memcpy(key_buffer_.data(), key_.text.data(), key_.text.size());
+    key_.text = {key_buffer_.data(), key_.text.size()};
+  }
+}
+
+}  // namespace mcptrace::json
