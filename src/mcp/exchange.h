@@ -52,6 +52,7 @@ struct OpenCall {
   bool reported_open = false;
   std::uint32_t parent_call = kNoCall;  // the open call that this server request nests in
   std::uint32_t children = 0;           // open server requests nested in this call
+  std::uint32_t nest_position = 0;      // where its session's list of calls that may nest has it
 
   // The table's own.
   std::uint32_t index = kNoCall;

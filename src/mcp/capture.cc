@@ -1,0 +1,204 @@
+#include "mcp/capture.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "mcp/request_id.h"
+
+namespace mcptrace::mcp {
+namespace {
+
+struct SlotRule {
+  std::uint16_t limit;
+  std::string_view domain;  // of its keyed hash; empty: none is wanted
+};
+
+constexpr std::array<SlotRule, kSlotCount> kRules = {{
+    {text_limit(Text::kMethod), "method"},
+    {text_limit(Text::kName), "tool-name"},
+    {text_limit(Text::kName), "tool-name"},
+    {text_limit(Text::kProtocolVersion), ""},
+    {text_limit(Text::kProtocolVersion), ""},
+    {text_limit(Text::kPeerName), "peer-name"},
+    {text_limit(Text::kPeerVersion), "peer-version"},
+    {text_limit(Text::kPeerName), "peer-name"},
+    {text_limit(Text::kPeerVersion), "peer-version"},
+    {text_limit(Text::kTraceparent), ""},
+    {text_limit(Text::kTracestate), ""},
+    {text_limit(Text::kBaggage), ""},
+    {text_limit(Text::kConversation), ""},
+    {16, ""},  // result type
+    {24, ""},  // error code
+    {0, "error-message"},
+    {0, "request-state"},
+    {0, "task"},
+}};
+
+constexpr std::size_t start_of(std::size_t slot) {
+  std::size_t start = 0;
+  for (std::size_t i = 0; i < slot; ++i) start += kRules[i].limit;
+  return start;
+}
+constexpr auto kStarts = [] {
+  std::array<std::uint32_t, kSlotCount> starts{};
+  for (std::size_t i = 0; i < kSlotCount; ++i) starts[i] = static_cast<std::uint32_t>(start_of(i));
+  return starts;
+}();
+
+std::size_t index(Slot slot) { return static_cast<std::size_t>(slot); }
+
+// `size` without a character at the end that the cut left incomplete.
+std::size_t whole_characters(const char* data, std::size_t size) {
+  for (std::size_t back = 1; back <= 3 && back <= size; ++back) {
+    const auto byte = static_cast<unsigned char>(data[size - back]);
+    if (byte < 0x80) return size;
+    if (byte >= 0xc0) {
+      const std::size_t wanted = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+      return wanted > back ? size - back : size;
+    }
+  }
+  return size;
+}
+
+bool is_printable(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c <= 0x7e; });
+}
+
+}  // namespace
+
+TextCapture::TextCapture(const HashKey& key)
+    : key_(key), bytes_(std::make_unique_for_overwrite<char[]>(start_of(kSlotCount))) {}
+
+void TextCapture::begin(Slot slot, std::string_view prefix) {
+  slot_ = slot;
+  data_ = bytes_.get() + kStarts[index(slot)];
+  limit_ = kRules[index(slot)].limit;
+  size_ = 0;
+  is_cut_ = false;
+  decoder_ = StringDecoder();
+  hash_.reset();
+  if (!prefix.empty()) append(prefix);
+}
+
+void TextCapture::feed(std::string_view raw) {
+  decoder_.feed(raw, [this](std::string_view decoded) { append(decoded); });
+}
+
+void TextCapture::append(std::string_view decoded) {
+  const std::size_t fits = std::min(decoded.size(), limit_ - size_);
+  std::memcpy(data_ + size_, decoded.data(), fits);
+  size_ += fits;
+  if (fits < decoded.size()) [[unlikely]]
+    overflow(decoded.substr(fits));
+}
+
+void TextCapture::overflow(std::string_view rest) {
+  if (!is_cut_) {
+    is_cut_ = true;
+    const std::string_view domain = kRules[index(slot_)].domain;
+    if (!domain.empty()) hash_.emplace(key_, domain).update({data_, size_});
+  }
+  if (hash_) hash_->update(rest);
+}
+
+void TextCapture::finish() {
+  decoder_.finish([this](std::string_view decoded) { append(decoded); });
+  captured_ |= bit(slot_);
+  if (is_cut_) {
+    cut_ |= bit(slot_);
+    size_ = whole_characters(data_, size_);
+    if (hash_) prints_[index(slot_)] = hash_->finish();
+  } else {
+    cut_ &= ~bit(slot_);
+  }
+  sizes_[index(slot_)] = static_cast<std::uint16_t>(size_);
+}
+
+std::string_view TextCapture::text(Slot slot) const {
+  return has(slot) ? std::string_view(bytes_.get() + kStarts[index(slot)], sizes_[index(slot)]) : std::string_view();
+}
+
+std::uint64_t TextCapture::print(Slot slot) const {
+  if (!has(slot)) return 0;
+  if (cut(slot)) return prints_[index(slot)];
+  LongHash hash(key_, kRules[index(slot)].domain);
+  hash.update(text(slot));
+  return hash.finish();
+}
+
+void IdCapture::begin(IdSlot slot, json::Kind kind) {
+  slot_ = slot;
+  is_string_ = kind == json::Kind::kString;
+  is_integer_ = true;
+  raw_size_ = 0;
+  hash_.reset();
+  if (kind == json::Kind::kNull) {
+    store({.type = IdType::kNull});
+  } else if (!is_string_ && kind != json::Kind::kNumber) {
+    store(make_odd_id(static_cast<std::uint64_t>(kind)));
+    if (slot == IdSlot::kMessage) text_size_ = 0, text_cut_ = true, print_ = 0;
+  }
+}
+
+void IdCapture::feed(std::string_view raw) {
+  if (!is_string_) {
+    for (const char c : raw) is_integer_ &= c != '.' && (c | 0x20) != 'e';
+  }
+  const std::size_t fits = std::min(raw.size(), kRawLimit - raw_size_);
+  std::memcpy(raw_.data() + raw_size_, raw.data(), fits);
+  raw_size_ += fits;
+  if (fits == raw.size()) return;
+  if (!hash_) hash_.emplace(key_, "request-id").update({raw_.data(), raw_size_});
+  hash_->update(raw.substr(fits));
+}
+
+void IdCapture::finish() {
+  const IdType type = is_string_ ? IdType::kString : is_integer_ ? IdType::kInteger : IdType::kNumber;
+  if (hash_) {
+    const std::uint64_t print = hash_->finish();
+    store(make_long_id(type, print));
+    if (slot_ == IdSlot::kMessage) text_size_ = 0, text_cut_ = true, print_ = print;
+    return;
+  }
+  const std::string_view decoded = decode();
+  store(make_id(type, {raw_.data(), raw_size_}, decoded));
+  if (slot_ == IdSlot::kMessage) keep_text(type, decoded);
+}
+
+std::string_view IdCapture::decode() {
+  const std::string_view raw(raw_.data(), raw_size_);
+  if (!is_string_ || raw.find('\\') == std::string_view::npos) return raw;
+  std::size_t size = 0;  // a character is never longer than its escape, but for the three bytes of a replacement
+  const auto keep = [&](std::string_view piece) {
+    const std::size_t fits = std::min(piece.size(), decoded_.size() - size);
+    std::memcpy(decoded_.data() + size, piece.data(), fits);
+    size += fits;
+  };
+  StringDecoder decoder;
+  decoder.feed(raw, keep);
+  decoder.finish(keep);
+  return {decoded_.data(), size};
+}
+
+void IdCapture::keep_text(IdType type, std::string_view decoded) {
+  text_cut_ = decoded.size() > text_.size() || !is_printable(decoded);
+  text_size_ = text_cut_ ? 0 : decoded.size();
+  std::memcpy(text_.data(), decoded.data(), text_size_);
+  print_ = 0;
+  if (is_plain_id(type, decoded)) return;
+  LongHash hash(key_, "request-id");
+  hash.update(decoded);
+  print_ = hash.finish();
+}
+
+void IdCapture::store(const RequestId& id) {
+  ids_[static_cast<std::size_t>(slot_)] = id;
+  captured_ |= 1u << static_cast<unsigned>(slot_);
+}
+
+RequestId IdCapture::id(IdSlot slot) const {
+  const auto i = static_cast<unsigned>(slot);
+  return (captured_ >> i & 1) != 0 ? ids_[i] : RequestId{};
+}
+
+}  // namespace mcptrace::mcp

@@ -1,0 +1,166 @@
+// The record:
+//
+//   Fixed                                          everything of fixed size
+//   u64 declared[declared_count]
+//   { u8 which, u8 0, u16 size, byte[size] } …     one for each string that is not empty; which = Text, or kCount for
+//   trace_state
+#include "mcp/fact.h"
+
+#include <cstring>
+#include <type_traits>
+
+#include "base/check.h"
+
+namespace mcptrace::mcp {
+namespace {
+
+struct Fixed {
+  std::uint32_t declared_count;
+  std::uint16_t text_count;
+  FactKind kind;
+  Direction direction;
+  MessageKind message_kind;
+  Method method;
+  ResultType result_type;
+  std::uint32_t flags;
+  Instant at;
+  CallContext context;
+  RequestId id;
+  RequestId related;
+  std::uint64_t bytes;
+  std::int64_t error_code;
+  std::uint64_t error_print;
+  std::uint64_t name_hash;
+  std::uint64_t name_print;
+  std::uint64_t method_print;
+  std::uint64_t id_print;
+  std::uint64_t peer_name_print;
+  std::uint64_t peer_version_print;
+  std::uint64_t request_state;
+  std::uint64_t task;
+};
+static_assert(std::is_trivially_copyable_v<Fixed> && sizeof(Fixed) % sizeof(std::uint64_t) == 0);
+
+struct TextHead {
+  std::uint8_t which;
+  std::uint8_t unused;
+  std::uint16_t size;
+};
+
+constexpr std::size_t kMostBytes = 16 << 10;
+
+// Strings of a fact add up to less than this only without the longest: baggage, which the relay has used by then.
+bool drops_baggage(const Fact& fact) {
+  return fact.message[Text::kBaggage].size() + fact.message[Text::kTracestate].size() + fact.trace_state.size() >
+         kMostBytes - 4096;
+}
+
+template <class Use>
+void for_each_text(const Fact& fact, Use use) {
+  const bool skip_baggage = drops_baggage(fact);
+  for (std::size_t i = 0; i < kTextCount; ++i) {
+    if (fact.message.text[i].empty() || (skip_baggage && static_cast<Text>(i) == Text::kBaggage)) continue;
+    use(static_cast<std::uint8_t>(i), fact.message.text[i]);
+  }
+  if (!fact.trace_state.empty()) use(static_cast<std::uint8_t>(kTextCount), fact.trace_state);
+}
+
+Fixed fixed_of(const Fact& fact) {
+  const Message& message = fact.message;
+  return {.declared_count = static_cast<std::uint32_t>(fact.declared.size()),
+          .text_count = 0,
+          .kind = fact.kind,
+          .direction = message.direction,
+          .message_kind = message.kind,
+          .method = message.method,
+          .result_type = message.result_type,
+          .flags = message.flags,
+          .at = fact.at,
+          .context = fact.context,
+          .id = message.id,
+          .related = message.related,
+          .bytes = message.bytes,
+          .error_code = message.error_code,
+          .error_print = message.error_print,
+          .name_hash = message.name_hash,
+          .name_print = message.name_print,
+          .method_print = message.method_print,
+          .id_print = message.id_print,
+          .peer_name_print = message.peer_name_print,
+          .peer_version_print = message.peer_version_print,
+          .request_state = message.request_state,
+          .task = message.task};
+}
+
+Fact fact_of(const Fixed& fixed) {
+  Fact fact;
+  fact.kind = fixed.kind;
+  fact.at = fixed.at;
+  fact.context = fixed.context;
+  Message& message = fact.message;
+  message.direction = fixed.direction;
+  message.kind = fixed.message_kind;
+  message.method = fixed.method;
+  message.result_type = fixed.result_type;
+  message.flags = fixed.flags;
+  message.id = fixed.id;
+  message.related = fixed.related;
+  message.bytes = fixed.bytes;
+  message.error_code = fixed.error_code;
+  message.error_print = fixed.error_print;
+  message.name_hash = fixed.name_hash;
+  message.name_print = fixed.name_print;
+  message.method_print = fixed.method_print;
+  message.id_print = fixed.id_print;
+  message.peer_name_print = fixed.peer_name_print;
+  message.peer_version_print = fixed.peer_version_print;
+  message.request_state = fixed.request_state;
+  message.task = fixed.task;
+  return fact;
+}
+
+}  // namespace
+
+std::size_t packed_size(const Fact& fact) {
+  std::size_t size = sizeof(Fixed) + fact.declared.size_bytes();
+  for_each_text(fact, [&](std::uint8_t, std::string_view text) { size += sizeof(TextHead) + text.size(); });
+  return size;
+}
+
+void pack(const Fact& fact, char* out) {
+  Fixed fixed = fixed_of(fact);
+  char* at = out + sizeof(Fixed);
+  if (!fact.declared.empty()) std::memcpy(at, fact.declared.data(), fact.declared.size_bytes());
+  at += fact.declared.size_bytes();
+  for_each_text(fact, [&](std::uint8_t which, std::string_view text) {
+    const TextHead head{which, 0, static_cast<std::uint16_t>(text.size())};
+    std::memcpy(at, &head, sizeof(head));
+    std::memcpy(at + sizeof(head), text.data(), text.size());
+    at += sizeof(head) + text.size();
+    ++fixed.text_count;
+  });
+  std::memcpy(out, &fixed, sizeof(fixed));
+}
+
+Fact unpack(std::span<const char> record) {
+  MCPTRACE_CHECK(record.size() >= sizeof(Fixed));
+  Fixed fixed;
+  std::memcpy(&fixed, record.data(), sizeof(fixed));
+  Fact fact = fact_of(fixed);
+  std::size_t at = sizeof(Fixed) + fixed.declared_count * sizeof(std::uint64_t);
+  MCPTRACE_CHECK(at <= record.size());
+  fact.declared = {reinterpret_cast<const std::uint64_t*>(record.data() + sizeof(Fixed)), fixed.declared_count};
+  for (std::size_t i = 0; i < fixed.text_count; ++i) {
+    TextHead head;
+    MCPTRACE_CHECK(at + sizeof(head) <= record.size());
+    std::memcpy(&head, record.data() + at, sizeof(head));
+    at += sizeof(head);
+    MCPTRACE_CHECK(at + head.size <= record.size() && head.which <= kTextCount);
+    const std::string_view text(record.data() + at, head.size);
+    (head.which < kTextCount ? fact.message.text[head.which] : fact.trace_state) = text;
+    at += head.size;
+  }
+  return fact;
+}
+
+}  // namespace mcptrace::mcp

@@ -1,0 +1,73 @@
+// What crosses from a relay thread to the observer: one message, what the relay decided about it, and when.
+//
+// pack() writes a Fact into a queue's record, unpack() reads it there in place; the strings of an unpacked Fact point
+// into the record. Some 150-300 bytes.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "mcp/message.h"
+
+namespace mcptrace::mcp {
+
+enum class FactKind : std::uint8_t {
+  kMessage,
+  kDeclaredTools,  // `declared`: name hashes from one tools/list result; comes before that result's kMessage
+  kEnd,            // this direction's stream ended
+};
+
+// Where a request's parent came from.
+enum class ParentSource : std::uint8_t { kRoot, kMeta, kHeader };
+
+// Why a request went on without our context. kNone = it has it.
+enum class NotInjected : std::uint8_t {
+  kNone,
+  kOff,         // --no-inject
+  kNotRequest,  // a response, or a notification without _meta
+  kBatch,
+  kAmbiguous,
+  kBadShape,  // params or _meta is no object, or the line is not one whole JSON object
+  kTooLarge,  // over 1 MiB
+  kTooSlow,   // not complete 20 ms after its first byte
+  kCount
+};
+
+// A client's message, as placed by the relay before it went on (semantics.md 2, 3). For other facts: all zero.
+struct CallContext {
+  std::uint32_t session = 0;  // serial of the session stretch within this process; 0 = none
+  ParentSource parent_source = ParentSource::kRoot;
+  NotInjected not_injected = NotInjected::kNone;
+  std::uint8_t flags = 0;      // W3C trace flags of the span's own context
+  bool opens_session = false;  // the first message of its stretch: what follows is filled in
+  bool derived = false;        // the stretch has derived ids (explicit session key)
+  std::uint32_t previous = 0;  // serial of the stretch before it that its root links to; 0 = none
+  TraceId trace_id;            // of the message's span
+  SpanId span_id;
+  SpanId parent_id;       // zero only if the message starts no span
+  TraceId root_trace_id;  // of the session's root
+  SpanId root_span_id;
+  std::uint64_t session_print = 0;  // mcp.session_id is "s-" + hex64 of it
+  std::uint64_t randomness = 0;     // 56-bit rv of the request in a trace that we started; with flags random
+};
+
+struct Fact {
+  FactKind kind = FactKind::kMessage;
+  Instant at;  // when the read returned that completed the message; wall is set where a span may start
+  CallContext context;
+  Message message;
+  std::string_view trace_state;             // of the span's own context, level 2 valid
+  std::span<const std::uint64_t> declared;  // kDeclaredTools
+};
+
+// Bytes that pack() needs.
+std::size_t packed_size(const Fact& fact);
+// `out` has packed_size(fact) bytes and is 8-aligned.
+void pack(const Fact& fact, char* out);
+// `record` was written by pack() and is 8-aligned. The result borrows from it.
+Fact unpack(std::span<const char> record);
+
+}  // namespace mcptrace::mcp

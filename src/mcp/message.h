@@ -1,0 +1,134 @@
+// What one JSON-RPC message said: the part of it that a trace may use, and nothing else.
+//
+// MessageScanner makes it from the bytes as they pass; arguments, results, URIs and error texts are passed over unread,
+// or leave a keyed hash. A Message borrows its strings: they are valid until the scanner's next byte.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "mcp/methods.h"
+
+namespace mcptrace::mcp {
+
+enum class Direction : std::uint8_t { kClientToServer, kServerToClient };
+
+enum class MessageKind : std::uint8_t {
+  kRequest,       // method and id
+  kNotification,  // method, no id (an id of null counts as none)
+  kResult,        // id and result, no method
+  kError,         // error (with or without result), no method; id may be null or absent
+  kNotMessage,    // JSON, but none of these
+  kNotJson,       // a line that is no JSON
+};
+
+// The JSON type of an id or token. 1 and "1" are different ids.
+enum class IdType : std::uint8_t { kAbsent, kNull, kInteger, kNumber, kString, kOther };
+
+struct RequestId {
+  IdType type = IdType::kAbsent;
+  std::uint64_t exact = 0;  // in-memory hash of type and raw text: the pairing key
+  std::uint64_t loose = 0;  // the same for values that differ only in form: 7, "7", 7.0
+  [[nodiscard]] bool usable() const { return type != IdType::kAbsent && type != IdType::kNull; }
+  bool operator==(const RequestId& other) const { return type == other.type && exact == other.exact; }
+};
+
+enum class ResultType : std::uint8_t { kAbsent, kComplete, kInputRequired, kTask, kOther };
+
+// The name form (semantics.md 6): 1 to 128 of A-Z a-z 0-9 _ - . /
+bool is_plain_name(std::string_view text);
+// Message::name_hash of a name that is at most 128 bytes long. Never 0.
+std::uint64_t name_hash(std::string_view name);
+
+// Strings of a message, decoded, each cut to its limit (text_limit()) between characters.
+enum class Text : std::uint8_t {
+  kMethod,           // only where `method` is kUnknown
+  kId,               // the raw id for display: an integer's digits, or a string's content
+  kName,             // params.name: of a tool or a prompt
+  kProtocolVersion,  // params.protocolVersion, _meta["io.modelcontextprotocol/protocolVersion"], result.protocolVersion
+  kPeerName,         // clientInfo.name or serverInfo.name, from params, result or _meta
+  kPeerVersion,
+  kTraceparent,  // params._meta.traceparent, raw
+  kTracestate,
+  kBaggage,
+  kConversation,  // the first configured _meta key that names a conversation: "key=value"
+  kCount
+};
+inline constexpr std::size_t kTextCount = static_cast<std::size_t>(Text::kCount);
+
+enum MessageFlag : std::uint32_t {
+  kAmbiguous = 1u << 0,  // duplicate or escaped keys where it matters: we may see another message than the peer does
+  kInBatch = 1u << 1,    // an element of an array
+  kIsError = 1u << 2,    // result.isError is true
+  kHasErrorCode = 1u << 3,
+  kNextCursor = 1u << 4,     // result.nextCursor is present and not null: there are more pages
+  kCursor = 1u << 5,         // params.cursor is present and not null
+  kHasMeta = 1u << 6,        // params._meta is an object
+  kModern = 1u << 7,         // carries the 2026-07-28 envelope, or a method that only modern has
+  kTaskAugmented = 1u << 8,  // params.task is an object
+  kNameCut = 1u << 9,        // params.name was longer than its limit
+  kMethodCut = 1u << 10,
+  kIdCut = 1u << 11,  // the id is longer than its limit, or is not printable ASCII: then text kId is empty
+  kResultAndError = 1u << 12,
+  kHasProgressToken = 1u << 13,
+  kTraceparentCut = 1u << 14,  // one of the context strings was longer than its limit
+};
+
+struct Message {
+  Direction direction = Direction::kClientToServer;
+  MessageKind kind = MessageKind::kNotJson;
+  Method method = Method::kNone;
+  ResultType result_type = ResultType::kAbsent;
+  std::uint32_t flags = 0;
+  RequestId id;
+  RequestId
+      related;  // cancelled: params.requestId; progress: params.progressToken; a request: its _meta.progressToken;
+                // notifications of a subscription: _meta["io.modelcontextprotocol/subscriptionId"]
+  std::uint64_t bytes = 0;        // of the line with its terminator; of a batch's element: without separators
+  std::int64_t error_code = 0;    // with kHasErrorCode
+  std::uint64_t error_print = 0;  // keyed hash of error.message; 0 = none
+  std::uint64_t name_hash = 0;    // in-memory hash of params.name, whole, decoded: names are compared by it; 0 = none
+  std::uint64_t name_print =
+      0;  // keyed hash of a params.name that has not the plain form; 0 = it has, or there is none
+  std::uint64_t method_print = 0;     // keyed hash of an unknown method, whole, decoded
+  std::uint64_t id_print = 0;         // keyed hash of an id other than an integer or at most 64 of A-Z a-z 0-9 _ -
+  std::uint64_t peer_name_print = 0;  // keyed hash of a kPeerName that is not at most 64 printable ASCII characters
+  std::uint64_t peer_version_print = 0;
+  std::uint64_t request_state = 0;  // keyed hash of params.requestState or result.requestState; 0 = none
+  std::uint64_t task = 0;           // keyed hash of params.taskId or result.task.taskId; 0 = none
+  std::array<std::string_view, kTextCount> text{};
+
+  [[nodiscard]] bool has(MessageFlag flag) const { return (flags & flag) != 0; }
+  [[nodiscard]] std::string_view operator[](Text which) const { return text[static_cast<std::size_t>(which)]; }
+  std::string_view& operator[](Text which) { return text[static_cast<std::size_t>(which)]; }
+};
+
+constexpr std::size_t text_limit(Text which) {
+  switch (which) {
+    case Text::kMethod:
+      return 128;
+    case Text::kId:
+      return 64;
+    case Text::kName:
+      return 128;
+    case Text::kProtocolVersion:
+      return 33;           // for these three one byte more than the gate lets through, so that it
+    case Text::kPeerName:  // sees that there was more
+    case Text::kPeerVersion:
+      return 65;
+    case Text::kTraceparent:
+      return 256;
+    case Text::kTracestate:
+      return 4096;
+    case Text::kBaggage:
+      return 8192;
+    case Text::kConversation:
+      return 512;
+    case Text::kCount:
+      break;
+  }
+  return 0;
+}
+
+}  // namespace mcptrace::mcp

@@ -1,0 +1,197 @@
+// The second half of MessageHandler, run once an object: what it said becomes a Message.
+#include <algorithm>
+#include <array>
+
+#include "json/text.h"
+#include "mcp/message_handler.h"
+
+namespace mcptrace::mcp {
+namespace {
+
+constexpr std::string_view kFirstModernVersion = "2026-07-28";
+// A batch of numbers is no traffic that anybody has: its elements are reported up to here.
+constexpr std::uint64_t kMostOddElements = 1000;
+
+constexpr auto kNameBytes = [] {
+  std::array<bool, 256> allowed{};
+  for (const char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./")) {
+    allowed[static_cast<unsigned char>(c)] = true;
+  }
+  return allowed;
+}();
+
+bool is_plain_peer(std::string_view text) {
+  constexpr std::size_t kMost = 64;
+  return text.size() <= kMost && std::ranges::all_of(text, [](char c) { return c >= 0x20 && c <= 0x7e; });
+}
+
+ResultType result_type_from(std::string_view text) {
+  if (text == "complete") return ResultType::kComplete;
+  if (text == "input_required") return ResultType::kInputRequired;
+  return text == "task" ? ResultType::kTask : ResultType::kOther;
+}
+
+}  // namespace
+
+bool is_plain_name(std::string_view text) {
+  return !text.empty() && text.size() <= text_limit(Text::kName) &&
+         std::ranges::all_of(text, [](char c) { return kNameBytes[static_cast<unsigned char>(c)]; });
+}
+
+std::uint64_t name_hash(std::string_view name) {
+  constexpr std::uint64_t kSeed = 0x3c6ef372fe94f82b;
+  const std::uint64_t hash = mix64(name, kSeed);
+  return hash == 0 ? 1 : hash;
+}
+
+void MessageHandler::end_line(json::Shape shape, std::uint64_t line_bytes) {
+  if (shape == json::Shape::kBroken || (shape == json::Shape::kComplete && (root_ == Root::kNoValue || bad_element_))) {
+    flush_declared();
+    emit_bare(MessageKind::kNotJson, line_bytes, 0);
+  } else if (shape == json::Shape::kComplete) {
+    if (root_ == Root::kObject) {
+      flush_declared();
+      sink_->on_message(build(line_bytes, 0), &map_);
+    } else if (root_ == Root::kArray) {
+      const std::uint64_t odd = elements_ == 0 ? 1 : std::min(odd_elements_, kMostOddElements);
+      for (std::uint64_t i = 0; i < odd; ++i) emit_bare(MessageKind::kNotMessage, 0, kInBatch);
+    } else {
+      emit_bare(MessageKind::kNotMessage, line_bytes, 0);
+    }
+  }
+  clear_line();
+}
+
+void MessageHandler::emit_bare(MessageKind kind, std::uint64_t bytes, std::uint32_t flags) {
+  Message message;
+  message.direction = direction_;
+  message.kind = kind;
+  message.flags = flags;
+  message.bytes = bytes;
+  sink_->on_message(message, nullptr);
+}
+
+Message MessageHandler::build(std::uint64_t bytes, std::uint32_t flags) const {
+  Message message;
+  message.direction = direction_;
+  message.flags = flags_ | flags;
+  message.bytes = bytes;
+  fill_id(message);
+  message.kind = kind_of(message.id.usable());
+  fill_method(message);
+  fill_related(message);
+  fill_name(message);
+  fill_peer(message);
+  fill_result(message);
+  fill_context(message);
+  return message;
+}
+
+MessageKind MessageHandler::kind_of(bool has_id) const {
+  if (texts_.has(Slot::kMethod)) return has_id ? MessageKind::kRequest : MessageKind::kNotification;
+  if (has_error_) return MessageKind::kError;
+  return has_result_ ? MessageKind::kResult : MessageKind::kNotMessage;
+}
+
+void MessageHandler::fill_method(Message& message) const {
+  if (!texts_.has(Slot::kMethod)) return;
+  const std::string_view method = texts_.text(Slot::kMethod);
+  message.method = texts_.cut(Slot::kMethod) ? Method::kUnknown : method_from(method);
+  if (message.method == Method::kUnknown) {
+    message[Text::kMethod] = method;
+    message.method_print = texts_.print(Slot::kMethod);
+    if (texts_.cut(Slot::kMethod)) message.flags |= kMethodCut;
+  }
+  switch (message.method) {
+    case Method::kServerDiscover:
+    case Method::kSubscriptionsListen:
+    case Method::kNotificationsSubscriptionsAcknowledged:
+      message.flags |= kModern;
+      break;
+    default:
+      break;
+  }
+}
+
+void MessageHandler::fill_id(Message& message) const {
+  message.id = ids_.id(IdSlot::kMessage);
+  if (!message.id.usable()) return;
+  message[Text::kId] = ids_.text();
+  message.id_print = ids_.print();
+  if (ids_.text_cut()) message.flags |= kIdCut;
+}
+
+void MessageHandler::fill_related(Message& message) const {
+  const RequestId token = ids_.id(IdSlot::kMetaProgressToken);
+  if (message.kind == MessageKind::kRequest) {
+    message.related = token;
+    if (token.usable()) message.flags |= kHasProgressToken;
+  } else if (message.method == Method::kNotificationsCancelled) {
+    message.related = ids_.id(IdSlot::kRequestId);
+  } else if (message.method == Method::kNotificationsProgress) {
+    message.related = ids_.id(IdSlot::kProgressToken);
+    if (message.related.usable()) message.flags |= kHasProgressToken;
+  } else {
+    message.related = ids_.id(IdSlot::kSubscription);
+  }
+}
+
+// Other methods have a name among their parameters, too, but nobody specified what it says.
+void MessageHandler::fill_name(Message& message) const {
+  if (message.method != Method::kToolsCall && message.method != Method::kPromptsGet) return;
+  if (!texts_.has(Slot::kName)) return;
+  const std::string_view name = texts_.text(Slot::kName);
+  const bool cut = texts_.cut(Slot::kName);
+  message[Text::kName] = name;
+  if (cut) message.flags |= kNameCut;
+  if (cut || !is_plain_name(name)) message.name_print = texts_.print(Slot::kName);
+  message.name_hash = cut ? message.name_print : name_hash(name);
+}
+
+void MessageHandler::fill_peer(Message& message) const {
+  const std::string_view envelope = texts_.text(Slot::kMetaVersion);
+  if (texts_.has(Slot::kMetaVersion) && envelope >= kFirstModernVersion) message.flags |= kModern;
+  // In params, only initialize has these.
+  const bool body = message.method == Method::kInitialize || message.method == Method::kNone;
+  const auto choose = [&](Slot of_body, Slot of_meta) { return body && texts_.has(of_body) ? of_body : of_meta; };
+
+  message[Text::kProtocolVersion] = texts_.text(choose(Slot::kVersion, Slot::kMetaVersion));
+  const Slot name = choose(Slot::kPeerName, Slot::kMetaPeerName);
+  const Slot version = choose(Slot::kPeerVersion, Slot::kMetaPeerVersion);
+  message[Text::kPeerName] = texts_.text(name);
+  message[Text::kPeerVersion] = texts_.text(version);
+  if (!is_plain_peer(message[Text::kPeerName])) message.peer_name_print = texts_.print(name);
+  if (!is_plain_peer(message[Text::kPeerVersion])) message.peer_version_print = texts_.print(version);
+}
+
+void MessageHandler::fill_result(Message& message) const {
+  message.request_state = texts_.print(Slot::kRequestState);
+  message.task = texts_.print(Slot::kTask);
+  if (result_type_ != ResultType::kAbsent) {
+    message.flags |= kModern;
+    message.result_type = texts_.has(Slot::kResultType) && !texts_.cut(Slot::kResultType)
+                              ? result_type_from(texts_.text(Slot::kResultType))
+                              : ResultType::kOther;
+  }
+  if (message.kind != MessageKind::kError) return;
+  if (has_result_ && !result_is_null_) message.flags |= kResultAndError;
+  message.error_print = texts_.print(Slot::kErrorMessage);
+  if (!texts_.has(Slot::kCode) || texts_.cut(Slot::kCode)) return;
+  if (const auto code = json::parse_integer(texts_.text(Slot::kCode))) {
+    message.error_code = *code;
+    message.flags |= kHasErrorCode;
+  }
+}
+
+void MessageHandler::fill_context(Message& message) const {
+  constexpr std::array<std::pair<Text, Slot>, 4> kStrings = {{{Text::kTraceparent, Slot::kTraceparent},
+                                                              {Text::kTracestate, Slot::kTracestate},
+                                                              {Text::kBaggage, Slot::kBaggage},
+                                                              {Text::kConversation, Slot::kConversation}}};
+  for (const auto& [text, slot] : kStrings) {
+    message[text] = texts_.text(slot);
+    if (text != Text::kConversation && texts_.cut(slot)) message.flags |= kTraceparentCut;
+  }
+}
+
+}  // namespace mcptrace::mcp

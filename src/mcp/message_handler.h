@@ -1,0 +1,129 @@
+// The handler of json::Scanner that picks out of a line what a Message says, and notes where a splice would go. Used by
+// MessageScanner only.
+//
+// Keys may come in any order, so values are captured wherever they may matter, and which of them count is decided when
+// the object is over.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "json/scanner.h"
+#include "mcp/capture.h"
+#include "mcp/fields.h"
+#include "mcp/message_scanner.h"
+
+namespace mcptrace::mcp {
+
+class MessageHandler {
+ public:
+  MessageHandler(Direction direction, const HashKey& key, ScanOptions options);
+
+  // Takes what the next bytes make; to be set before each feed and end_line.
+  void set_sink(MessageSink* sink) { sink_ = sink; }
+
+  json::Step on_value(const json::Key& key, json::Kind kind, std::uint64_t offset);
+  void on_text(std::string_view piece);
+  void on_end(json::Kind kind, std::uint64_t offset);
+  // The scanner's verdict on the line. Gives what is left to the sink and starts afresh.
+  void end_line(json::Shape shape, std::uint64_t line_bytes);
+
+ private:
+  // The container whose members come now.
+  enum class At : std::uint8_t {
+    kLine,
+    kBatch,
+    kTools,
+    kOpaque,  // entered for its end only
+    kRoot,
+    kParams,
+    kParamsMeta,
+    kResult,
+    kResultMeta,
+    kError,
+    kBodyPeer,
+    kMetaPeer,
+    kTask,
+    kTool,
+  };
+  enum class Root : std::uint8_t { kNothing, kObject, kArray, kScalar, kNoValue };
+  enum class Taking : std::uint8_t { kNothing, kText, kId };
+
+  static Place place_of(At at);
+  At at() const { return stack_[depth_]; }
+
+  json::Step enter(At at);
+  json::Step take_text(Slot slot, json::Kind kind);
+  json::Step take_id(IdSlot slot, json::Kind kind);
+
+  json::Step root_value(json::Kind kind, std::uint64_t offset);
+  json::Step batch_element(json::Kind kind, std::uint64_t offset);
+  json::Step begin_object(std::uint64_t offset);
+  json::Step member(const json::Key& key, json::Kind kind, std::uint64_t offset);
+  json::Step root_member(Field field, json::Kind kind, std::uint64_t offset);
+  json::Step params_member(Field field, json::Kind kind, std::uint64_t offset);
+  json::Step params_meta_member(Field field, const json::Key& key, json::Kind kind, std::uint64_t offset);
+  json::Step result_member(Field field, json::Kind kind);
+  json::Step result_meta_member(Field field, json::Kind kind);
+  json::Step small_member(At at, Field field, json::Kind kind);
+  json::Step context_member(Slot slot, json::Kind kind);
+  json::Step conversation_member(const json::Key& key, json::Kind kind);
+  void container_ended(At at, std::uint64_t offset);
+  void meta_member_ended(std::uint64_t offset);
+  void text_ended();
+
+  // The object is over: what it was.
+  Message build(std::uint64_t bytes, std::uint32_t flags) const;
+  MessageKind kind_of(bool has_id) const;
+  void fill_method(Message& message) const;
+  void fill_id(Message& message) const;
+  void fill_related(Message& message) const;
+  void fill_name(Message& message) const;
+  void fill_peer(Message& message) const;
+  void fill_result(Message& message) const;
+  void fill_context(Message& message) const;
+
+  void declare_tool();
+  void flush_declared();
+  void emit_bare(MessageKind kind, std::uint64_t bytes, std::uint32_t flags);
+  void clear_object();
+  void clear_line();
+
+  Direction direction_;
+  ScanOptions options_;
+  MessageSink* sink_ = nullptr;
+
+  // The line.
+  Root root_ = Root::kNothing;
+  std::uint64_t elements_ = 0;      // of a batch
+  std::uint64_t odd_elements_ = 0;  // those that are no objects
+  bool bad_element_ = false;        // one of them is no JSON
+  std::size_t depth_ = 0;
+  std::array<At, json::kMaxEntered + 2> stack_{};
+
+  // The object.
+  std::uint32_t flags_ = 0;
+  std::array<std::uint32_t, 9> seen_{};  // fields met, by place
+  bool has_result_ = false;
+  bool result_is_null_ = false;
+  bool has_error_ = false;
+  ResultType result_type_ = ResultType::kAbsent;
+  std::size_t conversation_ = 0;  // the captured one's place in the options
+  TextCapture texts_;
+  IdCapture ids_;
+  SpliceMap map_;
+
+  // The value being taken, and where in _meta we are.
+  Taking taking_ = Taking::kNothing;
+  Slot slot_ = Slot::kMethod;
+  Field meta_field_ = Field::kNone;
+  std::uint64_t value_begin_ = 0;
+  std::uint64_t member_begin_ = 0;
+  std::uint64_t meta_end_ = 0;  // one past the last member of params._meta so far
+
+  std::array<std::uint64_t, 64> declared_;
+  std::size_t declared_count_ = 0;
+};
+
+}  // namespace mcptrace::mcp

@@ -1,0 +1,61 @@
+// For the tests of this folder: a sink that keeps what it is given, a text form of messages to compare them by, and a
+// strict little JSON checker that shares nothing with the scanner.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mcp/long_hash.h"
+#include "mcp/message_scanner.h"
+#include "mcp/splice.h"
+
+namespace mcptrace::mcp {
+
+inline const HashKey& test_key() {
+  static const HashKey key({1, 2, 3});
+  return key;
+}
+
+inline MessageScanner test_scanner(Direction direction = Direction::kClientToServer) {
+  return {direction, test_key(), {.conversation_keys = default_conversation_keys()}};
+}
+
+// The keyed hash that a message carries of `text`.
+inline std::uint64_t print_of(std::string_view domain, std::string_view text) {
+  LongHash hash(test_key(), domain);
+  hash.update(text);
+  return hash.finish();
+}
+
+// All of a message, one field after the other.
+std::string describe(const Message& message);
+std::string describe(const SpliceMap& map);
+
+struct Recorded {
+  Message message;  // its texts point into `texts`
+  std::vector<std::string> texts;
+  std::optional<SpliceMap> map;
+  [[nodiscard]] std::string_view operator[](Text which) const { return texts[static_cast<std::size_t>(which)]; }
+};
+
+class RecordingSink final : public MessageSink {
+ public:
+  void on_message(const Message& message, const SpliceMap* map) override;
+  void on_declared(std::span<const std::uint64_t> name_hashes) override;
+
+  std::vector<Recorded> messages;
+  std::vector<std::uint64_t> declared;
+  std::string log;  // describe() of everything, in order
+};
+
+// The messages of one line.
+RecordingSink scan_line(std::string_view line, Direction direction = Direction::kClientToServer);
+// Of one line that is one message.
+Recorded scan_one(std::string_view line, Direction direction = Direction::kClientToServer);
+
+bool is_json(std::string_view text);
+
+}  // namespace mcptrace::mcp

@@ -1,0 +1,121 @@
+#include "mcp/request_id.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+#include <optional>
+
+#include "base/keyed_hash.h"
+
+namespace mcptrace::mcp {
+namespace {
+
+constexpr std::uint64_t kExactSeed = 0x6d63707472616365;
+constexpr std::uint64_t kNumberSeed = 0x1f83d9abfb41bd6b;
+constexpr std::uint64_t kTextSeed = 0x5be0cd19137e2179;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// The digits at the front of `text`, taken off it.
+std::string_view take_digits(std::string_view& text) {
+  std::size_t size = 0;
+  while (size < text.size() && is_digit(text[size])) ++size;
+  const auto digits = text.substr(0, size);
+  text.remove_prefix(size);
+  return digits;
+}
+
+// The decimal exponent at the front of `text` ("e+12"), bounded; nothing if it is malformed.
+std::optional<int> take_exponent(std::string_view& text) {
+  if (text.empty() || (text.front() | 0x20) != 'e') return 0;
+  text.remove_prefix(1);
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  const auto digits = take_digits(text);
+  if (digits.empty() || digits.size() > 4) return std::nullopt;
+  int value = 0;
+  for (const char digit : digits) value = value * 10 + (digit - '0');
+  return negative ? -value : value;
+}
+
+// The value of a JSON number's text if it is an integer that 63 bits hold: 7, 7.0, 70e-1 are all 7.
+std::optional<std::int64_t> integer_value(std::string_view text) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+  const bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  const auto whole = take_digits(text);
+  if (whole.empty() || (whole.size() > 1 && whole.front() == '0')) return std::nullopt;
+  std::string_view fraction;
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    fraction = take_digits(text);
+    if (fraction.empty()) return std::nullopt;
+  }
+  const auto exponent = take_exponent(text);
+  if (!exponent || !text.empty()) return std::nullopt;
+  fraction = fraction.substr(0, fraction.find_last_not_of('0') + 1);
+  std::uint64_t value = 0;
+  for (const auto part : {whole, fraction}) {
+    for (const char digit : part) {
+      if (value > kMost / 10 - 1) return std::nullopt;
+      value = value * 10 + static_cast<std::uint64_t>(digit - '0');
+    }
+  }
+  int shift = *exponent - static_cast<int>(std::min<std::size_t>(fraction.size(), 64));
+  if (value == 0) return 0;
+  for (; shift > 0; --shift, value *= 10) {
+    if (value > kMost / 10) return std::nullopt;
+  }
+  for (; shift < 0; ++shift, value /= 10) {
+    if (value % 10 != 0) return std::nullopt;
+  }
+  return negative ? -static_cast<std::int64_t>(value) : static_cast<std::int64_t>(value);
+}
+
+// The usual id: a few digits.
+std::optional<std::int64_t> small_value(std::string_view text) {
+  if (text.empty() || text.size() > 15 || (text.front() == '0' && text.size() > 1)) return std::nullopt;
+  std::int64_t value = 0;
+  for (const char c : text) {
+    if (!is_digit(c)) return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
+
+std::uint64_t loose_hash(std::string_view text) {
+  constexpr std::size_t kLongestNumber = 40;
+  if (text.size() <= kLongestNumber) {
+    auto value = small_value(text);
+    if (!value) value = integer_value(text);
+    if (value) {
+      std::array<char, sizeof(*value)> bytes;
+      std::memcpy(bytes.data(), &*value, sizeof(*value));
+      return mix64({bytes.data(), bytes.size()}, kNumberSeed);
+    }
+  }
+  return mix64(text, kTextSeed);
+}
+
+}  // namespace
+
+RequestId make_id(IdType type, std::string_view raw, std::string_view decoded) {
+  return {type, mix64(raw, kExactSeed + static_cast<std::uint64_t>(type)), loose_hash(decoded)};
+}
+
+RequestId make_long_id(IdType type, std::uint64_t print) {
+  return {type, print ^ static_cast<std::uint64_t>(type), print};
+}
+
+RequestId make_odd_id(std::uint64_t kind) { return {IdType::kOther, kExactSeed ^ kind, kExactSeed ^ kind}; }
+
+bool is_plain_id(IdType type, std::string_view decoded) {
+  if (decoded.empty() || decoded.size() > text_limit(Text::kId)) return false;
+  if (type == IdType::kInteger) return true;
+  if (type != IdType::kString) return false;
+  return std::ranges::all_of(
+      decoded, [](char c) { return is_digit(c) || c == '_' || c == '-' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'); });
+}
+
+}  // namespace mcptrace::mcp

@@ -1,0 +1,22 @@
+// Ids and tokens of JSON-RPC: from their raw text to the two hashes by which they are compared.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "mcp/message.h"
+
+namespace mcptrace::mcp {
+
+// `raw` is a number's text or what stands between a string's quotes; `decoded` the latter without escapes (of a number:
+// the same). Ids whose text is not at hand whole: see make_long_id().
+RequestId make_id(IdType type, std::string_view raw, std::string_view decoded);
+// `print` is a hash of the whole raw text.
+RequestId make_long_id(IdType type, std::uint64_t print);
+// true, {}, []: no ids at all, kept apart from each other by their kind.
+RequestId make_odd_id(std::uint64_t kind);
+
+// An integer, or at most 64 of A-Z a-z 0-9 _ -: may be written as it is (semantics.md 6).
+bool is_plain_id(IdType type, std::string_view decoded);
+
+}  // namespace mcptrace::mcp

@@ -1,0 +1,194 @@
+#include "mcp/splice.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace mcptrace::mcp {
+namespace {
+
+constexpr std::uint64_t kMostBytes = 1 << 20;
+
+bool needs_escape(char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20; }
+
+void append_escaped(std::string& out, std::string_view text) {
+  if (std::ranges::none_of(text, needs_escape)) {
+    out += text;
+    return;
+  }
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\', out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += "\\u00", out += c < 0x10 ? '0' : '1', out += "0123456789abcdef"[c & 15];
+    } else {
+      out += c;
+    }
+  }
+}
+
+void append_value(std::string& out, std::string_view text) {
+  out += '"';
+  append_escaped(out, text);
+  out += '"';
+}
+
+void append_traceparent(std::string& out, const Injection& injection) {
+  out += "\"traceparent\":";
+  append_value(out, injection.traceparent);
+}
+
+void append_tracestate(std::string& out, const Injection& injection) {
+  out += "\"tracestate\":";
+  append_value(out, injection.tracestate);
+}
+
+void append_members(std::string& out, const Injection& injection) {
+  append_traceparent(out, injection);
+  if (injection.tracestate.empty()) return;
+  out += ',';
+  append_tracestate(out, injection);
+}
+
+// The next edit: replaces `range`.
+std::string& add(Edits& edits, Range range) {
+  Edit& edit = edits.edit[edits.count++];
+  edit.offset = range.begin;
+  edit.removed_size = range.end - range.begin;
+  edit.inserted.clear();
+  return edit.inserted;
+}
+
+bool is_first_member(const SpliceMap& map, const Range& member) { return member.begin == map.meta.begin + 1; }
+
+void plan_without_meta(const SpliceMap& map, const Injection& injection, Edits& edits) {
+  if (!map.params.present()) {
+    const std::uint64_t brace = map.root.end - 1;
+    std::string& out = add(edits, {brace, brace});
+    out += ",\"params\":{\"_meta\":{";
+    append_members(out, injection);
+    out += "}}";
+    return;
+  }
+  const std::uint64_t inside = map.params.begin + 1;
+  std::string& out = add(edits, {inside, inside});
+  out += "\"_meta\":{";
+  append_members(out, injection);
+  out += map.params_is_empty ? "}" : "},";
+}
+
+// There is a tracestate but no traceparent: the member makes room for both, or for the one.
+void plan_beside_tracestate(const SpliceMap& map, const Injection& injection, Edits& edits) {
+  if (!injection.tracestate.empty()) {
+    std::string& out = add(edits, map.tracestate);
+    append_value(out, injection.tracestate);
+    out += ',';
+    append_traceparent(out, injection);
+    return;
+  }
+  std::string& out = add(edits, map.tracestate_member);
+  if (!is_first_member(map, map.tracestate_member)) out += ',';
+  append_traceparent(out, injection);
+}
+
+// Both are there, and the tracestate goes. Taking out the first member would leave the comma after it, so there the
+// traceparent, which has a comma before it, moves into its place.
+void plan_dropping_tracestate(const SpliceMap& map, const Injection& injection, Edits& edits) {
+  if (is_first_member(map, map.tracestate_member)) {
+    append_traceparent(add(edits, map.tracestate_member), injection);
+    add(edits, map.traceparent_member);
+    return;
+  }
+  const bool traceparent_first = map.traceparent.begin < map.tracestate.begin;
+  if (!traceparent_first) add(edits, map.tracestate_member);
+  append_value(add(edits, map.traceparent), injection.traceparent);
+  if (traceparent_first) add(edits, map.tracestate_member);
+}
+
+void plan_both(const SpliceMap& map, const Injection& injection, Edits& edits) {
+  const bool traceparent_first = map.traceparent.begin < map.tracestate.begin;
+  if (!traceparent_first) append_value(add(edits, map.tracestate), injection.tracestate);
+  append_value(add(edits, map.traceparent), injection.traceparent);
+  if (traceparent_first) append_value(add(edits, map.tracestate), injection.tracestate);
+}
+
+void plan_in_meta(const SpliceMap& map, const Injection& injection, Edits& edits) {
+  const bool has_parent = map.traceparent.present();
+  const bool has_state = map.tracestate.present();
+  if (!has_parent && !has_state) {
+    const std::uint64_t inside = map.meta.begin + 1;
+    std::string& out = add(edits, {inside, inside});
+    append_members(out, injection);
+    if (!map.meta_is_empty) out += ',';
+  } else if (!has_parent) {
+    plan_beside_tracestate(map, injection, edits);
+  } else if (!has_state) {
+    std::string& out = add(edits, map.traceparent);
+    append_value(out, injection.traceparent);
+    if (injection.tracestate.empty()) return;
+    out += ',';
+    append_tracestate(out, injection);
+  } else if (injection.tracestate.empty()) {
+    plan_dropping_tracestate(map, injection, edits);
+  } else {
+    plan_both(map, injection, edits);
+  }
+}
+
+}  // namespace
+
+NotInjected may_inject(const Message& message, const SpliceMap& map) {
+  if (message.has(kInBatch)) return NotInjected::kBatch;
+  const bool request = message.kind == MessageKind::kRequest;
+  const bool notification = message.kind == MessageKind::kNotification && map.meta.present();
+  if (message.direction != Direction::kClientToServer || (!request && !notification)) return NotInjected::kNotRequest;
+  if (message.has(kAmbiguous)) return NotInjected::kAmbiguous;
+  if (message.bytes > kMostBytes) return NotInjected::kTooLarge;
+  const bool odd_params = map.params.present() && !map.params_is_object;
+  const bool odd_meta = map.meta.present() && !map.meta_is_object;
+  if (!map.root.present() || odd_params || odd_meta || map.context_is_odd || message.id.type == IdType::kOther) {
+    return NotInjected::kBadShape;
+  }
+  return NotInjected::kNone;
+}
+
+void plan_splice(const SpliceMap& map, const Injection& injection, Edits& edits) {
+  edits.count = 0;
+  if (map.meta.present()) {
+    plan_in_meta(map, injection, edits);
+  } else {
+    plan_without_meta(map, injection, edits);
+  }
+}
+
+std::string apply(std::string_view line, const Edits& edits) {
+  std::string out;
+  std::uint64_t done = 0;
+  for (std::size_t i = 0; i < edits.count; ++i) {
+    const Edit& edit = edits.edit[i];
+    MCPTRACE_CHECK(edit.offset >= done && edit.offset + edit.removed_size <= line.size());
+    out += line.substr(done, edit.offset - done);
+    out += edit.inserted;
+    done = edit.offset + edit.removed_size;
+  }
+  out += line.substr(done);
+  return out;
+}
+
+std::string undo(std::string_view spliced, const Edits& edits, std::string_view original_removed) {
+  std::string out;
+  std::uint64_t done = 0;
+  for (std::size_t i = 0; i < edits.count; ++i) {
+    const Edit& edit = edits.edit[i];
+    MCPTRACE_CHECK(edit.offset >= out.size() && edit.removed_size <= original_removed.size());
+    const std::uint64_t same = edit.offset - out.size();
+    out += spliced.substr(done, same);
+    out += original_removed.substr(0, edit.removed_size);
+    original_removed.remove_prefix(edit.removed_size);
+    done += same + edit.inserted.size();
+  }
+  out += spliced.substr(done);
+  return out;
+}
+
+}  // namespace mcptrace::mcp
