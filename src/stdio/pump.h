@@ -1,0 +1,106 @@
+// One direction of a relay: a thread that reads, asks or tells its tap, and writes, in blocking calls and nothing else.
+//
+// The descriptors are used here and closed elsewhere: a pump ends by saying so, and then touches neither them nor its
+// tap. The main thread asks a pump to finish or to stop, and interrupts whatever system call it is in until it has
+// heard that.
+//
+//   ClientPump pump(in, to_child, wake, tap);
+//   pump.start();  ...  pump.ask(Mode::kStop);  while (pump.nudge()) poll(…);  pump.join();
+#pragma once
+
+#include <pthread.h>
+#include <sys/uio.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "stdio/relay.h"
+
+namespace mcptrace::stdio {
+
+class Pump {
+ public:
+  enum class Mode : std::uint8_t {
+    kRun,
+    kDrain,  // pass on what is there, then end
+    kStop,   // end now
+  };
+  enum class End : std::uint8_t { kEof, kReaderGone, kStopped };
+
+  // `wake` is an eventfd, written to when the pump has ended.
+  Pump(int from, int to, int wake) : from_(from), to_(to), wake_(wake) {}
+  virtual ~Pump() = default;
+  Pump(const Pump&) = delete;
+  Pump& operator=(const Pump&) = delete;
+
+  // The rest is for the thread that called start(). Error: kIo.
+  Result<> start();
+  // Never goes back to a milder mode.
+  void ask(Mode mode);
+  // Interrupts the pump if it has not heard yet what it was asked; true = call again soon.
+  bool nudge();
+  // How it ended, once it did.
+  [[nodiscard]] std::optional<End> ended() const;
+  // Waits for the end.
+  void join();
+
+ protected:
+  // On the pump's thread.
+  virtual End pump() = 0;
+  Mode mode();
+  // Nothing = all written; else why not.
+  std::optional<End> write_pieces(std::span<const iovec> pieces);
+  enum class Wait : std::uint8_t { kReady, kTimeout, kInterrupted };
+  static Wait wait_for(int fd, short events, std::optional<Nanos> limit);
+
+  const int from_, to_;
+
+ private:
+  static void* thread_main(void* self);
+
+  const int wake_;
+  pthread_t thread_{};
+  bool started_ = false;
+  std::atomic<Mode> wanted_{Mode::kRun};
+  std::atomic<Mode> heard_{Mode::kRun};
+  std::atomic<std::uint8_t> ended_{0};  // 1 + End
+};
+
+// From the client to the server's stdin.
+class ClientPump final : public Pump {
+ public:
+  ClientPump(int from, int to, int wake, ClientTap& tap) : Pump(from, to, wake), tap_(tap) {}
+
+ private:
+  End pump() override;
+  End pass_all();
+  std::optional<End> pass_ready();
+
+  ClientTap& tap_;
+};
+
+// From the server's stdout to the client. Asked to drain, when the server has exited, it passes on all that was in the
+// pipe by then, however slow the client is, and what comes after it (from a child of the server) until nothing came for
+// kEmptyWait.
+class ServerPump final : public Pump {
+ public:
+  static constexpr Nanos kEmptyWait = std::chrono::milliseconds(100);
+  static constexpr Nanos kLongestExtra = std::chrono::seconds(1);
+
+  ServerPump(int from, int to, int wake, ServerTap& tap);
+
+ private:
+  End pump() override;
+  End pass_all();
+  End drain();
+  std::optional<End> pass(std::size_t count);
+
+  ServerTap& tap_;
+  std::unique_ptr<char[]> buffer_;
+};
+
+}  // namespace mcptrace::stdio

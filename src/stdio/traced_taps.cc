@@ -1,0 +1,67 @@
+#include "stdio/traced_taps.h"
+
+namespace mcptrace::stdio {
+
+TracedClientTap::TracedClientTap(mcp::MessageScanner scanner, bool inject, observe::Placement& placement,
+                                 observe::Observer& observer, const Clock& clock)
+    : placement_(placement), observer_(observer), clock_(clock), framer_(std::move(scanner), *this, inject) {}
+
+void TracedClientTap::arrived(std::size_t count) { framer_.arrived(count, clock_.now()); }
+
+void TracedClientTap::sent() {
+  framer_.sent();
+  observer_.wake_after(observer_.client());
+}
+
+std::optional<Nanos> TracedClientTap::hold_left() {
+  const auto deadline = framer_.deadline();
+  if (!deadline) return std::nullopt;
+  return std::max(*deadline - clock_.boot(), Nanos(0));
+}
+
+bool TracedClientTap::on_message(const mcp::Message& message, mcp::NotInjected may, Instant at,
+                                 mcp::Injection& injection) {
+  const observe::Placement::Placed& placed = placement_.place(message, may, at);
+  mcp::Fact fact;
+  fact.at = at;
+  fact.context = placed.context;
+  fact.message = message;
+  fact.trace_state = placed.trace_state;
+  observer_.client().push(fact);
+  if (placed.inject) injection = placed.injection;
+  return placed.inject;
+}
+
+TracedServerTap::TracedServerTap(mcp::MessageScanner scanner, observe::Observer& observer, observe::Activity& activity,
+                                 const Clock& clock)
+    : observer_(observer), activity_(activity), clock_(clock), framer_(std::move(scanner)) {}
+
+void TracedServerTap::passed(std::string_view bytes) {
+  framer_.passed(bytes, *this);
+  activity_.last_server_message.store(read_at_.count(), std::memory_order_relaxed);
+  observer_.wake_after(observer_.server());
+}
+
+void TracedServerTap::end() {
+  framer_.end(*this);
+  observer_.wake_after(observer_.server());
+}
+
+void TracedServerTap::on_message(const mcp::Message& message, const mcp::SpliceMap*) {
+  mcp::Fact fact;
+  fact.at.boot = read_at_;
+  // Only what starts a span or is an event needs wall time; the write lay between, so it is reckoned back.
+  if (message.kind != mcp::MessageKind::kResult) fact.at.wall = clock_.wall() - (clock_.boot() - read_at_);
+  fact.message = message;
+  observer_.server().push(fact);
+}
+
+void TracedServerTap::on_declared(std::span<const std::uint64_t> names) {
+  mcp::Fact fact;
+  fact.kind = mcp::FactKind::kDeclaredTools;
+  fact.at.boot = read_at_;
+  fact.declared = names;
+  observer_.server().push(fact);
+}
+
+}  // namespace mcptrace::stdio

@@ -1,0 +1,57 @@
+// The taps that trace: framing and placement on the client's side, framing on the server's, facts to the observer.
+#pragma once
+
+#include "base/clock.h"
+#include "mcp/client_framer.h"
+#include "mcp/server_framer.h"
+#include "observe/observer.h"
+#include "observe/placement.h"
+#include "stdio/relay.h"
+
+namespace mcptrace::stdio {
+
+class TracedClientTap final : public ClientTap, private mcp::ClientDecider {
+ public:
+  // References must outlive this.
+  TracedClientTap(mcp::MessageScanner scanner, bool inject, observe::Placement& placement, observe::Observer& observer,
+                  const Clock& clock);
+
+  std::span<char> room() override { return framer_.room(); }
+  void arrived(std::size_t count) override;
+  std::span<const iovec> ready() override { return framer_.ready(); }
+  void sent() override;
+  std::optional<Nanos> hold_left() override;
+  void on_hold_over() override { framer_.on_time(clock_.now()); }
+  void end() override { framer_.end(clock_.now()); }
+
+ private:
+  bool on_message(const mcp::Message& message, mcp::NotInjected may, Instant at, mcp::Injection& injection) override;
+  void on_declared(std::span<const std::uint64_t>, Instant) override {}
+
+  observe::Placement& placement_;
+  observe::Observer& observer_;
+  const Clock& clock_;
+  mcp::ClientFramer framer_;
+};
+
+class TracedServerTap final : public ServerTap, private mcp::MessageSink {
+ public:
+  TracedServerTap(mcp::MessageScanner scanner, observe::Observer& observer, observe::Activity& activity,
+                  const Clock& clock);
+
+  void arrived() override { read_at_ = clock_.boot(); }
+  void passed(std::string_view bytes) override;
+  void end() override;
+
+ private:
+  void on_message(const mcp::Message& message, const mcp::SpliceMap* map) override;
+  void on_declared(std::span<const std::uint64_t> names) override;
+
+  observe::Observer& observer_;
+  observe::Activity& activity_;
+  const Clock& clock_;
+  mcp::ServerFramer framer_;
+  Nanos read_at_{};
+};
+
+}  // namespace mcptrace::stdio
