@@ -1,0 +1,47 @@
+#include "app/command_line.h"
+#include "app/commands.h"
+
+namespace mcptrace::app {
+namespace {
+
+constexpr std::string_view kHelp = R"(usage: mcptrace clear [OPTIONS]
+
+Deletes stored traces, without asking. Files of sessions that still run are kept.
+
+options:
+  --older-than AGE  only files last written longer ago than AGE: 30s, 5m, 2h, 7d, 2w
+  -h, --help        this text
+
+examples:
+  mcptrace clear
+  mcptrace clear --older-than 7d
+)";
+
+}  // namespace
+
+int clear_command(World& world, std::span<const std::string> arguments) {
+  std::string older_than;
+  CommandLine line("clear");
+  line.value("--older-than", older_than);
+  if (const auto parsed = line.parse(arguments); !parsed) return fail(world, parsed.error());
+  if (line.help_wanted()) return print(world, kHelp);
+  Nanos before = Nanos::max();
+  if (!older_than.empty()) {
+    const auto age = parse_age("--older-than", older_than);
+    if (!age) return fail(world, age.error());
+    before = world.clock.wall() - *age;
+  }
+  const auto directory = spool_directory(world);
+  if (!directory) return fail(world, directory.error());
+  const auto removed = spool::remove_files(*directory, before);
+  if (!removed) return fail(world, removed.error());
+  std::string text =
+      "Deleted " + query::format_count(removed->files, "file") + " (" + query::format_bytes(removed->bytes) + ").";
+  if (const auto open = query::count_open_sessions(*directory); open && *open != 0) {
+    text += " " + query::format_count(*open, "session") +
+            (*open == 1 ? " still runs; its file was kept." : " still run; their files were kept.");
+  }
+  return print(world, text + "\n");
+}
+
+}  // namespace mcptrace::app

@@ -1,0 +1,99 @@
+#include "app/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+
+#include "query/text.h"
+
+namespace mcptrace::app {
+
+class CommandLine::Impl {
+ public:
+  explicit Impl(std::string_view command) : command_(command) {
+    app_.set_help_flag();
+    app_.add_flag("-h,--help", help_);
+    app_.allow_extras();
+  }
+
+  [[nodiscard]] Error error(std::string what) const {
+    return {Errc::kInvalidArgument, std::move(what) + " (see mcptrace " + command_ + " --help)"};
+  }
+
+  [[nodiscard]] Error unknown(const std::string& argument) const {
+    const std::string shown = "'" + query::cut(query::display(argument), 80) + "'";
+    if (argument.size() > 1 && argument.starts_with('-')) return error("unknown option " + shown + " of " + command_);
+    return error("unexpected argument " + shown + " of " + command_);
+  }
+
+  CLI::App app_;
+  std::string command_;
+  bool help_ = false;
+};
+
+CommandLine::CommandLine(std::string_view command) : impl_(std::make_unique<Impl>(command)) {}
+CommandLine::~CommandLine() = default;
+
+void CommandLine::flag(std::string_view name, bool& target) { impl_->app_.add_flag(std::string(name), target); }
+
+void CommandLine::value(std::string_view name, std::string& target) {
+  impl_->app_.add_option(std::string(name), target)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+}
+
+void CommandLine::positional(std::string_view name, std::string& target) {
+  impl_->app_.add_option(std::string(name), target);
+}
+
+Result<> CommandLine::parse(std::span<const std::string> arguments) {
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
+    impl_->app_.parse(std::move(reversed));
+  } catch (const CLI::ArgumentMismatch& error) {
+    const std::string what = error.what();  // "--limit: 1 required TEXT missing"
+    return std::unexpected(
+        impl_->error("option '" + what.substr(0, what.find(':')) + "' of " + impl_->command_ + " wants a value"));
+  } catch (const CLI::ParseError& error) {
+    return std::unexpected(impl_->error(query::cut(query::display(error.what()), 200)));
+  }
+  if (impl_->help_) return {};
+  for (const std::string& rest : impl_->app_.remaining()) {
+    if (rest != "--") return std::unexpected(impl_->unknown(rest));
+  }
+  return {};
+}
+
+bool CommandLine::help_wanted() const { return impl_->help_; }
+
+Result<std::chrono::seconds> parse_age(std::string_view option, std::string_view text) {
+  const auto wrong = [&] {
+    return std::unexpected(Error{Errc::kInvalidArgument,
+                                 std::string(option) + " wants a number and s, m, h, d or w, like 30s or 2h; got '" +
+                                     query::cut(query::display(text), 40) + "'"});
+  };
+  std::int64_t count = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (code != std::errc() || end + 1 != text.data() + text.size() || count < 1) return wrong();
+  std::int64_t unit = 0;
+  switch (*end) {
+    case 's':
+      unit = 1;
+      break;
+    case 'm':
+      unit = 60;
+      break;
+    case 'h':
+      unit = 3600;
+      break;
+    case 'd':
+      unit = 86400;
+      break;
+    case 'w':
+      unit = 604800;
+      break;
+    default:
+      return wrong();
+  }
+  if (count > 100LL * 365 * 86400 / unit) return wrong();
+  return std::chrono::seconds(count * unit);
+}
+
+}  // namespace mcptrace::app

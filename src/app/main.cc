@@ -1,0 +1,89 @@
+// mcptrace: the data path. Every other command is in mcptrace-backend, which this program becomes.
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "app/command_list.h"
+#include "app/run_command.h"
+#include "base/fd.h"
+
+namespace mcptrace::app {
+namespace {
+
+constexpr std::string_view kIntroduction =
+    "mcptrace shows what an agent and its MCP servers do: every session as one trace, on this machine.\n"
+    "\n"
+    "  mcptrace run -- CMD ARGS…   put this in front of a server's command; the server and its client notice nothing\n"
+    "  mcptrace sessions           what was traced\n"
+    "  mcptrace trace              the newest session, call by call\n"
+    "\n"
+    "mcptrace --help lists all commands.\n";
+
+std::string help() {
+  std::string text = "Usage: mcptrace COMMAND [options]\n\nCommands:\n";
+  for (const CommandInfo& command : kCommandList) {
+    text.append("  ").append(command.name).append(12 - command.name.size(), ' ').append(command.summary).append("\n");
+  }
+  return text +
+         "\nmcptrace COMMAND --help tells more, with examples. mcptrace --version prints the version.\n"
+         "\nExamples:\n"
+         "  mcptrace run -- npx -y @modelcontextprotocol/server-everything stdio\n"
+         "  mcptrace sessions --since 1h --errors\n"
+         "  mcptrace trace --follow\n";
+}
+
+int print(const World& world, std::string_view text) { return write_all(world.stdout_fd, text) ? 0 : 1; }
+
+int misused(const World& world, const std::string& text) {
+  static_cast<void>(write_all(world.stderr_fd, "mcptrace: " + text + "\n"));
+  return 2;
+}
+
+std::string own_directory() {
+  std::array<char, 4096> path;
+  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size());
+  const std::string text(path.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
+  return text.substr(0, text.rfind('/'));
+}
+
+// Beside this program in a build, beside its bin/ where it is installed.
+int become_backend(const World& world) {
+  std::vector<char*> argv;
+  for (const std::string& argument : world.arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  const std::string here = own_directory();
+  for (const char* place : {"/libexec/mcptrace/mcptrace-backend", "/../libexec/mcptrace/mcptrace-backend"}) {
+    execv((here + place).c_str(), argv.data());
+    if (errno != ENOENT) break;
+  }
+  misused(world, errno_error("cannot run mcptrace-backend (looked in libexec/mcptrace/ beside " + here + ")", errno).message);
+  return 1;
+}
+
+int run_main(World& world) {
+  const std::string name = world.arguments.size() > 1 ? world.arguments[1] : "";
+  if (name.empty()) return print(world, kIntroduction);
+  if (name == "--version" || name == "-V") return print(world, "mcptrace " MCPTRACE_VERSION "\n");
+  if (name == "--help" || name == "-h" || name == "help") return print(world, help());
+  if (name == "run") return run_command(world, std::span(world.arguments).subspan(2));
+  for (const CommandInfo& command : kCommandList) {
+    if (command.name == name) return become_backend(world);
+  }
+  const bool printable = std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f; }) && name.size() <= 64;
+  return misused(world, (name.starts_with("-") ? "unknown option" : "unknown command") +
+                            (printable ? " '" + name + "'" : std::string()) + " (see mcptrace --help)");
+}
+
+}  // namespace
+}  // namespace mcptrace::app
+
+int main(int argc, char** argv) {
+  const mcptrace::SystemClock clock;
+  mcptrace::SystemRandom random;
+  mcptrace::app::World world = mcptrace::app::system_world(argc, argv, clock, random);
+  return mcptrace::app::run_main(world);
+}

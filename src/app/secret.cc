@@ -1,0 +1,68 @@
+// File: 64 lower-case hexadecimal digits and a newline, mode 0600.
+#include "app/secret.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/fd.h"
+#include "base/ids.h"
+
+namespace mcptrace::app {
+namespace {
+
+Result<> make_directories(const std::string& path) {
+  for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    const std::string part = path.substr(0, slash);
+    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return std::unexpected(errno_error("cannot make " + part, errno));
+    if (slash == std::string::npos) return {};
+  }
+}
+
+Result<Secret> read_secret(const std::string& path) {
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid()) {
+    if (errno == ENOENT) return std::unexpected(Error{Errc::kNotFound, path});
+    return std::unexpected(errno_error(path, errno));
+  }
+  struct stat info;
+  if (fstat(fd.get(), &info) != 0) return std::unexpected(errno_error(path, errno));
+  if (info.st_uid != geteuid() || (info.st_mode & 077) != 0) {
+    return std::unexpected(Error{Errc::kInvalidArgument, path + ": must belong to you, with mode 0600 (chmod 600 " + path + ")"});
+  }
+  std::array<char, 64> digits;
+  Secret secret;
+  if (read(fd.get(), digits.data(), digits.size()) != static_cast<ssize_t>(digits.size()) ||
+      !parse_hex({digits.data(), digits.size()}, secret)) {
+    return std::unexpected(Error{Errc::kCorrupt, path + ": not 64 hexadecimal digits; remove it and a new one is made"});
+  }
+  return secret;
+}
+
+// Written whole under a name of its own, then linked to the real one, which fails if somebody was first.
+Result<> make_secret(const std::string& directory, const std::string& path, Random& random) {
+  Secret secret;
+  random.fill(secret);
+  const std::string mine = directory + "/.secret-" + to_hex(random.span_id().bytes);
+  const UniqueFd fd(open(mine.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd.valid()) return std::unexpected(errno_error("cannot make a file in " + directory, errno));
+  Result<> done = write_all(fd.get(), to_hex(secret) + "\n");
+  if (done && link(mine.c_str(), path.c_str()) != 0 && errno != EEXIST) done = std::unexpected(errno_error("cannot make " + path, errno));
+  unlink(mine.c_str());
+  return done;
+}
+
+}  // namespace
+
+Result<Secret> load_or_make_secret(const std::string& state_directory, Random& random) {
+  const std::string path = state_directory + "/secret";
+  Result<Secret> secret = read_secret(path);
+  if (secret || secret.error().code != Errc::kNotFound) return secret;
+  MCPTRACE_TRY_VOID(make_directories(state_directory));
+  MCPTRACE_TRY_VOID(make_secret(state_directory, path, random));
+  return read_secret(path);
+}
+
+}  // namespace mcptrace::app

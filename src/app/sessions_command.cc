@@ -1,0 +1,109 @@
+#include <charconv>
+
+#include "app/command_line.h"
+#include "app/commands.h"
+#include "query/export.h"
+#include "query/sessions_text.h"
+
+namespace mcptrace::app {
+namespace {
+
+constexpr std::string_view kHelp = R"(usage: mcptrace sessions [OPTIONS]
+
+Lists the sessions that were traced on this machine, newest activity first. Sessions of one agent (a client process and its servers) stand
+together, bracketed at the left.
+
+options:
+  --limit N        at most N sessions (default 20)
+  --since AGE      with a sign of life in the last AGE: 30s, 5m, 2h, 7d, 2w
+  --errors         only sessions with errors
+  --server NAME    only sessions of that server
+  --all            probes too: sessions that held nothing but server/discover
+  --format FORMAT  text (default) or json
+  -h, --help       this text
+
+columns:
+  CALLS    tool calls; "12+": at least 12, not every file was looked at
+  ERRORS   requests of any kind that failed
+  DROPS    messages that passed untraced
+  STATE    open    it still runs
+           closed  it ended
+           killed  its wrapper died before it could say so
+           failed  the handshake failed, or the server ended first
+           probe   nothing but server/discover
+  ID       what mcptrace trace takes
+
+examples:
+  mcptrace sessions
+  mcptrace sessions --since 1h --errors
+  mcptrace sessions --server everything --limit 100
+  mcptrace sessions --format json | jq '.sessions[].counts.calls'
+)";
+
+struct Options {
+  query::SessionQuery query;
+  bool json = false;
+  bool help = false;
+};
+
+Result<Options> parse(const World& world, std::span<const std::string> arguments) {
+  Options options;
+  std::string limit, since, format = "text";
+  CommandLine line("sessions");
+  line.value("--limit", limit);
+  line.value("--since", since);
+  line.flag("--errors", options.query.errors);
+  line.value("--server", options.query.server);
+  line.flag("--all", options.query.all);
+  line.value("--format", format);
+  MCPTRACE_TRY_VOID(line.parse(arguments));
+  options.help = line.help_wanted();
+  if (!since.empty()) {
+    MCPTRACE_TRY(const std::chrono::seconds age, parse_age("--since", since));
+    options.query.since = world.clock.wall() - age;
+  }
+  if (!limit.empty()) {
+    const auto [end, code] = std::from_chars(limit.data(), limit.data() + limit.size(), options.query.limit);
+    if (code != std::errc() || end != limit.data() + limit.size() || options.query.limit < 1 ||
+        options.query.limit > 1'000'000) {
+      return std::unexpected(
+          Error{Errc::kInvalidArgument, "--limit wants a number from 1 to 1000000, got '" + limit + "'"});
+    }
+  }
+  if (format != "text" && format != "json") {
+    return std::unexpected(Error{Errc::kInvalidArgument, "--format of sessions is text or json, not '" + format + "'"});
+  }
+  options.json = format == "json";
+  return options;
+}
+
+std::string nothing_text(const query::SessionList& list) {
+  if (list.empty_spool) {
+    return "No session was traced yet. Put mcptrace in front of an MCP server:\n\n  mcptrace run -- CMD ARGS…\n";
+  }
+  std::string text = "No session fits.\n";
+  if (list.hidden_probes != 0)
+    text += "(" + query::format_count(list.hidden_probes, "probe") + " hidden: --all shows them)\n";
+  return text;
+}
+
+}  // namespace
+
+int sessions_command(World& world, std::span<const std::string> arguments) {
+  const auto options = parse(world, arguments);
+  if (!options) return fail(world, options.error());
+  if (options->help) return print(world, kHelp);
+  const auto directory = spool_directory(world);
+  if (!directory) return fail(world, directory.error());
+  auto list = query::load_sessions(*directory, options->query);
+  if (!list) return fail(world, list.error());
+  say_skips(world, list->skips);
+  const std::vector<query::Session> sessions = query::grouped_by_agent(std::move(list->sessions));
+  if (options->json) return print(world, query::sessions_json(sessions, list->more));
+  if (sessions.empty()) return print(world, nothing_text(*list));
+  std::string text = query::sessions_table(sessions, text_options(world));
+  if (list->more) text += "(there are more: --limit N)\n";
+  return print(world, text);
+}
+
+}  // namespace mcptrace::app

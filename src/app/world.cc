@@ -1,0 +1,86 @@
+#include "app/world.h"
+
+#include <pwd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <ctime>
+
+namespace mcptrace::app {
+namespace {
+
+std::optional<std::string> from_environment(std::string_view name) {
+  const char* value = std::getenv(std::string(name).c_str());
+  if (value == nullptr) return std::nullopt;
+  return std::string(value);
+}
+
+std::string home_directory() {
+  if (const auto home = from_environment("HOME"); home && !home->empty()) return *home;
+  char buffer[4096];
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(::getuid(), &entry, buffer, sizeof(buffer), &found) != 0 || found == nullptr) return {};
+  return found->pw_dir != nullptr ? found->pw_dir : "";
+}
+
+std::string current_directory() {
+  char* path = ::getcwd(nullptr, 0);
+  std::string text = path != nullptr ? path : "";
+  std::free(path);
+  return text;
+}
+
+std::size_t width_of(int fd) {
+  winsize size{};
+  return ::ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+std::chrono::seconds offset_at(Nanos wall) {
+  const std::time_t seconds = std::chrono::floor<std::chrono::seconds>(wall).count();
+  std::tm local{};
+  if (::localtime_r(&seconds, &local) == nullptr) return {};
+  return std::chrono::seconds(local.tm_gmtoff);
+}
+
+std::optional<std::string> set_and_not_empty(const World& world, std::string_view name) {
+  auto value = world.environment(name);
+  if (value && value->empty()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+World system_world(int argc, char** argv, const Clock& clock, Random& random) {
+  const bool terminal = ::isatty(1) == 1;
+  return {.arguments = {argv, argv + argc},
+          .environment = from_environment,
+          .home = home_directory(),
+          .working_directory = current_directory(),
+          .stdin_fd = 0,
+          .stdout_fd = 1,
+          .stderr_fd = 2,
+          .stdout_is_terminal = terminal,
+          .stderr_is_terminal = ::isatty(2) == 1,
+          .terminal_width = terminal ? width_of(1) : 0,
+          .local_offset = offset_at,
+          .clock = clock,
+          .random = random};
+}
+
+Result<std::string> state_directory(const World& world) {
+  if (const auto home = set_and_not_empty(world, "MCPTRACE_HOME")) return *home;
+  if (const auto state = set_and_not_empty(world, "XDG_STATE_HOME"); state && state->starts_with('/')) {
+    return *state + "/mcptrace";
+  }
+  if (!world.home.empty()) return world.home + "/.local/state/mcptrace";
+  return std::unexpected(Error{Errc::kNotFound, "no place for state: set MCPTRACE_HOME, XDG_STATE_HOME or HOME"});
+}
+
+Result<std::string> spool_directory(const World& world) {
+  MCPTRACE_TRY(std::string directory, state_directory(world));
+  return directory + "/spool";
+}
+
+}  // namespace mcptrace::app

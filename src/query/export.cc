@@ -1,0 +1,286 @@
+#include "query/export.h"
+
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "json/text.h"
+#include "otlp/json.h"
+#include "query/text.h"
+#include "trace/conventions.h"
+
+namespace mcptrace::query {
+namespace {
+
+using trace::Outcome;
+
+void append_number(std::string& out, std::int64_t value) { out += std::to_string(value); }
+
+// The members of an object; commas are its matter.
+class Object {
+ public:
+  explicit Object(std::string& out) : out_(out) { out_ += '{'; }
+  std::string& key(std::string_view name) {
+    if (!first_) out_ += ',';
+    first_ = false;
+    json::append_quoted(out_, name);
+    out_ += ':';
+    return out_;
+  }
+  void text(std::string_view name, std::string_view value) { json::append_quoted(key(name), value); }
+  // Left out where it is not known.
+  void text_if(std::string_view name, std::string_view value) {
+    if (!value.empty()) text(name, value);
+  }
+  void number(std::string_view name, std::int64_t value) { append_number(key(name), value); }
+  void boolean(std::string_view name, bool value) { key(name) += value ? "true" : "false"; }
+  void end() { out_ += '}'; }
+
+ private:
+  std::string& out_;
+  bool first_ = true;
+};
+
+void append_value(std::string& out, const otlp::Value& value, int depth);
+
+void append_members(std::string& out, const std::vector<otlp::KeyValue>& members, int depth) {
+  std::map<std::string_view, const otlp::Value*> last;
+  for (const auto& [key, value] : members) last[key] = &value;
+  Object object(out);
+  for (const auto& [key, value] : last) append_value(object.key(key), *value, depth);
+  object.end();
+}
+
+void append_double(std::string& out, double value) {
+  char digits[40];
+  if (!std::isfinite(value)) {
+    out += "null";
+  } else {
+    out.append(digits, std::to_chars(digits, digits + sizeof(digits), value).ptr);
+  }
+}
+
+void append_value(std::string& out, const otlp::Value& value, int depth) {
+  static constexpr int kDeepest = 32;
+  if (const auto* text = value.string()) return json::append_quoted(out, *text);
+  if (const auto* integer = value.integer()) return append_number(out, *integer);
+  if (const auto* boolean = std::get_if<bool>(&value.v)) {
+    out += *boolean ? "true" : "false";
+  } else if (const auto* number = std::get_if<double>(&value.v)) {
+    append_double(out, *number);
+  } else if (const auto* list = std::get_if<std::vector<otlp::Value>>(&value.v); list != nullptr && depth < kDeepest) {
+    out += '[';
+    for (const otlp::Value& item : *list) {
+      if (&item != list->data()) out += ',';
+      append_value(out, item, depth + 1);
+    }
+    out += ']';
+  } else if (const auto* map = std::get_if<std::vector<otlp::KeyValue>>(&value.v); map != nullptr && depth < kDeepest) {
+    append_members(out, *map, depth + 1);
+  } else if (const auto* bytes = std::get_if<otlp::Bytes>(&value.v)) {
+    json::append_quoted(out, to_hex({reinterpret_cast<const std::uint8_t*>(bytes->bytes.data()), bytes->bytes.size()}));
+  } else {
+    out += "null";
+  }
+}
+
+void append_counts(std::string& out, const Session& session) {
+  const Counts& counts = session.counts;
+  Object object(out);
+  object.number("calls", counts.calls);
+  object.number("errors", counts.errors);
+  object.number("requests", counts.requests);
+  object.number("notifications", counts.notifications);
+  object.number("dropped", counts.dropped);
+  object.number("not_json_lines", counts.not_json_lines);
+  object.number("not_json_bytes", counts.not_json_bytes);
+  Object outcomes(object.key("outcomes"));
+  for (std::size_t i = 1; i < kOutcomes; ++i) {
+    const auto outcome = static_cast<Outcome>(i);
+    if (counts.of(outcome) != 0) outcomes.number(trace::outcome_text(outcome), counts.of(outcome));
+  }
+  outcomes.end();
+  object.boolean("at_least", session.at_least);
+  object.end();
+}
+
+void append_session(std::string& out, const Session& session) {
+  Object object(out);
+  object.text_if("id", session.id);
+  object.text("state", state_text(session.state));
+  object.text("class", session.kind == Class::kProbe ? "probe" : "agent");
+  object.boolean("failed", session.failed());
+  object.text_if("service", session.service);
+  object.text_if("client_name", session.client_name);
+  object.text_if("client_version", session.client_version);
+  object.text_if("server_name", session.server_name);
+  object.text_if("server_version", session.server_version);
+  object.text_if("era", session.era);
+  object.text_if("protocol_version", session.protocol_version);
+  object.text_if("transport", session.transport);
+  object.text_if("client_process", session.client_process);
+  object.boolean("guessed", session.guessed);
+  object.text("start", format_utc(session.start));
+  if (session.state != State::kOpen) {
+    object.text("end", format_utc(session.end));
+    object.number("duration_ns", subtract(session.end, session.start).count());
+  }
+  if (session.exit_status) object.number("server_exit_status", *session.exit_status);
+  if (session.exit_signal) object.number("server_signal", *session.exit_signal);
+  if (session.counted) {
+    append_counts(object.key("counts"), session);
+  } else {
+    object.key("counts") += "null";
+  }
+  std::string& list = object.key("stretches");
+  list += '[';
+  for (const Stretch& stretch : session.stretches) {
+    if (&stretch != session.stretches.data()) list += ',';
+    Object item(list);
+    item.text("trace_id", stretch.root.trace_id.hex());
+    item.text("root_span_id", stretch.root.span_id.hex());
+    item.text("start", format_utc(stretch.start));
+    item.end();
+  }
+  list += ']';
+  object.end();
+}
+
+void append_events(std::string& out, const std::vector<otlp::Event>& events) {
+  out += '[';
+  for (const otlp::Event& event : events) {
+    if (&event != events.data()) out += ',';
+    Object object(out);
+    object.text("name", event.name);
+    object.text("at", format_utc(event.at));
+    append_members(object.key("attributes"), event.attributes, 0);
+    object.end();
+  }
+  out += ']';
+}
+
+void append_links(std::string& out, const std::vector<otlp::Link>& links) {
+  out += '[';
+  for (const otlp::Link& link : links) {
+    if (&link != links.data()) out += ',';
+    Object object(out);
+    object.text("trace_id", link.trace_id.hex());
+    object.text("span_id", link.span_id.hex());
+    append_members(object.key("attributes"), link.attributes, 0);
+    object.end();
+  }
+  out += ']';
+}
+
+void append_span(std::string& out, const TraceSpan& span) {
+  static constexpr std::string_view kEndings[] = {"ended", "running", "unknown"};
+  Object object(out);
+  object.text("trace_id", span.header.trace_id.hex());
+  object.text("span_id", span.header.span_id.hex());
+  if (!span.header.parent_id.is_zero()) object.text("parent_id", span.header.parent_id.hex());
+  const auto decoded = otlp::decode_span(span.bytes);
+  if (decoded) object.text("name", decoded->name);
+  object.boolean("root", span.is_root());
+  object.text_if("operation", trace::operation_text(span.header.operation));
+  object.text_if("outcome", trace::outcome_text(span.header.outcome));
+  object.boolean("error", span.header.status == trace::StatusCode::kError);
+  object.text("ending", kEndings[static_cast<std::size_t>(span.ending)]);
+  object.text("start", format_utc(span.header.start));
+  object.number("start_ns", span.header.start.count());
+  object.number("duration_ns", span.header.duration.count());
+  if (decoded) {
+    object.text_if("status_message", decoded->status_message);
+    append_members(object.key("attributes"), decoded->attributes, 0);
+    append_events(object.key("events"), decoded->events);
+    append_links(object.key("links"), decoded->links);
+  }
+  object.end();
+}
+
+}  // namespace
+
+std::string sessions_json(const std::vector<Session>& sessions, bool more) {
+  std::string out;
+  Object object(out);
+  std::string& list = object.key("sessions");
+  list += '[';
+  for (const Session& session : sessions) {
+    if (&session != sessions.data()) list += ',';
+    append_session(list, session);
+  }
+  list += ']';
+  object.boolean("more", more);
+  object.end();
+  return display_json(out) + "\n";
+}
+
+std::string trace_json(const TraceView& view) {
+  std::string out;
+  Object object(out);
+  if (view.session) {
+    append_session(object.key("session"), *view.session);
+  } else {
+    object.key("session") += "null";
+  }
+  std::string& list = object.key("spans");
+  list += '[';
+  for (const TraceSpan& span : view.spans) {
+    if (&span != view.spans.data()) list += ',';
+    append_span(list, span);
+  }
+  list += ']';
+  object.number("left_out", static_cast<std::int64_t>(view.left_out));
+  object.end();
+  return display_json(out) + "\n";
+}
+
+std::string span_json(const TraceSpan& span) {
+  std::string out;
+  Object object(out);
+  append_span(object.key("span"), span);
+  object.end();
+  return display_json(out) + "\n";
+}
+
+std::string session_json(const Session& session) {
+  std::string out;
+  Object object(out);
+  append_session(object.key("session"), session);
+  object.end();
+  return display_json(out) + "\n";
+}
+
+std::string trace_otlp(const TraceView& view, std::string_view version) {
+  // Trace -> resource -> spans; traces in the order of their first span.
+  std::vector<TraceId> order;
+  std::map<TraceId, std::map<std::uint32_t, std::vector<otlp::Span>>> traces;
+  for (const TraceSpan& span : view.spans) {
+    auto decoded = otlp::decode_span(span.bytes);
+    if (!decoded) continue;
+    decoded->start = span.header.start;
+    decoded->end = span.ending == Ending::kRunning ? Nanos(0) : span.end();
+    if (!traces.contains(span.header.trace_id)) order.push_back(span.header.trace_id);
+    traces[span.header.trace_id][span.resource].push_back(*std::move(decoded));
+  }
+  std::string out;
+  for (const TraceId& trace_id : order) {
+    otlp::TracesData data;
+    for (auto& [resource, spans] : traces[trace_id]) {
+      otlp::ResourceSpans& of_resource = data.resources.emplace_back();
+      of_resource.resource = view.resources[resource];
+      of_resource.schema_url = trace::kSchemaUrl;
+      otlp::ScopeSpans& scope = of_resource.scopes.emplace_back();
+      scope.scope.name = trace::kScopeName;
+      scope.scope.version = version;
+      scope.schema_url = trace::kSchemaUrl;
+      scope.spans = std::move(spans);
+    }
+    std::string line;
+    otlp::append_json(data, line);
+    out += display_json(line) + "\n";
+  }
+  return out;
+}
+
+}  // namespace mcptrace::query

@@ -1,0 +1,35 @@
+// A session as it goes on: records in, the spans that ended out. Pure; the shell (trace --follow) reads the files and
+// says which of them are still held. One thread.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "query/catalog.h"
+#include "query/span_set.h"
+
+namespace mcptrace::query {
+
+class Follower {
+ public:
+  // `on_span` is called for each span of the session that ended, in the order of its records, once; roots are not
+  // calls.
+  Follower(SessionKey session, std::vector<TraceId> traces, std::function<void(const TraceSpan&)> on_span);
+
+  // Records follow that came to the file of that number since the last visit. `locked`: it may get more.
+  void begin_file(std::uint32_t number, bool locked, Nanos modified);
+  void add(const spool::Record& record);
+
+  // Nothing more is to come: it was closed, or nobody holds a file of it.
+  [[nodiscard]] bool over();
+  // The session as far as it went, with its counts.
+  Session finish() &&;
+
+ private:
+  SessionKey key_;
+  std::function<void(const TraceSpan&)> on_span_;
+  Catalog catalog_;
+  SpanSet spans_;
+};
+
+}  // namespace mcptrace::query

@@ -1,0 +1,101 @@
+#include "query/follow.h"
+
+#include <gtest/gtest.h>
+
+#include "query/testing.h"
+
+namespace mcptrace::query {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Feeds what came to a file since the last time.
+struct Following {
+  MemoryFile file;
+  Sample sample{file.sink()};
+  std::size_t fed = 0;
+  std::vector<std::string> shown;
+  Follower follower{
+      {sample.print(), {}}, {}, [this](const TraceSpan& span) {
+        shown.push_back(otlp::decode_span(span.bytes)->name + " " + format_duration(span.header.duration));
+      }};
+
+  bool visit(bool locked) {
+    follower.begin_file(0, locked, {});
+    while (fed < file.entries.size()) follower.add(record_of(file.entries[fed++]));
+    return follower.over();
+  }
+};
+
+TEST(Follower, ShowsCallsAsTheyEndAndStopsWithTheSession) {
+  Following it;
+  it.sample.open();
+  it.sample.initialize(0s, 1ms);
+  EXPECT_FALSE(it.visit(true));
+  EXPECT_EQ(it.shown, (std::vector<std::string>{"mcp.initialize 1.00 ms"}));
+  SampleCall slow;
+  slow.tool = "slow";
+  slow.at = 1s;
+  slow.duration = 3s;
+  slow.span_id.bytes.fill(7);
+  slow.open = true;
+  it.sample.call(slow);
+  EXPECT_FALSE(it.visit(true));
+  EXPECT_EQ(it.shown.size(), 1u);
+  slow.open = false;
+  it.sample.call(slow);
+  EXPECT_FALSE(it.visit(true));
+  EXPECT_EQ(it.shown.back(), "mcp.tool_call 3.00 s");
+  it.sample.close(5s);
+  EXPECT_TRUE(it.visit(true));
+  EXPECT_EQ(it.shown.size(), 2u);
+  const Session session = std::move(it.follower).finish();
+  EXPECT_EQ(session.state, State::kClosed);
+  EXPECT_EQ(session.counts.calls, 1);
+}
+
+TEST(Follower, StopsWhenTheProcessDied) {
+  Following it;
+  it.sample.open();
+  it.sample.call("echo", 0s, 1ms);
+  EXPECT_FALSE(it.visit(true));
+  EXPECT_TRUE(it.visit(false));
+  const Session session = std::move(it.follower).finish();
+  EXPECT_EQ(session.state, State::kKilled);
+  EXPECT_EQ(session.counts.calls, 1);
+}
+
+TEST(Follower, GoesOnInTheNextFile) {
+  Following it;
+  it.sample.open();
+  EXPECT_FALSE(it.visit(true));
+  MemoryFile next;
+  Sample again(next.sink());
+  again.open();
+  again.call("echo", 0s, 1ms);
+  it.follower.begin_file(1, true, {});
+  for (const auto& entry : next.entries) it.follower.add(record_of(entry));
+  EXPECT_FALSE(it.visit(false));
+  EXPECT_EQ(it.shown.size(), 1u);
+}
+
+TEST(Follower, NothingOfOthers) {
+  Following it;
+  it.sample.open();
+  SampleOptions options;
+  options.seed = 9;
+  Sample other(it.file.sink(), options);
+  other.open();
+  other.call("echo", 0s, 1ms);
+  EXPECT_FALSE(it.visit(true));
+  EXPECT_TRUE(it.shown.empty());
+}
+
+TEST(Follower, UnknownSessionIsOver) {
+  Following it;
+  EXPECT_TRUE(it.visit(true));
+  EXPECT_EQ(std::move(it.follower).finish().key.print, it.sample.print());
+}
+
+}  // namespace
+}  // namespace mcptrace::query

@@ -1,0 +1,372 @@
+#include "query/load.h"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "otlp/encode.h"
+#include "otlp/record_tag.h"
+#include "query/text.h"
+
+namespace mcptrace::query {
+namespace {
+
+using spool::FileInfo;
+using spool::FileReader;
+using spool::ReadFilter;
+using spool::RecordType;
+
+// Of file bytes that are read for counts that no session_close tells: beyond it they are lower bounds.
+constexpr std::uint64_t kCountingBytes = 96u << 20;
+constexpr std::size_t kNamedCandidates = 8;
+
+constexpr std::uint32_t bit(RecordType type) { return 1u << static_cast<unsigned>(type); }
+// Without ended spans: blocks need not be unpacked.
+constexpr std::uint32_t kFrames = bit(RecordType::kResource) | bit(RecordType::kSessionOpen) |
+                                  bit(RecordType::kCallOpen) | bit(RecordType::kSessionClose);
+
+struct Spool {
+  std::vector<FileInfo> files;  // last written first
+};
+
+Result<Spool> open_spool(const std::string& directory) {
+  MCPTRACE_TRY(std::vector<FileInfo> files, spool::list_files(directory));
+  std::ranges::sort(files, [](const FileInfo& a, const FileInfo& b) {
+    if (a.modified != b.modified) return a.modified > b.modified;
+    return a.created != b.created ? a.created > b.created : a.path > b.path;
+  });
+  return Spool{std::move(files)};
+}
+
+void read_frames(const Spool& spool, std::size_t number, Catalog& catalog, Skips& skips) {
+  const FileInfo& file = spool.files[number];
+  catalog.begin_file(static_cast<std::uint32_t>(number), file.locked, file.modified);
+  FileReader reader(file.path, ReadFilter{kFrames, {}});
+  while (const auto record = reader.next()) catalog.add(*record);
+  skips.note(file.path, reader);
+}
+
+// Counts of these sessions from their spans, newest files first, within the bound.
+void read_counts(const Spool& spool, const std::vector<SessionKey>& keys, Catalog& catalog, Skips& skips) {
+  std::set<std::uint32_t> numbers;
+  for (const SessionKey& key : keys) {
+    const Session& session = *catalog.find(key);
+    numbers.insert(session.files.begin(), session.files.end());
+  }
+  catalog.begin_counting(keys);
+  std::uint64_t bytes = 0;
+  bool complete = true;
+  for (const std::uint32_t number : numbers) {
+    const FileInfo& file = spool.files[number];
+    if (bytes != 0 && bytes + file.bytes > kCountingBytes) {
+      complete = false;
+      break;
+    }
+    bytes += file.bytes;
+    catalog.begin_file(number, file.locked, file.modified);
+    FileReader reader(file.path);
+    while (const auto record = reader.next()) catalog.count(*record);
+    skips.note(file.path, reader);
+  }
+  catalog.end_counting(complete);
+  catalog.settle();
+}
+
+// Could files last written before `modified` say more of it?
+bool is_whole(const Session& session, Nanos modified) {
+  for (const Stretch& stretch : session.stretches) {
+    const auto is_previous = [&](const Stretch& other) { return other.root == stretch.previous; };
+    if (stretch.previous && std::ranges::none_of(session.stretches, is_previous)) return false;
+    // Another process may have written of the same ids, on the same day.
+    if (stretch.derived && modified >= subtract(stretch.start, std::chrono::hours(24))) return false;
+  }
+  // The root of a closed one, with its counts, stands before its session_close in the same file.
+  return session.state == State::kClosed || modified < session.start;
+}
+
+class SessionLoader {
+ public:
+  SessionLoader(Spool spool, const SessionQuery& query) : spool_(std::move(spool)), query_(query) {}
+
+  SessionList load() {
+    list_.empty_spool = spool_.files.empty();
+    for (;;) {
+      std::vector<const Session*> best = candidates();
+      if (!enough(best)) {
+        read_frames(spool_, next_++, catalog_, list_.skips);
+        catalog_.settle();
+        continue;
+      }
+      best.resize(std::min(best.size(), query_.limit));
+      if (look_closer(best)) continue;
+      list_.more = candidates().size() > best.size() || next_ < spool_.files.size();
+      for (const Session* session : best) list_.sessions.push_back(*session);
+      list_.hidden_probes = hidden_;
+      return std::move(list_);
+    }
+  }
+
+ private:
+  [[nodiscard]] bool fits(const Session& session) const {
+    if (query_.since && session.activity < *query_.since) return false;
+    if (!query_.server.empty() && session.service != query_.server && session.server_name != query_.server)
+      return false;
+    if (needs_count(session)) return true;  // not known yet
+    if (session.kind == Class::kProbe && !query_.all) return false;
+    return !query_.errors || session.counts.errors > 0 || session.failed();
+  }
+
+  std::vector<const Session*> candidates() {
+    std::vector<const Session*> fitting;
+    hidden_ = 0;
+    for (const auto& [key, session] : catalog_.sessions()) {
+      if (fits(session)) fitting.push_back(&session);
+      hidden_ += session.kind == Class::kProbe && !query_.all;
+    }
+    std::ranges::sort(fitting, [](const Session* a, const Session* b) {
+      if (a->activity != b->activity) return a->activity > b->activity;
+      return a->key > b->key;
+    });
+    return fitting;
+  }
+
+  // No file that is still unread can change the first `limit` of them.
+  bool enough(const std::vector<const Session*>& best) {
+    if (next_ == spool_.files.size()) return true;
+    const Nanos modified = spool_.files[next_].modified;
+    const bool too_old = query_.since && modified < *query_.since;
+    if (best.size() < query_.limit && !too_old) return false;
+    for (std::size_t i = 0; i < best.size() && i < query_.limit; ++i) {
+      if (!is_whole(*best[i], modified) || (!too_old && best[i]->activity < modified)) return false;
+    }
+    return true;
+  }
+
+  // Counts where they are wanting; true if that was done, so that it must be asked again who fits.
+  bool look_closer(const std::vector<const Session*>& best) {
+    std::vector<SessionKey> wanting;
+    for (const Session* session : best) {
+      if (needs_count(*session)) wanting.push_back(session->key);
+    }
+    if (wanting.empty()) return false;
+    read_counts(spool_, wanting, catalog_, list_.skips);
+    return true;
+  }
+
+  Spool spool_;
+  const SessionQuery& query_;
+  Catalog catalog_;
+  std::size_t next_ = 0;  // file to read
+  std::uint64_t hidden_ = 0;
+  SessionList list_;
+};
+
+}  // namespace
+
+void Skips::note(const std::string& path, const FileReader& reader) {
+  const spool::Skipped& skipped = reader.skipped();
+  if (reader.error() && reader.error()->code != Errc::kUnsupported && reader.error()->code != Errc::kNotFound) {
+    unreadable_[path] = reader.error()->message;
+  }
+  if (skipped.places == 0 && skipped.unsupported == 0) return;
+  spool::Skipped& known = skipped_[path];
+  known.places = std::max(known.places, skipped.places);
+  known.bytes = std::max(known.bytes, skipped.bytes);
+  known.unsupported = std::max(known.unsupported, skipped.unsupported);
+}
+
+std::vector<std::string> Skips::lines() const {
+  std::uint64_t files = 0, places = 0, bytes = 0, unsupported = 0;
+  for (const auto& [path, skipped] : skipped_) {
+    files += skipped.places != 0;
+    places += skipped.places;
+    bytes += skipped.bytes;
+    unsupported += skipped.unsupported;
+  }
+  std::vector<std::string> lines;
+  if (places != 0) {
+    lines.push_back(format_count(places, "damaged place") + " (" + format_bytes(bytes) + ") in " +
+                    format_count(files, "file") + (places == 1 ? " was" : " were") + " passed over");
+  }
+  if (unsupported != 0) {
+    lines.push_back(format_count(unsupported, "file or record")
+                        .append(unsupported == 1 ? " of a newer version was" : " of a newer version were") +
+                    " passed over");
+  }
+  for (const auto& [path, why] : unreadable_) lines.push_back(display(why));
+  return lines;
+}
+
+Result<SessionList> load_sessions(const std::string& directory, const SessionQuery& query) {
+  MCPTRACE_TRY(Spool spool, open_spool(directory));
+  return SessionLoader(std::move(spool), query).load();
+}
+
+namespace {
+
+struct Digits {
+  std::string hex;
+  bool session = false;  // "s-" stood before: no trace id
+};
+
+Result<Digits> parse_id(std::string_view id) {
+  Digits digits;
+  std::string_view rest = id;
+  if (rest.starts_with("s-")) {
+    digits.session = true;
+    rest.remove_prefix(2);
+  }
+  for (const char c : rest) digits.hex += static_cast<char>(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
+  const bool all_hex = digits.hex.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!all_hex || digits.hex.size() < 4 || digits.hex.size() > (digits.session ? 16 : 32)) {
+    return std::unexpected(Error{Errc::kInvalidArgument, "'" + cut(display(id), 80) +
+                                                             "' is no trace or session id: 4 to 32 hexadecimal digits, "
+                                                             "or s- and 4 to 16"});
+  }
+  return digits;
+}
+
+bool fits_id(const Session& session, const Digits& digits) {
+  if (session.key.print != 0 && session.id.substr(2).starts_with(digits.hex)) return true;
+  if (digits.session) return false;
+  return std::ranges::any_of(
+      session.stretches, [&](const Stretch& stretch) { return stretch.root.trace_id.hex().starts_with(digits.hex); });
+}
+
+Error ambiguous(std::string_view id, const std::vector<std::string>& candidates) {
+  std::string message = "'" + std::string(id) + "' fits " + std::to_string(candidates.size()) + ": ";
+  for (std::size_t i = 0; i < candidates.size() && i < kNamedCandidates; ++i) {
+    message += (i == 0 ? "" : ", ") + candidates[i];
+  }
+  if (candidates.size() > kNamedCandidates) message += ", …";
+  return {Errc::kAmbiguous, message};
+}
+
+Found found_session(const Spool& spool, const Session& session) {
+  Found found;
+  found.session = session;
+  for (const Stretch& stretch : session.stretches) found.traces.push_back(stretch.root.trace_id);
+  if (session.key.print == 0 && found.traces.empty()) found.traces.push_back(session.key.trace_id);
+  std::vector<std::uint32_t> numbers = session.files;
+  std::ranges::sort(numbers, std::greater<>());  // oldest first
+  for (const std::uint32_t number : numbers) found.paths.push_back(spool.files[number].path);
+  return found;
+}
+
+// No session has the id: is it a caller's trace, in which only calls took part?
+Result<Found> find_joined_trace(const Spool& spool, std::string_view id, const Digits& digits, Skips& skips) {
+  ReadFilter filter;
+  if (digits.hex.size() >= 8) {
+    TraceId start;
+    parse_hex(digits.hex.substr(0, 8), std::span(start.bytes).first(4));
+    filter.tag = otlp::spool_tag(start);
+  }
+  std::set<TraceId> traces;
+  std::set<std::size_t> numbers;
+  for (std::size_t i = spool.files.size(); i-- > 0 && !digits.session;) {
+    FileReader reader(spool.files[i].path, filter);
+    while (const auto record = reader.next()) {
+      trace::SpanHeader header;
+      std::string_view bytes;
+      if (record->type == RecordType::kResource || !otlp::split_record(record->payload, header, bytes)) continue;
+      if (!header.trace_id.hex().starts_with(digits.hex)) continue;
+      traces.insert(header.trace_id);
+      numbers.insert(i);
+    }
+    skips.note(spool.files[i].path, reader);
+  }
+  if (traces.empty()) {
+    return std::unexpected(Error{Errc::kNotFound, "no session or trace '" + std::string(id) + "' is stored here"});
+  }
+  if (traces.size() > 1) {
+    std::vector<std::string> names;
+    for (const TraceId& trace : traces) names.push_back(trace.hex());
+    return std::unexpected(ambiguous(id, names));
+  }
+  Found found;
+  found.traces.assign(traces.begin(), traces.end());
+  for (const std::size_t number : numbers) found.paths.insert(found.paths.begin(), spool.files[number].path);
+  return found;
+}
+
+Result<Found> find_by_id(const Spool& spool, const Catalog& catalog, std::string_view id, Skips& skips) {
+  MCPTRACE_TRY(const Digits digits, parse_id(id));
+  std::vector<const Session*> fitting;
+  for (const auto& [key, session] : catalog.sessions()) {
+    if (fits_id(session, digits)) fitting.push_back(&session);
+  }
+  if (fitting.size() == 1) return found_session(spool, *fitting.front());
+  // A whole trace id that several sessions share (their agent gave it to them): that trace.
+  if (fitting.empty() || digits.hex.size() == 32) return find_joined_trace(spool, id, digits, skips);
+  std::vector<std::string> names;
+  for (const Session* session : fitting) {
+    names.push_back(!session->id.empty() ? session->id : session->stretches.front().root.trace_id.hex());
+  }
+  return std::unexpected(ambiguous(id, names));
+}
+
+Result<Found> find_newest(const Spool& spool, Catalog& catalog, Skips& skips) {
+  for (;;) {
+    const Session* newest = nullptr;
+    std::uint64_t others = 0;
+    for (const auto& [key, session] : catalog.sessions()) {
+      others += session.kind != Class::kProbe;
+      if (session.kind == Class::kProbe) continue;
+      if (newest == nullptr || session.activity > newest->activity) newest = &session;
+    }
+    if (newest == nullptr) {
+      return std::unexpected(Error{Errc::kNotFound, "no session is stored yet; trace one with: mcptrace run -- CMD"});
+    }
+    if (!needs_count(*newest)) {
+      Found found = found_session(spool, *newest);
+      found.others = others - 1;
+      return found;
+    }
+    read_counts(spool, {newest->key}, catalog, skips);
+  }
+}
+
+}  // namespace
+
+Result<Found> find_session(const std::string& directory, std::string_view id, Skips& skips) {
+  MCPTRACE_TRY(const Spool spool, open_spool(directory));
+  Catalog catalog;
+  for (std::size_t i = 0; i < spool.files.size(); ++i) read_frames(spool, i, catalog, skips);
+  catalog.settle();
+  if (id.empty()) return find_newest(spool, catalog, skips);
+  MCPTRACE_TRY(Found found, find_by_id(spool, catalog, id, skips));
+  if (found.session && needs_count(*found.session)) {
+    read_counts(spool, {found.session->key}, catalog, skips);
+    found.session = *catalog.find(found.session->key);
+  }
+  return found;
+}
+
+Result<TraceView> load_spans(const Found& found, Nanos now, Skips& skips) {
+  SpanSelection selection;
+  if (found.session) selection.session_print = found.session->key.print;
+  if (!found.session || found.session->key.print == 0) selection.traces = found.traces;
+  SpanSet spans(std::move(selection));
+  std::uint32_t number = 0;
+  for (const std::string& path : found.paths) {
+    spans.begin_file(number++);
+    FileReader reader(path);
+    while (const auto record = reader.next()) spans.add(*record);
+    skips.note(path, reader);
+  }
+  return std::move(spans).finish(found.session, now);
+}
+
+Result<std::uint64_t> count_open_sessions(const std::string& directory) {
+  MCPTRACE_TRY(Spool spool, open_spool(directory));
+  std::erase_if(spool.files, [](const FileInfo& file) { return !file.locked; });
+  Catalog catalog;
+  Skips skips;
+  for (std::size_t i = 0; i < spool.files.size(); ++i) read_frames(spool, i, catalog, skips);
+  catalog.settle();
+  std::uint64_t open = 0;
+  for (const auto& [key, session] : catalog.sessions()) open += session.state == State::kOpen;
+  return open;
+}
+
+}  // namespace mcptrace::query

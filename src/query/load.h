@@ -1,0 +1,64 @@
+// From the spool's files to the read model: the only file of this folder that reads. It reads the newest files first
+// and no more than it must; what it could not read it says (Skips).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "query/catalog.h"
+#include "query/model.h"
+#include "query/span_set.h"
+#include "spool/reader.h"
+
+namespace mcptrace::query {
+
+// What was passed over, by file, so that a file read twice counts once.
+class Skips {
+ public:
+  void note(const std::string& path, const spool::FileReader& reader);
+  // "3 damaged places (1.2 kB) in 1 file were passed over"; one line for each thing to say.
+  [[nodiscard]] std::vector<std::string> lines() const;
+
+ private:
+  std::map<std::string, spool::Skipped> skipped_;
+  std::map<std::string, std::string> unreadable_;
+};
+
+struct SessionQuery {
+  std::size_t limit = 20;
+  std::optional<Nanos> since;  // wall: with a sign of life from then on
+  bool errors = false;         // with errors only
+  bool all = false;            // probes too
+  std::string server;          // service.name or the server's own name; empty: any
+};
+
+struct SessionList {
+  std::vector<Session> sessions;    // newest activity first
+  std::uint64_t hidden_probes = 0;  // met on the way to the limit
+  bool more = false;                // there are others that fit
+  bool empty_spool = false;
+  Skips skips;
+};
+Result<SessionList> load_sessions(const std::string& directory, const SessionQuery& query);
+
+// A session found by what a user typed.
+struct Found {
+  std::optional<Session> session;  // none: the id is of a trace that sessions joined
+  std::vector<TraceId> traces;     // its stretches; or that trace
+  std::uint64_t others = 0;        // sessions beside it, where no id was given
+  std::vector<std::string> paths;  // the files that hold it
+};
+// `id`: a trace id, a session id with or without "s-", or a prefix of either of at least 4 digits; empty: the newest
+// session. Errors: kInvalidArgument (no id), kNotFound, kAmbiguous (the message names the candidates).
+Result<Found> find_session(const std::string& directory, std::string_view id, Skips& skips);
+
+Result<TraceView> load_spans(const Found& found, Nanos now, Skips& skips);
+
+// Sessions that are open, by the records of files that a living process holds.
+Result<std::uint64_t> count_open_sessions(const std::string& directory);
+
+}  // namespace mcptrace::query

@@ -1,0 +1,42 @@
+#include "query/model.h"
+
+#include "query/text.h"
+
+namespace mcptrace::query {
+
+Counts& Counts::operator+=(const Counts& other) {
+  calls += other.calls;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) outcomes[i] += other.outcomes[i];
+  errors += other.errors;
+  requests += other.requests;
+  notifications += other.notifications;
+  dropped += other.dropped;
+  not_json_lines += other.not_json_lines;
+  not_json_bytes += other.not_json_bytes;
+  unmatched += other.unmatched;
+  not_injected += other.not_injected;
+  return *this;
+}
+
+std::string_view state_text(State state) {
+  switch (state) {
+    case State::kOpen:
+      return "open";
+    case State::kClosed:
+      return "closed";
+    case State::kKilled:
+      return "killed";
+  }
+  return "";
+}
+
+bool Session::failed() const {
+  for (const Stretch& stretch : stretches) {
+    if (stretch.failed) return true;
+  }
+  return false;
+}
+
+Nanos TraceSpan::end() const { return add(header.start, header.duration); }
+
+}  // namespace mcptrace::query

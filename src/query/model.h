@@ -1,0 +1,131 @@
+// The read model: what the spool's records say, as plain data. Made by Catalog (sessions) and SpanSet (one session's
+// spans), shown by the faces.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "otlp/decode.h"
+#include "trace/span_record.h"
+
+namespace mcptrace::query {
+
+struct SpanKey {
+  TraceId trace_id;
+  SpanId span_id;
+  auto operator<=>(const SpanKey&) const = default;
+};
+struct SpanKeyHash {
+  std::size_t operator()(const SpanKey& key) const {
+    return std::hash<TraceId>()(key.trace_id) * 31 + std::hash<SpanId>()(key.span_id);
+  }
+};
+
+inline constexpr std::size_t kOutcomes = static_cast<std::size_t>(trace::Outcome::kCount);
+
+struct Counts {
+  std::int64_t calls = 0;  // tools/call
+  std::array<std::int64_t, kOutcomes> outcomes{};
+  std::int64_t errors = 0;  // of any request
+  std::int64_t requests = 0;
+  std::int64_t notifications = 0;
+  std::int64_t dropped = 0;
+  std::int64_t not_json_lines = 0;
+  std::int64_t not_json_bytes = 0;
+  std::int64_t unmatched = 0;
+  std::int64_t not_injected = 0;
+
+  [[nodiscard]] std::int64_t of(trace::Outcome outcome) const { return outcomes[static_cast<std::size_t>(outcome)]; }
+  Counts& operator+=(const Counts& other);
+};
+
+// kKilled: it never said that it was over, and no living process holds it (semantics.md 7).
+enum class State : std::uint8_t { kOpen, kClosed, kKilled };
+std::string_view state_text(State state);
+
+// Semantics.md 3: a probe holds nothing but server/discover; hidden unless asked for, counted nowhere.
+enum class Class : std::uint8_t { kAgent, kProbe };
+
+// What one process said of a stretch: its root as far as it went. A later one of the same process replaces it.
+struct Part {
+  std::string instance;  // service.instance.id
+  Nanos end{};
+  Counts counts;
+};
+
+// The part of a session under one root span.
+struct Stretch {
+  SpanKey root;
+  SpanId parent;  // of the root; zero: none
+  Nanos start{};
+  Nanos end{};           // of the root where it is known, else of the last record seen
+  bool derived = false;  // other processes may have written of the same ids
+  bool root_seen = false;
+  bool closed = false;
+  bool failed = false;                    // the root's status is ERROR
+  std::vector<std::uint32_t> live_files;  // locked files that say: open
+  std::vector<Part> parts;
+  std::optional<SpanKey> previous;  // the root of the stretch before
+};
+
+struct SessionKey {
+  std::uint64_t print = 0;
+  TraceId trace_id;  // zero unless print is zero
+  auto operator<=>(const SessionKey&) const = default;
+};
+
+struct Session {
+  SessionKey key;
+  std::string id;       // "s-1f2e3d4c5b6a7988"; empty if it has none
+  std::string service;  // service.name
+  std::string client_name, client_version, server_name, server_version;
+  std::string era, protocol_version, client_process, transport;
+  std::vector<Stretch> stretches;    // oldest first
+  std::vector<std::uint32_t> files;  // where records of it stand, as numbered for Catalog::begin_file
+  Nanos start{};
+  Nanos end{};       // the last moment known of
+  Nanos activity{};  // newest sign of life: what lists are ordered by
+  State state = State::kKilled;
+  Class kind = Class::kAgent;
+  bool guessed = false;   // may hold several clients
+  bool counted = false;   // the counts are known (from roots, or from all spans)
+  bool at_least = false;  // ... but not every file was looked at
+  Counts counts;
+  std::optional<std::int64_t> exit_status, exit_signal;
+  bool tallied = false;  // its spans were looked at; then:
+  std::uint64_t discover_spans = 0, other_spans = 0;
+
+  [[nodiscard]] bool failed() const;
+};
+
+// How a span's end is known.
+enum class Ending : std::uint8_t {
+  kEnded,    // it was written
+  kRunning,  // it has not ended
+  kUnknown,  // its process died: the end is when we last heard of it
+};
+
+struct TraceSpan {
+  trace::SpanHeader header;
+  std::string bytes;           // OTLP Span
+  std::uint32_t resource = 0;  // index into TraceView::resources
+  Ending ending = Ending::kEnded;
+
+  [[nodiscard]] SpanKey key() const { return {header.trace_id, header.span_id}; }
+  [[nodiscard]] bool is_root() const { return (header.flags & trace::kRootSpan) != 0; }
+  [[nodiscard]] Nanos end() const;
+};
+
+struct TraceView {
+  std::optional<Session> session;  // none: a caller's trace, of which these spans are a part
+  std::vector<otlp::Resource> resources;
+  std::vector<TraceSpan> spans;  // by start
+  std::uint64_t left_out = 0;    // spans beyond what is held at once
+};
+
+}  // namespace mcptrace::query
