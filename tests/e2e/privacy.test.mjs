@@ -1,0 +1,109 @@
+// Arguments, results, URIs, messages and environment never reach the disk or the terminal. The words to look for are made at run
+// time; a word that must be there shows that the search can find.
+import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import zlib from 'node:zlib';
+import {
+  filesBelow, freshDirectory, freshHome, legacyClient, legacyServer, mcptrace, modernClient, modernServer, otlpText, sessionList, traced,
+} from './peers.mjs';
+
+const canary = (what) => `${what}-${crypto.randomBytes(12).toString('hex')}`;
+
+// The contents of a file as it is, and of every zstd frame that begins in it.
+function* views(bytes) {
+  yield bytes;
+  const magic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
+  for (let at = bytes.indexOf(magic); at >= 0; at = bytes.indexOf(magic, at + 1)) yield inflate(bytes.subarray(at));
+}
+
+// What follows the frame is ignored; what only looks like one gives nothing.
+function inflate(bytes) {
+  try {
+    return zlib.zstdDecompressSync(bytes);
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
+
+function everythingWritten(home, peer) {
+  const places = new Map([['stderr', Buffer.concat(peer.stderr)]]);
+  for (const [file, bytes] of filesBelow(home)) {
+    let number = 0;
+    for (const view of views(bytes)) places.set(`${path.relative(home, file)} #${number++}`, view);
+  }
+  for (const format of ['json', 'text']) {
+    const done = mcptrace(home, ['sessions', '--all', '--format', format]);
+    assert.equal(done.status, 0, done.stderr);
+    places.set(`sessions ${format}`, Buffer.from(done.stdout + done.stderr));
+  }
+  for (const { id } of sessionList(home, '--all')) {
+    places.set('trace otlp', Buffer.from(otlpText(home, id)));
+    for (const format of ['json', 'text']) {
+      const done = mcptrace(home, ['trace', id, '--format', format]);
+      assert.equal(done.status, 0, done.stderr);
+      places.set(`trace ${format}`, Buffer.from(done.stdout + done.stderr));
+    }
+  }
+  return places;
+}
+
+function check(places, secrets) {
+  for (const [place, bytes] of places) {
+    for (const secret of secrets) assert.equal(bytes.indexOf(secret), -1, `${secret} is in ${place}`);
+  }
+  const spool = [...places].filter(([place]) => place.startsWith('spool/'));
+  assert.ok(spool.some(([, bytes]) => bytes.includes('legacy-recorder') || bytes.includes('modern-recorder')),
+    'the search does not see what is in the spool');
+  assert.ok(places.get('trace otlp').includes('mcp.tool_call'));
+}
+
+test('legacy: nothing of what was said is written', async (t) => {
+  const home = freshHome(t);
+  const record = path.join(freshDirectory(t), canary('path'));
+  const words = Object.fromEntries(
+    ['argument', 'error', 'who', 'city', 'uri', 'tool', 'token', 'meta', 'environment', 'key', 'baggage'].map((what) => [what, canary(what)]));
+  const peer = await legacyClient(traced(home, legacyServer(record), { env: { SECRET_OF_THE_SERVER: words.environment } }));
+  await peer.client.listTools();
+  await peer.client.callTool({ name: 'echo', arguments: { message: words.argument } });
+  await peer.client.callTool({ name: 'echo', arguments: { message: `x`.repeat(300_000) + words.argument } });
+  await peer.client.callTool({
+    name: 'fail', arguments: { message: words.error },
+    _meta: { progressToken: words.token, 'example.org/x': words.meta, baggage: `k=${words.baggage}` },
+  });
+  await peer.client.callTool({ name: 'echo', arguments: { message: 'x', [words.key]: 1 } });
+  await peer.client.getPrompt({ name: 'greet', arguments: { who: words.city } });
+  await peer.client.getPrompt({ name: 'refuse', arguments: { who: words.who } }).catch(() => {});
+  await peer.client.readResource({ uri: `note://${words.uri}` }).catch(() => {});
+  await peer.client.callTool({ name: `no such tool: ${words.tool}`, arguments: {} }).catch(() => {});
+  await peer.close();
+  // All of it did pass through, or this test proves nothing.
+  const passed = fs.readFileSync(`${record}.in`, 'utf8') + words.environment;
+  for (const word of Object.values(words)) assert.ok(passed.includes(word), word);
+  check(everythingWritten(home, peer), [...Object.values(words), path.basename(record)]);
+});
+
+test('modern: nothing of what was said is written', async (t) => {
+  const home = freshHome(t);
+  const record = path.join(freshDirectory(t), canary('path'));
+  const words = Object.fromEntries(['argument', 'error', 'state', 'answer'].map((what) => [what, canary(what)]));
+  const peer = await modernClient(traced(home, modernServer(record)), { pin: '2026-07-28' }, { elicitation: { form: {} } },
+    (client) => client.setRequestHandler('elicitation/create', () => ({ action: 'accept', content: { name: words.answer } })));
+  await peer.client.callTool({ name: 'echo', arguments: { message: words.argument } });
+  await peer.client.callTool({ name: 'fail', arguments: { message: words.error } });
+  const asked = await peer.client.callTool({ name: 'ask', arguments: { state: words.state } });
+  assert.ok(asked.content[0].text.includes(words.answer));
+  await peer.close();
+  check(everythingWritten(home, peer), [...Object.values(words), path.basename(record)]);
+});
+
+test('the state directory is its owner\'s alone', async (t) => {
+  const home = freshHome(t);
+  const peer = await legacyClient(traced(home, legacyServer(path.join(freshDirectory(t), 'record'))));
+  await peer.client.listTools();
+  await peer.close();
+  assert.equal(fs.statSync(home).mode & 0o777, 0o700);
+  for (const [file] of filesBelow(home)) assert.equal(fs.statSync(file).mode & 0o077, 0, file);
+});
