@@ -1,0 +1,167 @@
+// What a message costs in the relay: framing and scanning it, splicing a context into it, handing its fact over.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mcp/client_framer.h"
+#include "mcp/fact.h"
+#include "mcp/server_framer.h"
+#include "mcp/splice.h"
+
+namespace mcptrace::mcp {
+namespace {
+
+constexpr std::string_view kTraceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+const HashKey& test_key() {
+  static const HashKey key({});
+  return key;
+}
+
+MessageScanner make_scanner(Direction direction) {
+  return {direction, test_key(), {.conversation_keys = default_conversation_keys()}};
+}
+
+// A tools/call of `size` bytes.
+std::string call_line(std::size_t size) {
+  const std::string head = R"({"jsonrpc":"2.0","id":4711,"method":"tools/call","params":{"name":"read_file",)"
+                           R"("arguments":{"path":"/src/main.cc","text":")";
+  const std::string tail = "\"},\"_meta\":{\"progressToken\":4711}}}\n";
+  std::string line = head;
+  while (line.size() + tail.size() < size) line += "some words, and then some more. ";
+  line.resize(std::max(line.size(), size) - tail.size());
+  return line + tail;
+}
+
+std::string answer_line(std::size_t size) {
+  const std::string tail = "\"}],\"isError\":false}}\n";
+  std::string line = R"({"jsonrpc":"2.0","id":4711,"result":{"content":[{"type":"text","text":")";
+  while (line.size() + tail.size() < size) line += "void f(int a);\\n  \\\"quoted\\\" ";
+  line.resize(size - tail.size());
+  if (line.ends_with('\\')) line.back() = ' ';
+  return line + tail;
+}
+
+class CountingSink final : public MessageSink {
+ public:
+  void on_message(const Message& message, const SpliceMap*) override { bytes += message.bytes; }
+  void on_declared(std::span<const std::uint64_t>) override {}
+  std::uint64_t bytes = 0;
+};
+
+class InjectingDecider final : public ClientDecider {
+ public:
+  bool on_message(const Message&, NotInjected, Instant, Injection& injection) override {
+    injection = {kTraceparent, "ot=rv:0123456789abcd"};
+    return true;
+  }
+  void on_declared(std::span<const std::uint64_t>, Instant) override {}
+};
+
+void run_client(benchmark::State& state, bool inject) {
+  const std::string line = call_line(static_cast<std::size_t>(state.range(0)));
+  InjectingDecider decider;
+  ClientFramer framer(make_scanner(Direction::kClientToServer), decider, inject);
+  for (auto _ : state) {
+    std::memcpy(framer.room().data(), line.data(), line.size());
+    framer.arrived(line.size(), {});
+    benchmark::DoNotOptimize(framer.ready().data());
+    framer.sent();
+  }
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(line.size()));
+}
+void client_call_inject(benchmark::State& state) { run_client(state, true); }
+void client_call_plain(benchmark::State& state) { run_client(state, false); }
+BENCHMARK(client_call_inject)->Arg(1 << 10)->Arg(16 << 10);
+BENCHMARK(client_call_plain)->Arg(200)->Arg(1 << 10)->Arg(16 << 10);
+
+void server_answer(benchmark::State& state) {
+  const std::string line = answer_line(static_cast<std::size_t>(state.range(0)));
+  CountingSink sink;
+  ServerFramer framer(make_scanner(Direction::kServerToClient));
+  for (auto _ : state) framer.passed(line, sink);
+  benchmark::DoNotOptimize(sink.bytes);
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(line.size()));
+}
+BENCHMARK(server_answer)->Arg(200)->Arg(1 << 10)->Arg(64 << 10);
+
+void tools_list(benchmark::State& state) {
+  std::string line = R"({"jsonrpc":"2.0","id":2,"result":{"tools":[)";
+  for (int i = 0; i < 50; ++i) {
+    line += i == 0 ? "" : ",";
+    line += R"({"name":"tool_)" + std::to_string(i) +
+            R"(","description":"Reads a thing, and then another.","inputSchema":{"type":"object","properties":{}}})";
+  }
+  line += "]}}\n";
+  CountingSink sink;
+  ServerFramer framer(make_scanner(Direction::kServerToClient));
+  for (auto _ : state) framer.passed(line, sink);
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(line.size()));
+}
+BENCHMARK(tools_list);
+
+struct Kept {
+  Message message;
+  SpliceMap map;
+};
+class KeepingSink final : public MessageSink {
+ public:
+  void on_message(const Message& message, const SpliceMap* map) override { kept = {message, *map}; }
+  void on_declared(std::span<const std::uint64_t>) override {}
+  Kept kept;
+};
+
+void splice_plan(benchmark::State& state) {
+  KeepingSink sink;
+  ServerFramer framer(make_scanner(Direction::kClientToServer));
+  framer.passed(call_line(1 << 10), sink);
+  Edits edits;
+  for (auto _ : state) {
+    plan_splice(sink.kept.map, {kTraceparent, "ot=rv:0123456789abcd"}, edits);
+    benchmark::DoNotOptimize(edits.edit[0].inserted.data());
+  }
+}
+BENCHMARK(splice_plan);
+
+Fact call_fact(KeepingSink& sink, ServerFramer& framer) {
+  framer.passed(call_line(1 << 10), sink);
+  Fact fact;
+  fact.message = sink.kept.message;
+  fact.trace_state = "ot=rv:0123456789abcd";
+  return fact;
+}
+
+void fact_pack(benchmark::State& state) {
+  KeepingSink sink;
+  ServerFramer framer(make_scanner(Direction::kClientToServer));
+  const Fact fact = call_fact(sink, framer);
+  std::vector<std::uint64_t> record(packed_size(fact) / 8 + 1);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(packed_size(fact));
+    pack(fact, reinterpret_cast<char*>(record.data()));
+    benchmark::ClobberMemory();
+  }
+  state.counters["bytes"] = static_cast<double>(packed_size(fact));
+}
+BENCHMARK(fact_pack);
+
+void fact_unpack(benchmark::State& state) {
+  KeepingSink sink;
+  ServerFramer framer(make_scanner(Direction::kClientToServer));
+  const Fact fact = call_fact(sink, framer);
+  std::vector<std::uint64_t> record(packed_size(fact) / 8 + 1);
+  char* const bytes = reinterpret_cast<char*>(record.data());
+  pack(fact, bytes);
+  for (auto _ : state) {
+    Fact read = unpack({bytes, packed_size(fact)});
+    benchmark::DoNotOptimize(read);
+  }
+}
+BENCHMARK(fact_unpack);
+
+}  // namespace
+}  // namespace mcptrace::mcp
