@@ -165,7 +165,10 @@ void Tracer::on_request(Session& session, const Fact& fact, OpenCall* nested_in)
   }
   ++(call.is_listen() ? session.listens : session.open);
   if (!call.is_listen()) ++open_;
-  if (call.may_nest()) session.nestable.push_back(call.index);
+  if (call.may_nest()) {
+    call.nest_position = static_cast<std::uint32_t>(session.nestable.size());
+    session.nestable.push_back(call.index);
+  }
   publish_open();
 }
 
@@ -403,9 +406,9 @@ void Tracer::end_children(const OpenCall& parent, Nanos at_boot) {
 }
 
 void Tracer::leave_nest(Session& session, const OpenCall& call) {
-  const auto place = std::find(session.nestable.begin(), session.nestable.end(), call.index);
-  if (place == session.nestable.end()) return;
-  *place = session.nestable.back();
+  const std::uint32_t last = session.nestable.back();
+  session.nestable[call.nest_position] = last;
+  calls_.at(last)->nest_position = call.nest_position;
   session.nestable.pop_back();
 }
 

@@ -99,8 +99,9 @@ void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool d
   }
   span.add(Attr::kNetworkTransport, transport_);
   if (call.id.usable()) {
-    gate_request_id(call.id_text, call.id.type == mcp::IdType::kInteger && (call.flags & mcp::kIdCut) == 0, call.id_print,
-                    id_);
+    const bool whole = (call.flags & mcp::kIdCut) == 0;
+    gate_request_id(whole ? std::string_view(call.id_text) : std::string_view(), call.id.type == mcp::IdType::kInteger && whole,
+                    call.id_print, id_);
     span.add(Attr::kRequestId, id_);
   }
   span.add(Attr::kRequestBytes, static_cast<std::int64_t>(call.request_bytes));

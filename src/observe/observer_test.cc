@@ -1,0 +1,174 @@
+// The observer's thread and queues: nothing is lost while there is room, what is lost is counted, and nobody waits.
+#include "observe/observer.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "otlp/decode.h"
+#include "otlp/encode.h"
+#include "spool/reader.h"
+
+namespace mcptrace::observe {
+namespace {
+
+using mcp::Fact;
+
+class ObserverTest : public testing::Test {
+ protected:
+  ObserverTest() {
+    char path[] = "/tmp/mcptrace-observer-XXXXXX";
+    directory_ = mkdtemp(path);
+    first_.session = 1;
+    first_.root_trace_id = random_.trace_id();
+    first_.root_span_id = random_.span_id();
+    first_.trace_id = first_.root_trace_id;
+    first_.parent_id = first_.root_span_id;
+  }
+  ~ObserverTest() override { std::filesystem::remove_all(directory_); }
+
+  ObserverOptions options(const std::string& spool) const {
+    ObserverOptions options;
+    options.tracer.service_name = "test";
+    options.tracer.instance_id = "i";
+    options.tracer.first = first_;
+    options.spool.directory = spool;
+    options.spool.name_prefix = "run";
+    return options;
+  }
+
+  Fact message(mcp::Direction direction, mcp::MessageKind kind, std::uint64_t id) {
+    Fact fact;
+    fact.at = clock_.now();
+    fact.message.direction = direction;
+    fact.message.kind = kind;
+    fact.message.id = {mcp::IdType::kInteger, id, id};
+    fact.message.bytes = 100;
+    if (kind == mcp::MessageKind::kRequest) {
+      fact.message.method = mcp::Method::kToolsCall;
+      fact.message[mcp::Text::kName] = "echo";
+      fact.context = first_;
+      SeededRandom ids(id);
+      fact.context.span_id = ids.span_id();
+    }
+    return fact;
+  }
+  Fact request(std::uint64_t id) { return message(mcp::Direction::kClientToServer, mcp::MessageKind::kRequest, id); }
+  Fact answer(std::uint64_t id) { return message(mcp::Direction::kServerToClient, mcp::MessageKind::kResult, id); }
+
+  struct Found {
+    int calls = 0, ok = 0;
+    std::int64_t dropped = 0, unmatched = 0;
+    bool closed = false;
+  };
+  Found read_spool() {
+    Found found;
+    for (const auto& info : *spool::list_files(directory_ + "/spool")) {
+      spool::FileReader reader(info.path);
+      while (const auto record = reader.next()) {
+        trace::SpanHeader header;
+        std::string_view bytes;
+        if (record->type == spool::RecordType::kSessionClose) found.closed = true;
+        if (record->type != spool::RecordType::kSpan || !otlp::split_record(record->payload, header, bytes)) continue;
+        const auto span = otlp::decode_span(bytes);
+        EXPECT_TRUE(span.has_value());
+        if (header.operation == trace::Operation::kToolCall) ++found.calls, found.ok += header.outcome == trace::Outcome::kOk;
+        if (const auto* dropped = span->attribute("mcptrace.dropped")) found.dropped = *dropped->integer();
+        if (const auto* unmatched = span->attribute("mcptrace.unmatched_answers")) found.unmatched = *unmatched->integer();
+      }
+    }
+    return found;
+  }
+
+  std::string directory_;
+  SystemClock clock_;
+  SeededRandom random_{7}, ids_{8};
+  Activity activity_;
+  mcp::CallContext first_;
+  Log log_{-1};
+};
+
+constexpr Nanos kPatience = std::chrono::seconds(60);
+
+TEST_F(ObserverTest, WhatTwoThreadsPushIsPairedAndInTheSpool) {
+  constexpr std::uint64_t kCalls = 400;  // fits the queues whatever the observer does
+  Observer observer(options(directory_ + "/spool"), activity_, clock_, ids_, log_);
+  observer.start();
+  std::atomic<std::uint64_t> asked{0};
+  std::thread server([&] {
+    for (std::uint64_t id = 1; id <= kCalls; ++id) {
+      asked.wait(id - 1);
+      observer.server().push(answer(id));
+      observer.wake_after(observer.server());
+    }
+  });
+  for (std::uint64_t id = 1; id <= kCalls; ++id) {
+    observer.client().push(request(id));
+    asked.store(id);
+    asked.notify_one();
+    observer.wake_after(observer.client());
+  }
+  server.join();
+  ASSERT_TRUE(observer.finish({}, kPatience));
+  const Found found = read_spool();
+  EXPECT_EQ(found.calls, static_cast<int>(kCalls));
+  EXPECT_EQ(found.ok, static_cast<int>(kCalls));
+  EXPECT_EQ(found.unmatched, 0);
+  EXPECT_EQ(found.dropped, 0);
+  EXPECT_TRUE(found.closed);
+}
+
+TEST_F(ObserverTest, W5_AnObserverThatNeverRunsCostsTelemetryAndIsCounted) {
+  constexpr std::uint64_t kCalls = 20'000;
+  Observer observer(options(directory_ + "/spool"), activity_, clock_, ids_, log_);
+  for (std::uint64_t id = 1; id <= kCalls; ++id) {
+    observer.client().push(request(id));  // returns at once, room or not
+    observer.wake_after(observer.client());
+  }
+  observer.start();
+  ASSERT_TRUE(observer.finish({}, kPatience));
+  const Found found = read_spool();
+  EXPECT_GT(found.calls, 100);
+  EXPECT_GT(found.dropped, 0);
+  EXPECT_EQ(found.calls + found.dropped, static_cast<std::int64_t>(kCalls));
+}
+
+TEST_F(ObserverTest, W5_ASpoolThatCannotBeWrittenIsSaidOnceAndTheEndIsNotHeldUp) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  Log log(ends[1]);
+  std::ofstream(directory_ + "/file") << "not a directory";
+  Observer observer(options(directory_ + "/file/spool"), activity_, clock_, ids_, log);
+  observer.start();
+  for (std::uint64_t id = 1; id <= 50; ++id) {
+    observer.client().push(request(id));
+    observer.server().push(answer(id));
+    observer.wake_after(observer.server());
+  }
+  EXPECT_TRUE(observer.finish({}, kPatience));
+  close(ends[1]);
+  char text[2048];
+  const ssize_t got = read(ends[0], text, sizeof(text));
+  close(ends[0]);
+  ASSERT_GT(got, 0);
+  const std::string_view said(text, static_cast<std::size_t>(got));
+  EXPECT_TRUE(said.starts_with("mcptrace: telemetry is being lost")) << said;
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+}
+
+TEST_F(ObserverTest, TheSpoolsDirectoryRemovedUnderTheObserverIsMadeAnew) {
+  Observer observer(options(directory_ + "/spool"), activity_, clock_, ids_, log_);
+  observer.client().push(request(1));
+  observer.server().push(answer(1));
+  observer.start();
+  while (!std::filesystem::exists(directory_ + "/spool")) std::this_thread::yield();
+  std::filesystem::remove_all(directory_ + "/spool");
+  observer.client().push(request(2));
+  observer.wake_after(observer.client());
+  EXPECT_TRUE(observer.finish({}, kPatience));
+}
+
+}  // namespace
+}  // namespace mcptrace::observe

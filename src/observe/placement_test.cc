@@ -1,0 +1,96 @@
+// What the relay decides for a client's message, where golden cases cannot reach: derived ids, bounds, replicas.
+#include "observe/placement.h"
+
+#include <gtest/gtest.h>
+
+namespace mcptrace::observe {
+namespace {
+
+using mcp::NotInjected;
+using mcp::Text;
+
+class PlacementTest : public testing::Test {
+ protected:
+  static mcp::Message modern(std::string_view conversation) {
+    mcp::Message message;
+    message.kind = mcp::MessageKind::kRequest;
+    message.method = mcp::Method::kToolsCall;
+    message.flags = mcp::kModern;
+    message[Text::kConversation] = conversation;
+    return message;
+  }
+  static Instant at(std::int64_t hours) { return {std::chrono::hours(500'000 + hours), std::chrono::hours(1 + hours)}; }
+
+  HashKey key_{{1, 2, 3}};
+  SeededRandom random_{1}, other_random_{2};
+  Activity activity_;
+};
+
+TEST_F(PlacementTest, ReplicasWithOneSecretAndNameDeriveTheSameIds) {
+  PlacementOptions options;
+  options.name = "files";
+  Placement one(options, key_, random_, activity_), two(options, key_, other_random_, activity_);
+  const auto a = one.place(modern("openai/session=c1"), NotInjected::kNone, at(0)).context;
+  const auto b = two.place(modern("openai/session=c1"), NotInjected::kNone, at(1)).context;
+  EXPECT_TRUE(a.derived);
+  EXPECT_EQ(a.root_trace_id, b.root_trace_id);
+  EXPECT_EQ(a.root_span_id, b.root_span_id);
+  EXPECT_EQ(a.session_print, b.session_print);
+  EXPECT_NE(a.span_id, b.span_id);
+  options.name = "other";
+  Placement three(options, key_, random_, activity_);
+  EXPECT_NE(three.place(modern("openai/session=c1"), NotInjected::kNone, at(0)).context.root_trace_id, a.root_trace_id);
+  const HashKey foreign({9});
+  options.name = "files";
+  Placement four(options, foreign, random_, activity_);
+  EXPECT_NE(four.place(modern("openai/session=c1"), NotInjected::kNone, at(0)).context.root_trace_id, a.root_trace_id);
+}
+
+TEST_F(PlacementTest, ADerivedSessionBeginsANewStretchWithTheDay) {
+  Placement placement({}, key_, random_, activity_);
+  const auto first = placement.place(modern("k=v"), NotInjected::kNone, at(0)).context;
+  const auto next = placement.place(modern("k=v"), NotInjected::kNone, at(24)).context;
+  EXPECT_EQ(first.session_print, next.session_print);
+  EXPECT_NE(first.root_trace_id, next.root_trace_id);
+  EXPECT_EQ(next.previous, first.session);
+  EXPECT_TRUE(next.opens_session);
+}
+
+TEST_F(PlacementTest, AMillionConversationsTakeBoundedMemoryAndKeepTheirIds) {
+  Placement placement({}, key_, random_, activity_);
+  const auto first = placement.place(modern("k=0"), NotInjected::kNone, at(0)).context;
+  for (int i = 1; i < 5000; ++i) {
+    const std::string key = "k=" + std::to_string(i);
+    placement.place(modern(key), NotInjected::kNone, at(0));
+  }
+  const auto again = placement.place(modern("k=0"), NotInjected::kNone, at(0)).context;
+  EXPECT_EQ(again.root_trace_id, first.root_trace_id);
+  EXPECT_EQ(again.root_span_id, first.root_span_id);
+}
+
+TEST_F(PlacementTest, AGapWithSomethingOpenBeginsNothing) {
+  Placement placement({}, key_, random_, activity_);
+  const auto first = placement.place(modern(""), NotInjected::kNone, at(0)).context;
+  activity_.open_requests = 1;
+  EXPECT_EQ(placement.place(modern(""), NotInjected::kNone, at(2)).context.session, first.session);
+  activity_.open_requests = 0;
+  activity_.last_server_message = Nanos(at(4).boot - std::chrono::minutes(29)).count();
+  EXPECT_EQ(placement.place(modern(""), NotInjected::kNone, at(4)).context.session, first.session);
+  const auto second = placement.place(modern(""), NotInjected::kNone, at(6)).context;
+  EXPECT_NE(second.session, first.session);
+  EXPECT_EQ(second.previous, first.session);
+  EXPECT_EQ(second.session_print, first.session_print);
+}
+
+TEST_F(PlacementTest, WithInjectionOffNothingIsInjectedAndWhyIsSaid) {
+  PlacementOptions options;
+  options.inject = false;
+  Placement placement(options, key_, random_, activity_);
+  const auto& placed = placement.place(modern(""), NotInjected::kNone, at(0));
+  EXPECT_FALSE(placed.inject);
+  EXPECT_EQ(placed.context.not_injected, NotInjected::kOff);
+  EXPECT_FALSE(placed.context.span_id.is_zero());
+}
+
+}  // namespace
+}  // namespace mcptrace::observe
