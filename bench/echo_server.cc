@@ -1,4 +1,5 @@
-// The server of the stdio benchmarks: answers each line's id with a result of a given size, as quickly as a program can.
+// The server of the stdio benchmarks: answers each line's id with a result of a given size, as quickly as a program
+// can.
 #include <unistd.h>
 
 #include <cstdlib>

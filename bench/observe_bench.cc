@@ -1,4 +1,5 @@
-// The observer's work for one tool call, without its thread: two facts unpacked, paired, built, encoded, appended to a spool.
+// The observer's work for one tool call, without its thread: two facts unpacked, paired, built, encoded, appended to a
+// spool.
 #include <benchmark/benchmark.h>
 
 #include <filesystem>

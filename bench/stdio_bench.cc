@@ -1,9 +1,10 @@
-// P1, P2, P3: what the wrapper adds to a stdio server, against the direct pipe and a bare byte relay, interleaved in one run.
+// P1, P2, P3: what the wrapper adds to a stdio server, against the direct pipe and a bare byte relay, interleaved in
+// one run.
 //
 //   stdio_bench MCPTRACE BARE_RELAY ECHO_SERVER STATE_DIRECTORY [rounds [calls]]
 //
-// Prints a table on stderr and one JSON object on stdout. A wrapper's run counts only if every call is in the spool as a span;
-// otherwise the program says so and exits with 1.
+// Prints a table on stderr and one JSON object on stdout. A wrapper's run counts only if every call is in the spool as
+// a span; otherwise the program says so and exits with 1.
 #include <fcntl.h>
 #include <sched.h>
 #include <spawn.h>
@@ -59,7 +60,8 @@ Child start(const Strings& command) {
   for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   Child child;
-  if (posix_spawn(&child.pid, argv[0], &actions, nullptr, argv.data(), environ) != 0) fail("cannot start " + command[0]);
+  if (posix_spawn(&child.pid, argv[0], &actions, nullptr, argv.data(), environ) != 0)
+    fail("cannot start " + command[0]);
   posix_spawn_file_actions_destroy(&actions);
   close(to[0]);
   close(from[1]);
@@ -75,7 +77,8 @@ void stop(Child& child) {
   }
   close(child.out);
   int status = 0;
-  if (waitpid(child.pid, &status, 0) != child.pid || status != 0) fail("a child ended with status " + std::to_string(status));
+  if (waitpid(child.pid, &status, 0) != child.pid || status != 0)
+    fail("a child ended with status " + std::to_string(status));
 }
 
 std::string request(std::size_t id, std::size_t size) {
@@ -171,8 +174,8 @@ Throughput throughput(const Subject& subject, std::size_t calls, std::size_t in_
     answered += read_lines(child.out, buffer, 1);
   }
   const double elapsed = seconds_since(begin);
-  Throughput result{static_cast<double>(calls) / elapsed, (cpu_seconds(child.pid) - cpu_before) / static_cast<double>(calls) * 1e6,
-                    peak_mib(child.pid)};
+  Throughput result{static_cast<double>(calls) / elapsed,
+                    (cpu_seconds(child.pid) - cpu_before) / static_cast<double>(calls) * 1e6, peak_mib(child.pid)};
   stop(child);
   return result;
 }
@@ -198,7 +201,8 @@ std::size_t spans_in(const std::string& directory) {
     while (const auto record = reader.next()) {
       mcptrace::trace::SpanHeader header;
       std::string_view bytes;
-      if (record->type == mcptrace::spool::RecordType::kSpan && mcptrace::otlp::split_record(record->payload, header, bytes) &&
+      if (record->type == mcptrace::spool::RecordType::kSpan &&
+          mcptrace::otlp::split_record(record->payload, header, bytes) &&
           header.operation == mcptrace::trace::Operation::kToolCall) {
         ++spans;
       }
@@ -274,21 +278,26 @@ int main(int argc, char** argv) {
     for (std::size_t i = 0; i < all["relay"].size(); ++i) out.push_back(all["mcptrace"][i] / all["relay"][i]);
     return median(out);
   };
-  const double direct = median(p1["direct"]), relay = median(p1["relay"]) - direct, ours = median(p1["mcptrace"]) - direct;
-  std::fprintf(stderr, "P1 added p50, pinned       direct %.2f us, relay +%.2f, mcptrace +%.2f: %.2f x (goal 1.30)\n", direct, relay, ours,
-               ours / relay);
-  std::fprintf(stderr, "P2 32 in flight, pinned    relay %.0f/s, mcptrace %.0f/s: %.2f x (goal 0.88); CPU %.2f us a call (goal 2.5)\n",
-               median(pinned["relay"]), median(pinned["mcptrace"]), ratios(pinned), cpu_pinned);
-  std::fprintf(stderr, "P2 32 in flight, unpinned  relay %.0f/s, mcptrace %.0f/s: %.2f x (goal 0.80); CPU %.2f us a call\n",
+  const double direct = median(p1["direct"]), relay = median(p1["relay"]) - direct,
+               ours = median(p1["mcptrace"]) - direct;
+  std::fprintf(stderr, "P1 added p50, pinned       direct %.2f us, relay +%.2f, mcptrace +%.2f: %.2f x (goal 1.30)\n",
+               direct, relay, ours, ours / relay);
+  std::fprintf(
+      stderr,
+      "P2 32 in flight, pinned    relay %.0f/s, mcptrace %.0f/s: %.2f x (goal 0.88); CPU %.2f us a call (goal 2.5)\n",
+      median(pinned["relay"]), median(pinned["mcptrace"]), ratios(pinned), cpu_pinned);
+  std::fprintf(stderr,
+               "P2 32 in flight, unpinned  relay %.0f/s, mcptrace %.0f/s: %.2f x (goal 0.80); CPU %.2f us a call\n",
                median(unpinned["relay"]), median(unpinned["mcptrace"]), ratios(unpinned), median(cpu));
   std::fprintf(stderr, "P3 peak resident           %.2f MiB (goal 6)\n", *std::max_element(peak.begin(), peak.end()));
   const double added = median(start_up["mcptrace"]) - median(start_up["direct"]);
   std::fprintf(stderr, "P3 added start-up          %.2f ms (goal 3); relay %.2f ms\n", added,
                median(start_up["relay"]) - median(start_up["direct"]));
-  std::printf("{\"p1_ratio\":%.4f,\"p1_direct_us\":%.3f,\"p1_relay_added_us\":%.3f,\"p1_mcptrace_added_us\":%.3f,"
-              "\"p2_pinned_ratio\":%.4f,\"p2_unpinned_ratio\":%.4f,\"p2_cpu_us_pinned\":%.3f,\"p2_cpu_us\":%.3f,"
-              "\"p3_peak_mib\":%.3f,\"p3_start_up_ms\":%.3f,\"nothing_lost\":%s}\n",
-              ours / relay, direct, relay, ours, ratios(pinned), ratios(unpinned), cpu_pinned, median(cpu),
-              *std::max_element(peak.begin(), peak.end()), added, bench.lost ? "false" : "true");
+  std::printf(
+      "{\"p1_ratio\":%.4f,\"p1_direct_us\":%.3f,\"p1_relay_added_us\":%.3f,\"p1_mcptrace_added_us\":%.3f,"
+      "\"p2_pinned_ratio\":%.4f,\"p2_unpinned_ratio\":%.4f,\"p2_cpu_us_pinned\":%.3f,\"p2_cpu_us\":%.3f,"
+      "\"p3_peak_mib\":%.3f,\"p3_start_up_ms\":%.3f,\"nothing_lost\":%s}\n",
+      ours / relay, direct, relay, ours, ratios(pinned), ratios(unpinned), cpu_pinned, median(cpu),
+      *std::max_element(peak.begin(), peak.end()), added, bench.lost ? "false" : "true");
   return bench.lost ? 1 : 0;
 }

@@ -60,7 +60,8 @@ int become_backend(const World& world) {
     execv((here + place).c_str(), argv.data());
     if (errno != ENOENT) break;
   }
-  misused(world, errno_error("cannot run mcptrace-backend (looked in libexec/mcptrace/ beside " + here + ")", errno).message);
+  misused(world,
+          errno_error("cannot run mcptrace-backend (looked in libexec/mcptrace/ beside " + here + ")", errno).message);
   return 1;
 }
 

@@ -36,7 +36,8 @@ std::optional<std::string> percent_decode(std::string_view text) {
 
 bool is_true(const std::optional<std::string>& value) {
   static constexpr std::string_view kTrue = "true";
-  return value && std::ranges::equal(*value, kTrue, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+  return value &&
+         std::ranges::equal(*value, kTrue, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> parse_resource_attributes(std::string_view value) {
@@ -47,9 +48,11 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_resource_attribut
     if (trim(member).empty()) continue;
     const std::size_t equals = member.find('=');
     const std::string_view key = trim(member.substr(0, equals));
-    const auto decoded = equals == std::string_view::npos ? std::nullopt : percent_decode(trim(member.substr(equals + 1)));
+    const auto decoded =
+        equals == std::string_view::npos ? std::nullopt : percent_decode(trim(member.substr(equals + 1)));
     if (key.empty() || !decoded || !json::is_utf8(key)) {
-      return std::unexpected(Error{Errc::kInvalidArgument, "member " + std::to_string(attributes.size() + 1) + " is not key=value"});
+      return std::unexpected(
+          Error{Errc::kInvalidArgument, "member " + std::to_string(attributes.size() + 1) + " is not key=value"});
     }
     attributes.emplace_back(key, *decoded);
   }

@@ -22,7 +22,8 @@ std::string print_of(const HashKey& key, std::string_view domain, std::span<cons
   return hex64(hash.finish64());
 }
 
-// (boot id, parent's pid, its start time): the same for all servers of one agent, and for no other agent on any machine.
+// (boot id, parent's pid, its start time): the same for all servers of one agent, and for no other agent on any
+// machine.
 std::string client_process(const HashKey& key) {
   const auto boot = read_file("/proc/sys/kernel/random/boot_id", 4096);
   const std::string parent = std::to_string(getppid());
@@ -45,8 +46,8 @@ HashKey installation_key(const std::string& state_directory, Random& random, Log
   return HashKey(own);
 }
 
-observe::ObserverOptions observer_options(const RunOptions& options, const observe::Placement& placement, const HashKey& key,
-                                          const std::string& state_directory, Random& random) {
+observe::ObserverOptions observer_options(const RunOptions& options, const observe::Placement& placement,
+                                          const HashKey& key, const std::string& state_directory, Random& random) {
   observe::ObserverOptions observer;
   observe::TracerOptions& tracer = observer.tracer;
   tracer.naming = options.naming;
@@ -108,9 +109,10 @@ int relay_traced(World& world, const RunOptions& options, Log& log) {
   observe::Observer observer(observer_options(options, placement, key, *state, world.random), activity, world.clock,
                              observer_random, log);
   const mcp::ScanOptions scan{mcp::default_conversation_keys()};
-  stdio::TracedClientTap client(mcp::MessageScanner(mcp::Direction::kClientToServer, key, scan), options.inject, placement, observer,
+  stdio::TracedClientTap client(mcp::MessageScanner(mcp::Direction::kClientToServer, key, scan), options.inject,
+                                placement, observer, world.clock);
+  stdio::TracedServerTap server(mcp::MessageScanner(mcp::Direction::kServerToClient, key, scan), observer, activity,
                                 world.clock);
-  stdio::TracedServerTap server(mcp::MessageScanner(mcp::Direction::kServerToClient, key, scan), observer, activity, world.clock);
   const auto child = stdio::run({.command = options.command}, client, server, log, [&](int) { observer.start(); });
   if (!child) return cannot_start(log, child.error());
   if (!child->started) observer.start();

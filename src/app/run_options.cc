@@ -20,8 +20,8 @@ Result<trace::Naming> parse_naming(std::string_view text) {
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 void read_environment(const World& world, Log& log, RunOptions& options) {
-  options.disabled = is_true(world.environment("OTEL_SDK_DISABLED")) || is_true(world.environment("MCPTRACE_DISABLED")) ||
-                     world.environment("MCPTRACE_DISABLED") == "1";
+  options.disabled = is_true(world.environment("OTEL_SDK_DISABLED")) ||
+                     is_true(world.environment("MCPTRACE_DISABLED")) || world.environment("MCPTRACE_DISABLED") == "1";
   if (const auto value = world.environment("OTEL_RESOURCE_ATTRIBUTES"); value && !value->empty()) {
     if (auto attributes = parse_resource_attributes(*value)) {
       options.resource_attributes = *std::move(attributes);
@@ -29,7 +29,8 @@ void read_environment(const World& world, Log& log, RunOptions& options) {
       log.once(LogReason::kConfiguration, "OTEL_RESOURCE_ATTRIBUTES is ignored: " + attributes.error().message);
     }
   }
-  const auto named = std::ranges::find(options.resource_attributes, "service.name", &std::pair<std::string, std::string>::first);
+  const auto named =
+      std::ranges::find(options.resource_attributes, "service.name", &std::pair<std::string, std::string>::first);
   if (!options.service_name_fixed) {
     if (const auto name = world.environment("OTEL_SERVICE_NAME"); name && !name->empty()) {
       options.service_name = *name;
@@ -43,7 +44,8 @@ void read_environment(const World& world, Log& log, RunOptions& options) {
     return attribute.first == "service.name" || attribute.first == "service.instance.id";
   });
   if (const auto parent = world.environment("TRACEPARENT")) options.environment = trace::parse_traceparent(*parent);
-  if (const auto state = world.environment("TRACESTATE"); options.environment && state && trace::is_valid_tracestate(*state)) {
+  if (const auto state = world.environment("TRACESTATE");
+      options.environment && state && trace::is_valid_tracestate(*state)) {
     options.environment_state = *state;
   }
 }
@@ -69,7 +71,8 @@ const char kRunHelp[] =
     "  mcptrace run --name files -- node server.js /data\n"
     "\n"
     "In an MCP client's configuration, put mcptrace in front of the command:\n"
-    "  { \"mcpServers\": { \"files\": { \"command\": \"mcptrace\", \"args\": [\"run\", \"--\", \"node\", \"server.js\"] } } }\n";
+    "  { \"mcpServers\": { \"files\": { \"command\": \"mcptrace\", \"args\": [\"run\", \"--\", \"node\", "
+    "\"server.js\"] } } }\n";
 
 Result<ParsedRun> parse_run(const World& world, std::span<const std::string> args, Log& log) {
   ParsedRun parsed;

@@ -1,4 +1,5 @@
-// What `mcptrace run` was asked to do: the command line and the environment, parsed into values that need no further check.
+// What `mcptrace run` was asked to do: the command line and the environment, parsed into values that need no further
+// check.
 #pragma once
 
 #include <optional>

@@ -16,7 +16,8 @@ namespace {
 Result<> make_directories(const std::string& path) {
   for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
     const std::string part = path.substr(0, slash);
-    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return std::unexpected(errno_error("cannot make " + part, errno));
+    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST)
+      return std::unexpected(errno_error("cannot make " + part, errno));
     if (slash == std::string::npos) return {};
   }
 }
@@ -30,13 +31,15 @@ Result<Secret> read_secret(const std::string& path) {
   struct stat info;
   if (fstat(fd.get(), &info) != 0) return std::unexpected(errno_error(path, errno));
   if (info.st_uid != geteuid() || (info.st_mode & 077) != 0) {
-    return std::unexpected(Error{Errc::kInvalidArgument, path + ": must belong to you, with mode 0600 (chmod 600 " + path + ")"});
+    return std::unexpected(
+        Error{Errc::kInvalidArgument, path + ": must belong to you, with mode 0600 (chmod 600 " + path + ")"});
   }
   std::array<char, 64> digits;
   Secret secret;
   if (read(fd.get(), digits.data(), digits.size()) != static_cast<ssize_t>(digits.size()) ||
       !parse_hex({digits.data(), digits.size()}, secret)) {
-    return std::unexpected(Error{Errc::kCorrupt, path + ": not 64 hexadecimal digits; remove it and a new one is made"});
+    return std::unexpected(
+        Error{Errc::kCorrupt, path + ": not 64 hexadecimal digits; remove it and a new one is made"});
   }
   return secret;
 }
@@ -49,7 +52,8 @@ Result<> make_secret(const std::string& directory, const std::string& path, Rand
   const UniqueFd fd(open(mine.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.valid()) return std::unexpected(errno_error("cannot make a file in " + directory, errno));
   Result<> done = write_all(fd.get(), to_hex(secret) + "\n");
-  if (done && link(mine.c_str(), path.c_str()) != 0 && errno != EEXIST) done = std::unexpected(errno_error("cannot make " + path, errno));
+  if (done && link(mine.c_str(), path.c_str()) != 0 && errno != EEXIST)
+    done = std::unexpected(errno_error("cannot make " + path, errno));
   unlink(mine.c_str());
   return done;
 }

@@ -12,9 +12,9 @@ namespace mcptrace::app {
 
 using Secret = std::array<std::uint8_t, 32>;
 
-// Reads <state directory>/secret; makes it (and the directory, 0700) if there is none. Any number of processes may do so at
-// once: one wins, all read the same. Errors: kIo where it can be neither read nor made, kCorrupt where it is not 64 hexadecimal digits,
-// kInvalidArgument where others may read it.
+// Reads <state directory>/secret; makes it (and the directory, 0700) if there is none. Any number of processes may do
+// so at once: one wins, all read the same. Errors: kIo where it can be neither read nor made, kCorrupt where it is not
+// 64 hexadecimal digits, kInvalidArgument where others may read it.
 Result<Secret> load_or_make_secret(const std::string& state_directory, Random& random);
 
 }  // namespace mcptrace::app

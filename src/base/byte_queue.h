@@ -1,7 +1,7 @@
 // A bounded queue of byte records between two threads: one pushes, one pops, nobody waits.
 //
-// When it is full, push() says no and the record is the caller's to count. A record never wraps: it is contiguous in memory, so
-// the reader looks at it in place. Used for facts on their way from a relay thread to the observer.
+// When it is full, push() says no and the record is the caller's to count. A record never wraps: it is contiguous in
+// memory, so the reader looks at it in place. Used for facts on their way from a relay thread to the observer.
 //
 //   if (char* place = queue.reserve(size)) { fill(place); queue.commit(); } else { ++dropped; }
 //   while (auto record = queue.front()) { use(*record); queue.pop(); }
@@ -21,7 +21,8 @@ class ByteQueue {
   // `capacity` bytes, a power of two, at least 4096. Untouched pages cost no memory.
   explicit ByteQueue(std::size_t capacity);
 
-  // Producer. Room for `size` bytes (at most capacity / 4), 8-aligned, or null when full. Nothing is seen until commit().
+  // Producer. Room for `size` bytes (at most capacity / 4), 8-aligned, or null when full. Nothing is seen until
+  // commit().
   char* reserve(std::size_t size);
   void commit();
 
@@ -41,12 +42,12 @@ class ByteQueue {
   static constexpr std::uint32_t kSkip = 0xffffffff;  // the rest of the ring is unused; go on at its start
 
   std::size_t capacity_;
-  std::unique_ptr<char[]> data_;  // not initialised: pages are touched as they are used
-  std::uint64_t reserved_ = 0;       // producer: tail after commit()
-  std::uint64_t cached_head_ = 0;    // producer's last look at head_
+  std::unique_ptr<char[]> data_;   // not initialised: pages are touched as they are used
+  std::uint64_t reserved_ = 0;     // producer: tail after commit()
+  std::uint64_t cached_head_ = 0;  // producer's last look at head_
   alignas(64) std::atomic<std::uint64_t> tail_{0};
   alignas(64) std::atomic<std::uint64_t> head_{0};
-  std::uint64_t cached_tail_ = 0;    // consumer's last look at tail_
+  std::uint64_t cached_tail_ = 0;  // consumer's last look at tail_
 };
 
 }  // namespace mcptrace

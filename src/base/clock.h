@@ -1,7 +1,7 @@
 // The two clocks that a trace needs, as one seam.
 //
-// A span starts at wall time; every duration, gap and deadline is boot time (CLOCK_BOOTTIME), which neither jumps nor stops
-// while the machine sleeps. `Clock` has two implementations: the system's, and one that tests move by hand.
+// A span starts at wall time; every duration, gap and deadline is boot time (CLOCK_BOOTTIME), which neither jumps nor
+// stops while the machine sleeps. `Clock` has two implementations: the system's, and one that tests move by hand.
 #pragma once
 
 #include <chrono>

@@ -29,7 +29,8 @@ using SpanId = IdBytes<8, struct SpanIdTag>;
 // Lower-case hexadecimal, two digits a byte, into `out` (2 * bytes.size() characters; no terminator).
 void write_hex(std::span<const std::uint8_t> bytes, char* out);
 std::string to_hex(std::span<const std::uint8_t> bytes);
-// Exactly 2 * out.size() lower-case (or, if `any_case`, any) hexadecimal digits; false otherwise, and `out` is unspecified.
+// Exactly 2 * out.size() lower-case (or, if `any_case`, any) hexadecimal digits; false otherwise, and `out` is
+// unspecified.
 bool parse_hex(std::string_view text, std::span<std::uint8_t> out, bool any_case = false);
 
 template <std::size_t kSize, class Tag>

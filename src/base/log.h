@@ -1,8 +1,8 @@
 // What this program says on stderr: lines that start with "mcptrace: ", at most one a reason and process.
 //
-// stderr is shared with the traced server and may be a slow terminal or a full pipe, so nobody in the data path waits for
-// it: a line is one write(2) of at most 512 bytes, and a line that cannot be written at once is dropped. Never log what came
-// over the wire. Safe from any thread.
+// stderr is shared with the traced server and may be a slow terminal or a full pipe, so nobody in the data path waits
+// for it: a line is one write(2) of at most 512 bytes, and a line that cannot be written at once is dropped. Never log
+// what came over the wire. Safe from any thread.
 #pragma once
 
 #include <atomic>
@@ -11,16 +11,17 @@
 
 namespace mcptrace {
 
-// One enumerator for each thing we ever say about ourselves while traffic runs; the set is closed so that it is bounded.
+// One enumerator for each thing we ever say about ourselves while traffic runs; the set is closed so that it is
+// bounded.
 enum class LogReason : std::uint8_t {
-  kNotJson,          // lines on the server's stdout that are no JSON
-  kStateDirectory,   // cannot be made or written
-  kSpoolWrite,       // disk full, I/O error
-  kObserverStuck,    // the observer did not finish in time
-  kDropped,          // telemetry was dropped
+  kNotJson,         // lines on the server's stdout that are no JSON
+  kStateDirectory,  // cannot be made or written
+  kSpoolWrite,      // disk full, I/O error
+  kObserverStuck,   // the observer did not finish in time
+  kDropped,         // telemetry was dropped
   kNoMemory,
-  kConfiguration,    // a variable or file that was ignored
-  kChild,            // the server could not be started
+  kConfiguration,  // a variable or file that was ignored
+  kChild,          // the server could not be started
   kCount
 };
 

@@ -1,8 +1,8 @@
 // How a function of this project says that it failed.
 //
-// `Result<T>` is returned for every failure that the caller can expect: bad input, a file that cannot be opened, a limit.
-// The message is one clause that names what was tried, the value and the place, so that a user can act on it. Nothing here
-// throws. A broken invariant is no Result: see check.h.
+// `Result<T>` is returned for every failure that the caller can expect: bad input, a file that cannot be opened, a
+// limit. The message is one clause that names what was tried, the value and the place, so that a user can act on it.
+// Nothing here throws. A broken invariant is no Result: see check.h.
 //
 //   Result<Config> load(std::string_view path);
 //   MCPTRACE_TRY(Config config, load(path));            // returns the error to our own caller
@@ -48,16 +48,15 @@ Error errno_error(std::string_view what, int error_number);
 
 #define MCPTRACE_CONCAT_INNER(a, b) a##b
 #define MCPTRACE_CONCAT(a, b) MCPTRACE_CONCAT_INNER(a, b)
-#define MCPTRACE_TRY_IMPL(temporary, declaration, expression)         \
-  auto temporary = (expression);                                      \
+#define MCPTRACE_TRY_IMPL(temporary, declaration, expression)           \
+  auto temporary = (expression);                                        \
   if (!temporary) return std::unexpected(std::move(temporary).error()); \
   declaration = *std::move(temporary)
 // Declares from a Result's value, or returns its error.
 #define MCPTRACE_TRY(declaration, expression) \
   MCPTRACE_TRY_IMPL(MCPTRACE_CONCAT(try_result_, __LINE__), declaration, expression)
 // The same for Result<void>.
-#define MCPTRACE_TRY_VOID(expression)                                              \
-  do {                                                                             \
-    if (auto try_result = (expression); !try_result)                               \
-      return std::unexpected(std::move(try_result).error());                       \
+#define MCPTRACE_TRY_VOID(expression)                                                                       \
+  do {                                                                                                      \
+    if (auto try_result = (expression); !try_result) return std::unexpected(std::move(try_result).error()); \
   } while (false)

@@ -1,8 +1,8 @@
 // The table of requests that wait for their answers: pairing, without I/O.
 //
-// One table serves both directions of one connection; ids of the two directions never meet, nor do 7 and "7". Bounded in count:
-// when it is full the oldest request makes room and is given back to the caller. Slots are reused, so that a running connection
-// allocates nothing. One thread.
+// One table serves both directions of one connection; ids of the two directions never meet, nor do 7 and "7". Bounded
+// in count: when it is full the oldest request makes room and is given back to the caller. Slots are reused, so that a
+// running connection allocates nothing. One thread.
 //
 //   OpenCall& call = table.open(fact, evicted);
 //   if (OpenCall* call = table.find_answer(direction_of_request, id, mismatch)) { …; table.close(*call); }
@@ -21,8 +21,8 @@ namespace mcptrace::mcp {
 
 inline constexpr std::uint32_t kNoCall = 0xffffffff;
 
-// What an open exchange has to remember for its span. Strings are as the wire had them, cut by the scanner: they pass the gate
-// when the span is made.
+// What an open exchange has to remember for its span. Strings are as the wire had them, cut by the scanner: they pass
+// the gate when the span is made.
 struct OpenCall {
   // The request.
   Direction direction = Direction::kClientToServer;
@@ -35,7 +35,7 @@ struct OpenCall {
   std::uint64_t request_bytes = 0;
   std::uint64_t name_hash = 0, name_print = 0, method_print = 0, id_print = 0;
   std::string name, id_text, method_text, version, trace_state;
-  TraceId link_trace;   // retry of, or poll of, that span; zero = none
+  TraceId link_trace;  // retry of, or poll of, that span; zero = none
   SpanId link_span;
   bool link_is_task = false;
   bool undeclared = false;
@@ -56,8 +56,8 @@ struct OpenCall {
 
   // The table's own.
   std::uint32_t index = kNoCall;
-  std::uint32_t chain = kNoCall;                     // next in the hash bucket
-  std::uint32_t older = kNoCall, newer = kNoCall;    // order of age
+  std::uint32_t chain = kNoCall;                   // next in the hash bucket
+  std::uint32_t older = kNoCall, newer = kNoCall;  // order of age
   std::uint32_t token_chain = kNoCall;
   bool open = false;
 
@@ -82,8 +82,8 @@ class ExchangeTable {
   // Takes it out; the reference is dead after the next open().
   void close(OpenCall& call);
 
-  // The oldest open request of `direction` with this id; with `mismatch` set, the only one whose id differs in form alone (7
-  // for "7"). Null: none.
+  // The oldest open request of `direction` with this id; with `mismatch` set, the only one whose id differs in form
+  // alone (7 for "7"). Null: none.
   OpenCall* find(Direction direction, const RequestId& id);
   OpenCall* find_loose(Direction direction, const RequestId& id);
   // The open request of `direction` that gave this progress token.
@@ -92,7 +92,9 @@ class ExchangeTable {
   OpenCall* oldest();
   OpenCall* newer(const OpenCall& call) { return at(call.newer); }
   OpenCall* at(std::uint32_t index) { return index == kNoCall ? nullptr : slots_[index].get(); }
-  [[nodiscard]] const OpenCall* at(std::uint32_t index) const { return index == kNoCall ? nullptr : slots_[index].get(); }
+  [[nodiscard]] const OpenCall* at(std::uint32_t index) const {
+    return index == kNoCall ? nullptr : slots_[index].get();
+  }
   [[nodiscard]] std::size_t size() const { return count_; }
 
  private:

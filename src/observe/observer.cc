@@ -24,7 +24,8 @@ void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, std::opti
     relative.tv_sec = static_cast<time_t>(left.count() / 1'000'000'000);
     relative.tv_nsec = static_cast<long>(left.count() % 1'000'000'000);
   }
-  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAIT_PRIVATE, value, limit ? &relative : nullptr, nullptr, 0);
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAIT_PRIVATE, value, limit ? &relative : nullptr,
+          nullptr, 0);
 }
 
 void futex_wake(std::atomic<std::uint32_t>& word) {
@@ -52,10 +53,13 @@ Observer::Observer(ObserverOptions options, Activity& activity, const Clock& clo
 
 Observer::~Observer() = default;
 
-void Observer::start() { thread_ = std::make_unique<std::thread>([this] { run(); }); }
+void Observer::start() {
+  thread_ = std::make_unique<std::thread>([this] { run(); });
+}
 
 void Observer::wake_after(const FactQueue& queue) {
-  // Orders the queue's new tail before the look at state_: against wait(), which stores state_ before it looks at the queues.
+  // Orders the queue's new tail before the look at state_: against wait(), which stores state_ before it looks at the
+  // queues.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const auto state = static_cast<State>(state_.load(std::memory_order_relaxed));
   if (state == State::kBusy || (state == State::kNapping && !queue.queue_.half_full())) return;
@@ -72,7 +76,8 @@ void Observer::drain_one(FactQueue& from, std::uint64_t up_to) {
   }
 }
 
-// The server's queue only up to where it stood before the client's was emptied: so an answer never comes before its request.
+// The server's queue only up to where it stood before the client's was emptied: so an answer never comes before its
+// request.
 bool Observer::drain() {
   const std::uint64_t server_tail = server_.queue_.tail();
   const std::uint64_t client_tail = client_.queue_.tail();
@@ -89,7 +94,8 @@ void Observer::count_losses() {
   if (dropped != seen_dropped_) {
     tracer_.add_dropped(dropped - seen_dropped_);
     seen_dropped_ = dropped;
-    log_.once(LogReason::kDropped, "some messages were not traced (the observer was too slow); traffic is not affected");
+    log_.once(LogReason::kDropped,
+              "some messages were not traced (the observer was too slow); traffic is not affected");
   }
   if (const std::uint64_t lost = recorder_.lost(); lost != seen_lost_) {
     tracer_.add_dropped(lost - seen_lost_);
@@ -140,7 +146,8 @@ void Observer::finish_on_thread() {
   tracer_.finish(end_, ended_at_);
   recorder_.flush();
   if (const auto noise = tracer_.noise(); noise.lines != 0) {
-    log_.once(LogReason::kNotJson, "the server wrote " + std::to_string(noise.lines) + " lines (" + std::to_string(noise.bytes) +
+    log_.once(LogReason::kNotJson, "the server wrote " + std::to_string(noise.lines) + " lines (" +
+                                       std::to_string(noise.bytes) +
                                        " bytes) to its stdout that are not JSON; they were passed on");
   }
   stage_.store(static_cast<std::uint32_t>(Stage::kDone), std::memory_order_release);
@@ -158,7 +165,8 @@ bool Observer::finish(const TrafficEnd& end, Nanos patience) {
   while (stage_.load(std::memory_order_acquire) != static_cast<std::uint32_t>(Stage::kDone)) {
     const Nanos left = give_up - clock_.boot();
     if (left <= Nanos(0)) {
-      log_.once(LogReason::kObserverStuck, "telemetry could not be written in time and is lost; traffic was not affected");
+      log_.once(LogReason::kObserverStuck,
+                "telemetry could not be written in time and is lost; traffic was not affected");
       return false;
     }
     futex_wait(stage_, static_cast<std::uint32_t>(Stage::kEnding), left);

@@ -1,8 +1,8 @@
 // The observer: one thread that takes facts from two relay threads, and the queues between them.
 //
-// The relay never waits for it. A fact that finds its queue full is dropped and counted. The thread naps 1 ms at a time while
-// there is traffic, is woken early only when a queue is half full, and sleeps until the next deadline when idle: waking it for each message
-// would cost more than all the rest (design.md, Relay).
+// The relay never waits for it. A fact that finds its queue full is dropped and counted. The thread naps 1 ms at a time
+// while there is traffic, is woken early only when a queue is half full, and sleeps until the next deadline when idle:
+// waking it for each message would cost more than all the rest (design.md, Relay).
 //
 //   Observer observer(options, activity, clock, random, log);   // no thread yet: the child is forked first
 //   observer.start();
@@ -56,7 +56,8 @@ class Observer {
   void start();
   // Relay thread, after its write: wakes the observer if that cannot wait for the end of its nap.
   void wake_after(const FactQueue& queue);
-  // The traffic has ended. False: not done within `patience`; the thread is left to the process's end, and what it holds is lost.
+  // The traffic has ended. False: not done within `patience`; the thread is left to the process's end, and what it
+  // holds is lost.
   bool finish(const TrafficEnd& end, Nanos patience);
 
  private:

@@ -74,9 +74,11 @@ class ObserverTest : public testing::Test {
         if (record->type != spool::RecordType::kSpan || !otlp::split_record(record->payload, header, bytes)) continue;
         const auto span = otlp::decode_span(bytes);
         EXPECT_TRUE(span.has_value());
-        if (header.operation == trace::Operation::kToolCall) ++found.calls, found.ok += header.outcome == trace::Outcome::kOk;
+        if (header.operation == trace::Operation::kToolCall)
+          ++found.calls, found.ok += header.outcome == trace::Outcome::kOk;
         if (const auto* dropped = span->attribute("mcptrace.dropped")) found.dropped = *dropped->integer();
-        if (const auto* unmatched = span->attribute("mcptrace.unmatched_answers")) found.unmatched = *unmatched->integer();
+        if (const auto* unmatched = span->attribute("mcptrace.unmatched_answers"))
+          found.unmatched = *unmatched->integer();
       }
     }
     return found;

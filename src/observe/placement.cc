@@ -45,10 +45,11 @@ Placement::Stretch Placement::new_process_stretch(std::uint64_t session_print, s
   return stretch;
 }
 
-// A further initialize starts a new session once work was done in the last one; a long silence with nothing open starts a new
-// stretch of the same session.
+// A further initialize starts a new session once work was done in the last one; a long silence with nothing open starts
+// a new stretch of the same session.
 Placement::Stretch& Placement::process_stretch(const Message& message, Instant at) {
-  const Nanos last = std::max(last_client_message_, Nanos(activity_.last_server_message.load(std::memory_order_relaxed)));
+  const Nanos last =
+      std::max(last_client_message_, Nanos(activity_.last_server_message.load(std::memory_order_relaxed)));
   const bool silent = last.count() != 0 && at.boot - last > options_.gap &&
                       activity_.open_requests.load(std::memory_order_relaxed) == 0;
   if (message.kind == MessageKind::kRequest && message.method == Method::kInitialize && process_used_) {

@@ -1,7 +1,8 @@
-// Places a client's messages: which session stretch, which trace, which parent, which ids, and what goes on to the server.
+// Places a client's messages: which session stretch, which trace, which parent, which ids, and what goes on to the
+// server.
 //
-// Runs on the relay thread, before the message goes on; what it decides travels with the fact, and the observer never derives it
-// again (semantics.md 2, 3). Without I/O; allocates only when a session opens.
+// Runs on the relay thread, before the message goes on; what it decides travels with the fact, and the observer never
+// derives it again (semantics.md 2, 3). Without I/O; allocates only when a session opens.
 #pragma once
 
 #include <array>

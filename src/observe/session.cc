@@ -93,7 +93,8 @@ void Session::count_end(const mcp::OpenCall& call, Outcome outcome, bool is_erro
 }
 
 void Session::learn_client(const Message& message) {
-  if (message.has(mcp::kModern) && text.version.empty()) text.version.assign(trace::gate_version(message[Text::kProtocolVersion]));
+  if (message.has(mcp::kModern) && text.version.empty())
+    text.version.assign(trace::gate_version(message[Text::kProtocolVersion]));
   const std::string_view name = message[Text::kPeerName];
   if (name.empty() || !changes(raw_client_, name, message[Text::kPeerVersion])) return;
   text.client_name.clear();
@@ -122,8 +123,10 @@ void Session::learn_page(bool first_page, bool last_page, const std::vector<std:
     listing_from_start_ = true;
   }
   for (const std::uint64_t name : names) {
-    if (declared_.size() >= kMaxDeclared) listing_from_start_ = false;  // not all are remembered: never say "undeclared"
-    else declared_.insert(name);
+    if (declared_.size() >= kMaxDeclared)
+      listing_from_start_ = false;  // not all are remembered: never say "undeclared"
+    else
+      declared_.insert(name);
   }
   list_complete_ = listing_from_start_ && last_page;
 }
@@ -182,7 +185,8 @@ void Session::build_root(const RootStyle& style, bool ended, SpanRecord& span) {
   if (!previous_span.is_zero()) span.links.push_back({previous_trace, previous_span, 0, {}, "previous"});
   if (!ended) return;
   add_counts(span);
-  if (child.known) span.add(child.signalled ? Attr::kExitSignal : Attr::kExitStatus, static_cast<std::int64_t>(child.code));
+  if (child.known)
+    span.add(child.signalled ? Attr::kExitSignal : Attr::kExitStatus, static_cast<std::int64_t>(child.code));
   if (!initialize_failed && end == RootEnd::kNormal) return;
   span.status = trace::StatusCode::kError;
   const std::string_view type = end == RootEnd::kNotStarted    ? "server_not_started"

@@ -64,19 +64,20 @@ class Session {
   // The root span as it is now. `ended` false: for a session_open record.
   void build_root(const RootStyle& style, bool ended, trace::SpanRecord& span);
 
-  mcp::CallContext root;          // session serial, root ids, session_print, derived
-  trace::SessionText text;        // what call spans take from here
+  mcp::CallContext root;                                    // session serial, root ids, session_print, derived
+  trace::SessionText text;                                  // what call spans take from here
   std::string server_name, server_version, client_version;  // gated
-  TraceId previous_trace;         // the stretch before; zero: none
+  TraceId previous_trace;                                   // the stretch before; zero: none
   SpanId previous_span;
-  std::uint32_t open = 0;         // requests that wait, listens not counted
+  std::uint32_t open = 0;  // requests that wait, listens not counted
   std::uint32_t listens = 0;
   std::vector<std::uint32_t> nestable;  // open calls that server messages may belong to
-  bool closed = false;            // its root was written and nothing came since
+  bool closed = false;                  // its root was written and nothing came since
   bool initialize_failed = false;
   RootEnd end = RootEnd::kNormal;
   ChildStatus child;
-  std::uint64_t dropped = 0, unmatched = 0, second_answers = 0, not_json_lines = 0, not_json_bytes = 0, not_messages = 0;
+  std::uint64_t dropped = 0, unmatched = 0, second_answers = 0, not_json_lines = 0, not_json_bytes = 0,
+                not_messages = 0;
 
   // All its requests so far were of 2026-07-28.
   [[nodiscard]] bool is_modern() const { return saw_modern_ && !saw_legacy_; }
@@ -92,7 +93,7 @@ class Session {
   std::uint64_t tool_calls_ = 0, requests_ = 0, notifications_ = 0, errors_ = 0, not_injected_ = 0;
   std::array<std::uint64_t, 2> bytes_{};  // by Direction
   bool saw_legacy_ = false, saw_modern_ = false;
-  std::string raw_client_, raw_server_;   // as last seen, so that a repeat costs one comparison
+  std::string raw_client_, raw_server_;  // as last seen, so that a repeat costs one comparison
   std::unordered_set<std::uint64_t> declared_;
   bool list_complete_ = false;
   bool listing_from_start_ = false;

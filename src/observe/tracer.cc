@@ -123,7 +123,8 @@ void Tracer::feed(const Fact& fact) {
     return;
   }
   const bool from_client = message.direction == Direction::kClientToServer;
-  if (from_client && !fact.context.derived && fact.context.session != process_context_.session) leave_process_session(fact.context);
+  if (from_client && !fact.context.derived && fact.context.session != process_context_.session)
+    leave_process_session(fact.context);
   if (message.kind == MessageKind::kResult || message.kind == MessageKind::kError) {
     if (from_client) session_of(fact.context, fact.at).touch(fact.at);
     on_answer(fact);
@@ -131,20 +132,28 @@ void Tracer::feed(const Fact& fact) {
     return;
   }
   OpenCall* belongs_to = nullptr;
-  Session& session = from_client ? session_of(fact.context, fact.at) : session_of_server_message(message, fact.at, belongs_to);
+  Session& session =
+      from_client ? session_of(fact.context, fact.at) : session_of_server_message(message, fact.at, belongs_to);
   session.touch(fact.at);
   session.count_message(message);
   switch (message.kind) {
-    case MessageKind::kRequest: on_request(session, fact, belongs_to); break;
-    case MessageKind::kNotification: on_notification(session, fact, belongs_to); break;
+    case MessageKind::kRequest:
+      on_request(session, fact, belongs_to);
+      break;
+    case MessageKind::kNotification:
+      on_notification(session, fact, belongs_to);
+      break;
     case MessageKind::kNotJson:
       if (from_client) break;
       ++session.not_json_lines, session.not_json_bytes += message.bytes;
       ++noise_.lines, noise_.bytes += message.bytes;
       break;
-    case MessageKind::kNotMessage: ++session.not_messages; break;
+    case MessageKind::kNotMessage:
+      ++session.not_messages;
+      break;
     case MessageKind::kResult:
-    case MessageKind::kError: break;
+    case MessageKind::kError:
+      break;
   }
 }
 
@@ -246,8 +255,8 @@ void Tracer::on_notification(Session& session, const Fact& fact, OpenCall* belon
   emit(RecordType::kSpan, session, &scratch, 0);
 }
 
-// By the sender of the request: it ends there. A subscription that either side ends has done what it was for; initialize cannot
-// be cancelled.
+// By the sender of the request: it ends there. A subscription that either side ends has done what it was for;
+// initialize cannot be cancelled.
 void Tracer::on_cancelled(const Fact& fact) {
   const Message& message = fact.message;
   if (!message.related.usable()) return;
@@ -283,7 +292,8 @@ void Tracer::on_answer(const Fact& fact) {
     end.code = message.error_code;
     end.error_print = message.error_print;
     if (call->method == Method::kInitialize) session.initialize_failed = true;
-  } else if (message.has(mcp::kIsError) && (call->method == Method::kToolsCall || call->method == Method::kTasksResult)) {
+  } else if (message.has(mcp::kIsError) &&
+             (call->method == Method::kToolsCall || call->method == Method::kTasksResult)) {
     end.outcome = Outcome::kToolError;
   } else {
     end.outcome = message.result_type == mcp::ResultType::kInputRequired ? Outcome::kInputRequired : Outcome::kOk;
@@ -344,9 +354,9 @@ void Tracer::write_late(const EndedCall& ended, const Fact& fact) {
   if (session->closed) open_session(*session);
   session->touch(fact.at);
   session->count_message(fact.message);
-  const Outcome outcome = fact.message.kind == MessageKind::kError  ? Outcome::kRpcError
-                          : fact.message.has(mcp::kIsError)         ? Outcome::kToolError
-                                                                    : Outcome::kOk;
+  const Outcome outcome = fact.message.kind == MessageKind::kError ? Outcome::kRpcError
+                          : fact.message.has(mcp::kIsError)        ? Outcome::kToolError
+                                                                   : Outcome::kOk;
   span_.clear();
   span_.trace_id = ended.trace_id;
   span_.parent_id = ended.span_id;

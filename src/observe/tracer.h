@@ -1,5 +1,6 @@
-// Facts in, spans out: the pure core of the observer. Pairs answers with requests, keeps sessions, decides parents and outcomes
-// (semantics.md 1-4), and gives every finished span, and what is open for long, to a sink. Owns no thread, clock or file.
+// Facts in, spans out: the pure core of the observer. Pairs answers with requests, keeps sessions, decides parents and
+// outcomes (semantics.md 1-4), and gives every finished span, and what is open for long, to a sink. Owns no thread,
+// clock or file.
 //
 //   Tracer tracer(options, random, activity, sink);
 //   tracer.feed(fact);                                  // in the order the relay saw them, a request before its answer
@@ -42,16 +43,16 @@ class RecordSink {
 struct TracerOptions {
   trace::Naming naming = trace::Naming::kBoth;
   std::string transport = "pipe";
-  std::string service_name;            // what to use until, or instead of, the server's own name
-  bool service_name_fixed = false;     // --name or OTEL_SERVICE_NAME was given
-  std::string instance_id;             // service.instance.id
+  std::string service_name;         // what to use until, or instead of, the server's own name
+  bool service_name_fixed = false;  // --name or OTEL_SERVICE_NAME was given
+  std::string instance_id;          // service.instance.id
   std::vector<std::pair<std::string, std::string>> resource_attributes;  // more of them, from OTEL_RESOURCE_ATTRIBUTES
-  std::string command_print;           // mcptrace.command
-  std::string client_process;          // mcp.client.process
+  std::string command_print;                                             // mcptrace.command
+  std::string client_process;                                            // mcp.client.process
   Nanos gap = std::chrono::minutes(30);
   std::optional<trace::TraceContext> environment;
   std::string environment_state;
-  mcp::CallContext first;              // Placement::first(): the session of a server that speaks before its client
+  mcp::CallContext first;  // Placement::first(): the session of a server that speaks before its client
   std::size_t max_open = 16384;
 };
 
@@ -94,7 +95,8 @@ class Tracer {
   void evict_sessions();
 
   void on_request(Session& session, const mcp::Fact& fact, mcp::OpenCall* nested_in);
-  void place_server_call(const Session& session, const mcp::Fact& fact, const mcp::OpenCall* nested_in, mcp::OpenCall& call);
+  void place_server_call(const Session& session, const mcp::Fact& fact, const mcp::OpenCall* nested_in,
+                         mcp::OpenCall& call);
   void link_call(const mcp::Message& message, mcp::OpenCall& call);
   void on_notification(Session& session, const mcp::Fact& fact, mcp::OpenCall* belongs_to);
   void on_cancelled(const mcp::Fact& fact);
@@ -129,10 +131,10 @@ class Tracer {
   Recollection recollection_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Session>> sessions_;
   Session* last_session_ = nullptr;
-  mcp::CallContext process_context_;  // of the newest process session
-  std::vector<std::uint64_t> page_;   // declared names of the result that follows
+  mcp::CallContext process_context_;            // of the newest process session
+  std::vector<std::uint64_t> page_;             // declared names of the result that follows
   std::unordered_set<std::uint64_t> declared_;  // tool names of odd form that may be written
-  std::uint32_t report_next_ = mcp::kNoCall;     // oldest call that may have to be reported as open
+  std::uint32_t report_next_ = mcp::kNoCall;    // oldest call that may have to be reported as open
   std::string service_name_;
   std::uint32_t open_ = 0;  // requests that wait, listens not counted
   Noise noise_;

@@ -15,15 +15,21 @@ using mcp::OpenCall;
 
 std::string_view not_injected_text(NotInjected why) {
   switch (why) {
-    case NotInjected::kBatch: return "batch";
-    case NotInjected::kAmbiguous: return "ambiguous";
-    case NotInjected::kBadShape: return "bad_shape";
-    case NotInjected::kTooLarge: return "too_large";
-    case NotInjected::kTooSlow: return "too_slow";
+    case NotInjected::kBatch:
+      return "batch";
+    case NotInjected::kAmbiguous:
+      return "ambiguous";
+    case NotInjected::kBadShape:
+      return "bad_shape";
+    case NotInjected::kTooLarge:
+      return "too_large";
+    case NotInjected::kTooSlow:
+      return "too_slow";
     case NotInjected::kNone:
     case NotInjected::kOff:
     case NotInjected::kNotRequest:
-    case NotInjected::kCount: break;
+    case NotInjected::kCount:
+      break;
   }
   return {};
 }
@@ -45,7 +51,8 @@ std::string_view era_of(const OpenCall& call) { return (call.flags & mcp::kModer
 
 bool error_is_unset(const OpenCall& call, Naming naming, bool has_code, std::int64_t code) {
   if (call.method == Method::kServerDiscover) return true;
-  return naming == Naming::kSemconv && call.direction == Direction::kClientToServer && has_code && is_caller_fault(code);
+  return naming == Naming::kSemconv && call.direction == Direction::kClientToServer && has_code &&
+         is_caller_fault(code);
 }
 
 // The name that may be written: of a tool or prompt into target_, of an unspecified method into method_.
@@ -91,7 +98,8 @@ void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool d
   if (!modern) span.add(Attr::kSemconvSessionId, session.session_id);
   if (!session.client_name.empty()) span.add(Attr::kClientId, session.client_name);
   span.add(Attr::kEra, era_of(call));
-  const std::string_view version = call.version.empty() ? std::string_view(session.version) : gate_version(call.version);
+  const std::string_view version =
+      call.version.empty() ? std::string_view(session.version) : gate_version(call.version);
   if (call.method == Method::kInitialize) {
     if (!call.version.empty()) span.add(Attr::kRequestedVersion, version);
   } else if (!version.empty()) {
@@ -100,8 +108,8 @@ void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool d
   span.add(Attr::kNetworkTransport, transport_);
   if (call.id.usable()) {
     const bool whole = (call.flags & mcp::kIdCut) == 0;
-    gate_request_id(whole ? std::string_view(call.id_text) : std::string_view(), call.id.type == mcp::IdType::kInteger && whole,
-                    call.id_print, id_);
+    gate_request_id(whole ? std::string_view(call.id_text) : std::string_view(),
+                    call.id.type == mcp::IdType::kInteger && whole, call.id_print, id_);
     span.add(Attr::kRequestId, id_);
   }
   span.add(Attr::kRequestBytes, static_cast<std::int64_t>(call.request_bytes));
@@ -135,7 +143,8 @@ void SpanBuilder::add_status(const OpenCall& call, const CallEnd& end, SpanRecor
   span.status = StatusCode::kError;
   std::string_view type = end.error_type;
   if (type.empty()) {
-    type = end.outcome == Outcome::kRpcError ? (end.has_code ? std::string_view(code_) : "_OTHER") : outcome_text(end.outcome);
+    type = end.outcome == Outcome::kRpcError ? (end.has_code ? std::string_view(code_) : "_OTHER")
+                                             : outcome_text(end.outcome);
   }
   span.add(Attr::kErrorType, type);
   status_ = outcome_text(end.outcome);
@@ -152,7 +161,8 @@ void SpanBuilder::add_events(const OpenCall& call, const CallEnd& end, SpanRecor
     span.events.push_back({note.at, name, {}});
   }
   span.dropped_events = call.dropped_notes;
-  if (call.method == Method::kInitialize && !end.negotiated.empty() && !call.version.empty() && end.negotiated != call.version) {
+  if (call.method == Method::kInitialize && !end.negotiated.empty() && !call.version.empty() &&
+      end.negotiated != call.version) {
     span.events.push_back({call.start.wall + end.duration, "mcp.protocol.version.negotiated", {}});
   }
 }

@@ -1,6 +1,6 @@
-// From an exchange that ended to its span: names, attributes, status, links and events by semantics.md 1, 2 and 4, every string
-// through the gate. Pure; used by the observer thread. The spans it fills borrow from it and from the call: use them before the
-// next build.
+// From an exchange that ended to its span: names, attributes, status, links and events by semantics.md 1, 2 and 4,
+// every string through the gate. Pure; used by the observer thread. The spans it fills borrow from it and from the
+// call: use them before the next build.
 #pragma once
 
 #include <array>
@@ -25,16 +25,16 @@ struct SessionText {
 // How an exchange ended.
 struct CallEnd {
   Outcome outcome = Outcome::kOk;
-  Nanos duration{};                // on the boot clock
+  Nanos duration{};  // on the boot clock
   bool has_code = false;
   std::int64_t code = 0;
-  std::uint64_t error_print = 0;   // keyed hash of the error message; 0 = none
+  std::uint64_t error_print = 0;  // keyed hash of the error message; 0 = none
   std::uint64_t answer_bytes = 0;
-  std::string_view error_type;     // abandoned: client_closed, server_exit, server_closed
-  std::string_view unobserved;     // why; only with that outcome
+  std::string_view error_type;  // abandoned: client_closed, server_exit, server_closed
+  std::string_view unobserved;  // why; only with that outcome
   bool id_mismatch = false;
-  bool declared = false;           // the tool's name may be written whatever its form
-  std::string_view negotiated;     // initialize: the version in the result
+  bool declared = false;        // the tool's name may be written whatever its form
+  std::string_view negotiated;  // initialize: the version in the result
 };
 
 class SpanBuilder {

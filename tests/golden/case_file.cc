@@ -22,7 +22,8 @@ Result<Case> parse_case(const std::string& text) {
     } else if (line.starts_with("option: ")) {
       golden.options.push_back(line.substr(8));
     } else if (!line.empty()) {
-      return std::unexpected(Error{Errc::kInvalidArgument, "a golden case's head has 'title: ' and 'option: ' lines, not '" + line + "'"});
+      return std::unexpected(
+          Error{Errc::kInvalidArgument, "a golden case's head has 'title: ' and 'option: ' lines, not '" + line + "'"});
     }
   }
   if (golden.title.empty() || golden.transcript.empty()) {

@@ -1,5 +1,5 @@
-// Every tests/golden/cases/*.case, played and compared. MCPTRACE_UPDATE_GOLDEN=1 rewrites them: read the difference before you
-// commit it.
+// Every tests/golden/cases/*.case, played and compared. MCPTRACE_UPDATE_GOLDEN=1 rewrites them: read the difference
+// before you commit it.
 #include <gtest/gtest.h>
 
 #include <algorithm>

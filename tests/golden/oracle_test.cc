@@ -1,6 +1,7 @@
-// The oracle of the matching: thousands of overlapping exchanges whose end is known beforehand, in every mixture that tells a
-// right pairing from a lucky one: ids that collide across types and directions, ids used again, answers shuffled, callers' contexts
-// mixed in, calls cancelled, never answered, answered twice. Every span must have the right partner, parent, time and outcome.
+// The oracle of the matching: thousands of overlapping exchanges whose end is known beforehand, in every mixture that
+// tells a right pairing from a lucky one: ids that collide across types and directions, ids used again, answers
+// shuffled, callers' contexts mixed in, calls cancelled, never answered, answered twice. Every span must have the right
+// partner, parent, time and outcome.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -30,7 +31,8 @@ class Ledger final : public observe::RecordSink {
   void resource(std::span<const std::pair<std::string, std::string>>) override {}
   void record(spool::RecordType type, const trace::SpanHeader&, const trace::SpanRecord& span) override {
     if (type != spool::RecordType::kSpan) return;
-    Seen seen{std::string(span.name), span.outcome, span.trace_id, span.span_id, span.parent_id, span.start, span.duration, span.kind};
+    Seen seen{std::string(span.name), span.outcome, span.trace_id, span.span_id,
+              span.parent_id,         span.start,   span.duration, span.kind};
     if (span.name == trace::kRootName) root = seen;
     if (span.name == trace::kLateAnswerName) ++late;
     for (const auto& attribute : span.attributes) {
@@ -116,8 +118,8 @@ class Oracle {
       trace::write_traceparent({call.caller_trace, call.caller_span, 1}, text);
       meta = R"(,"_meta":{"traceparent":")" + std::string(text, sizeof(text)) + R"("})";
     }
-    const std::string line = R"({"jsonrpc":"2.0","id":)" + call.id + R"(,"method":"tools/call","params":{"name":")" + call.name +
-                             R"(","arguments":{"id":99,"method":"x"})" + meta + "}}\n";
+    const std::string line = R"({"jsonrpc":"2.0","id":)" + call.id + R"(,"method":"tools/call","params":{"name":")" +
+                             call.name + R"(","arguments":{"id":99,"method":"x"})" + meta + "}}\n";
     const std::string out = pipeline_.from_client(line);
     const std::size_t at = out.find("\"traceparent\":\"00-") + 18;
     ASSERT_NE(at, std::string::npos + 18) << out;
@@ -132,7 +134,8 @@ class Oracle {
   }
 
   void say(const std::string& id, int kind) {
-    static const char* const kAnswers[] = {R"("result":{"content":[],"id":"7"})", R"("result":{"isError":true,"content":[]})",
+    static const char* const kAnswers[] = {R"("result":{"content":[],"id":"7"})",
+                                           R"("result":{"isError":true,"content":[]})",
                                            R"("error":{"code":-32603,"message":"x","data":{"id":3}})"};
     pipeline_.from_server(R"({"id":)" + id + R"(,"jsonrpc":"2.0",)" + kAnswers[kind] + "}\n");
   }
@@ -154,7 +157,8 @@ class Oracle {
 
   void cancel() {
     const auto chosen = any_open();
-    pipeline_.from_client(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)" + chosen->first + "}}\n");
+    pipeline_.from_client(R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)" +
+                          chosen->first + "}}\n");
     chosen->second.outcome = Outcome::kCancelled;
     chosen->second.end = now_;
     done_.push_back(chosen->second);

@@ -1,5 +1,5 @@
-// The product's way of a message, from bytes to records, without threads, files, wall clocks or chance: framing, placement, facts
-// packed and unpacked, tracer. For golden cases and the oracle test.
+// The product's way of a message, from bytes to records, without threads, files, wall clocks or chance: framing,
+// placement, facts packed and unpacked, tracer. For golden cases and the oracle test.
 #pragma once
 
 #include <string>

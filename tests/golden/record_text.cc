@@ -23,12 +23,17 @@ std::string seconds(Nanos span) {
 
 std::string_view type_text(spool::RecordType type) {
   switch (type) {
-    case spool::RecordType::kSessionOpen: return "session_open";
-    case spool::RecordType::kCallOpen: return "call_open";
-    case spool::RecordType::kSpan: return "span";
-    case spool::RecordType::kSessionClose: return "session_close";
+    case spool::RecordType::kSessionOpen:
+      return "session_open";
+    case spool::RecordType::kCallOpen:
+      return "call_open";
+    case spool::RecordType::kSpan:
+      return "span";
+    case spool::RecordType::kSessionClose:
+      return "session_close";
     case spool::RecordType::kResource:
-    case spool::RecordType::kBlock: break;
+    case spool::RecordType::kBlock:
+      break;
   }
   return "?";
 }
@@ -53,7 +58,11 @@ std::string TextSink::attributes(const std::vector<trace::Attribute>& list) cons
   std::string out;
   for (const trace::Attribute& attribute : list) {
     if (!trace::attr_in(attribute.key, naming_)) continue;
-    out.append("    ").append(trace::attr_key(attribute.key)).append("=").append(value_text(attribute.value)).append("\n");
+    out.append("    ")
+        .append(trace::attr_key(attribute.key))
+        .append("=")
+        .append(value_text(attribute.value))
+        .append("\n");
   }
   return out;
 }
@@ -68,7 +77,9 @@ void TextSink::record(spool::RecordType type, const trace::SpanHeader& header, c
   text.append(type_text(type)).append(" ").append(span.name);
   text += " " + trace_name(span.trace_id) + span_name(span.span_id);
   if (!span.parent_id.is_zero()) text += " parent " + span_name(span.parent_id) + (span.parent_remote ? " remote" : "");
-  text += span.kind == trace::SpanKind::kServer ? " server" : span.kind == trace::SpanKind::kClient ? " client" : " internal";
+  text += span.kind == trace::SpanKind::kServer   ? " server"
+          : span.kind == trace::SpanKind::kClient ? " client"
+                                                  : " internal";
   text += " at " + time(span.start);
   text += span.ended ? " for " + seconds(span.duration) : std::string(" open");
   char flags[8];
@@ -80,10 +91,15 @@ void TextSink::record(spool::RecordType type, const trace::SpanHeader& header, c
   if (type == spool::RecordType::kSessionClose) return;
   if (span.status == trace::StatusCode::kError) text.append("  ERROR ").append(span.status_message).append("\n");
   text += attributes(span.attributes);
-  for (const trace::SpanEvent& event : span.events) text.append("  event ").append(time(event.at)).append(" ").append(event.name).append("\n");
+  for (const trace::SpanEvent& event : span.events)
+    text.append("  event ").append(time(event.at)).append(" ").append(event.name).append("\n");
   if (span.dropped_events != 0) text += "  events not kept: " + std::to_string(span.dropped_events) + "\n";
   for (const trace::SpanLink& link : span.links) {
-    text.append("  link ").append(link.relation).append(" ").append(trace_name(link.trace_id) + span_name(link.span_id)).append("\n");
+    text.append("  link ")
+        .append(link.relation)
+        .append(" ")
+        .append(trace_name(link.trace_id) + span_name(link.span_id))
+        .append("\n");
   }
 }
 

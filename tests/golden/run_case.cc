@@ -89,7 +89,8 @@ Result<> Player::play(const std::string& line) {
   std::istringstream words(line);
   double at = 0;
   std::string verb;
-  if (!(words >> at >> verb)) return std::unexpected(Error{Errc::kInvalidArgument, "not '<seconds> <verb> …': " + line});
+  if (!(words >> at >> verb))
+    return std::unexpected(Error{Errc::kInvalidArgument, "not '<seconds> <verb> …': " + line});
   pipeline_.go_to(std::chrono::duration_cast<Nanos>(std::chrono::duration<double, std::micro>(std::round(at * 1e6))));
   std::string rest;
   if (verb.starts_with(">") || verb.starts_with("<")) {
