@@ -24,7 +24,7 @@ std::optional<std::string> percent_decode(std::string_view text) {
       continue;
     }
     std::array<std::uint8_t, 1> byte;
-    if (i + 2 > text.size() - 1 || !parse_hex(text.substr(i + 1, 2), byte, true)) return std::nullopt;
+    if (i + 2 >= text.size() || !parse_hex(text.substr(i + 1, 2), byte, true)) return std::nullopt;
     out += static_cast<char>(byte[0]);
     i += 2;
   }

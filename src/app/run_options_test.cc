@@ -1,0 +1,166 @@
+// The command line and environment of `mcptrace run`, and the installation's secret.
+#include "app/run_options.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <thread>
+
+#include "app/otel_environment.h"
+#include "app/secret.h"
+
+namespace mcptrace::app {
+namespace {
+
+class RunOptionsTest : public testing::Test {
+ protected:
+  Result<ParsedRun> parse(std::vector<std::string> arguments) {
+    const auto environment = [this](std::string_view name) -> std::optional<std::string> {
+      const auto found = environment_.find(std::string(name));
+      return found == environment_.end() ? std::nullopt : std::optional(found->second);
+    };
+    const World world{{}, environment, {}, {}, 0, 1, 2, false, false, 0, {}, clock_, random_};
+    return parse_run(world, arguments, log_);
+  }
+
+  std::map<std::string, std::string> environment_;
+  ManualClock clock_;
+  SeededRandom random_{1};
+  Log log_{-1};
+};
+
+TEST_F(RunOptionsTest, TheCommandIsWhatFollowsTheDashes) {
+  const auto parsed = parse({"--name", "files", "--no-inject", "--naming=semconv", "--", "node", "--", "--name", "x"});
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->options.command, (std::vector<std::string>{"node", "--", "--name", "x"}));
+  EXPECT_EQ(parsed->options.service_name, "files");
+  EXPECT_TRUE(parsed->options.service_name_fixed);
+  EXPECT_FALSE(parsed->options.inject);
+  EXPECT_EQ(parsed->options.naming, trace::Naming::kSemconv);
+}
+
+TEST_F(RunOptionsTest, WithoutANameItIsTheCommandsUntilTheServerSaysItsOwn) {
+  const auto parsed = parse({"--", "/usr/bin/my-server", "--secret=1"});
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->options.service_name, "my-server");
+  EXPECT_FALSE(parsed->options.service_name_fixed);
+  EXPECT_TRUE(parsed->options.inject);
+  EXPECT_FALSE(parsed->options.disabled);
+}
+
+TEST_F(RunOptionsTest, WhatIsWrongIsSaidInOneClause) {
+  const std::pair<std::vector<std::string>, const char*> kCases[] = {
+      {{}, "run wants a server to run"},
+      {{"--"}, "run wants a server to run"},
+      {{"--wat", "--", "x"}, "unknown option '--wat' of run"},
+      {{"--naming", "loud", "--", "x"}, "--naming wants guide, semconv or both, got 'loud'"},
+      {{"node", "server.js"}, "after '--'"},
+  };
+  for (const auto& [arguments, expected] : kCases) {
+    const auto parsed = parse(arguments);
+    ASSERT_FALSE(parsed);
+    EXPECT_EQ(parsed.error().code, Errc::kInvalidArgument);
+    EXPECT_NE(parsed.error().message.find(expected), std::string::npos) << parsed.error().message;
+    EXPECT_EQ(parsed.error().message.find('\n'), std::string::npos);
+  }
+}
+
+TEST_F(RunOptionsTest, StandardVariablesAreHonoured) {
+  environment_ = {{"OTEL_RESOURCE_ATTRIBUTES", "service.name=from-attributes,team=a%2Cb, x = y "},
+                  {"TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+                  {"TRACESTATE", "vendor=1"}};
+  auto parsed = parse({"--", "x"});
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->options.service_name, "from-attributes");
+  EXPECT_EQ(parsed->options.resource_attributes, (std::vector<std::pair<std::string, std::string>>{{"team", "a,b"}, {"x", "y"}}));
+  ASSERT_TRUE(parsed->options.environment);
+  EXPECT_EQ(parsed->options.environment_state, "vendor=1");
+  environment_["OTEL_SERVICE_NAME"] = "from-variable";
+  EXPECT_EQ(parse({"--", "x"})->options.service_name, "from-variable");
+  EXPECT_EQ(parse({"--name", "flag", "--", "x"})->options.service_name, "flag");
+  environment_["TRACEPARENT"] = "nonsense";
+  parsed = parse({"--", "x"});
+  EXPECT_FALSE(parsed->options.environment);
+  EXPECT_EQ(parsed->options.environment_state, "");
+  environment_["OTEL_RESOURCE_ATTRIBUTES"] = "a=b,broken";
+  EXPECT_TRUE(parse({"--", "x"})->options.resource_attributes.empty());
+}
+
+TEST_F(RunOptionsTest, TwoVariablesSwitchTracingOff) {
+  for (const char* value : {"true", "TRUE", "True"}) {
+    environment_ = {{"OTEL_SDK_DISABLED", value}};
+    EXPECT_TRUE(parse({"--", "x"})->options.disabled);
+  }
+  for (const char* value : {"", "1", "yes", "false"}) {
+    environment_ = {{"OTEL_SDK_DISABLED", value}};
+    EXPECT_FALSE(parse({"--", "x"})->options.disabled) << value;
+  }
+  environment_ = {{"MCPTRACE_DISABLED", "1"}};
+  EXPECT_TRUE(parse({"--", "x"})->options.disabled);
+  environment_ = {{"MCPTRACE_DISABLED", "0"}};
+  EXPECT_FALSE(parse({"--", "x"})->options.disabled);
+}
+
+TEST(ResourceAttributes, AreDecodedOrRefusedWhole) {
+  EXPECT_EQ(parse_resource_attributes("a=%41%20b")->front().second, "A b");
+  EXPECT_EQ(parse_resource_attributes("")->size(), 0u);
+  for (const char* bad : {"a=x%2", "a=%zz", "a=%", "=b", "a", "a=%ff"}) EXPECT_FALSE(parse_resource_attributes(bad)) << bad;
+}
+
+class SecretTest : public testing::Test {
+ protected:
+  SecretTest() {
+    char path[] = "/tmp/mcptrace-secret-XXXXXX";
+    root_ = mkdtemp(path);
+    state_ = root_ + "/a/b";
+  }
+  ~SecretTest() override { std::filesystem::remove_all(root_); }
+  std::string root_, state_;
+};
+
+TEST_F(SecretTest, IsMadeOnceHoweverManyAskAtOnce) {
+  constexpr int kThreads = 16;
+  std::array<Result<Secret>, kThreads> got;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      SystemRandom random;
+      got[static_cast<std::size_t>(i)] = load_or_make_secret(state_, random);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::set<Secret> different;
+  for (const auto& secret : got) {
+    ASSERT_TRUE(secret) << secret.error().message;
+    different.insert(*secret);
+  }
+  EXPECT_EQ(different.size(), 1u);
+  struct stat info;
+  ASSERT_EQ(stat((state_ + "/secret").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  ASSERT_EQ(stat(state_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0700u);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(state_), {}), 1) << "nothing is left beside it";
+}
+
+TEST_F(SecretTest, WhatCannotBeUsedIsRefusedWithWhatToDo) {
+  SeededRandom random(1);
+  std::filesystem::create_directories(state_);
+  std::ofstream(state_ + "/secret") << "short";
+  std::filesystem::permissions(state_ + "/secret", std::filesystem::perms(0600));
+  EXPECT_EQ(load_or_make_secret(state_, random).error().code, Errc::kCorrupt);
+  std::filesystem::permissions(state_ + "/secret", std::filesystem::perms(0644));
+  const auto open = load_or_make_secret(state_, random);
+  EXPECT_EQ(open.error().code, Errc::kInvalidArgument);
+  EXPECT_NE(open.error().message.find("chmod 600"), std::string::npos);
+  std::filesystem::remove(state_ + "/secret");
+  std::filesystem::create_symlink("/dev/null", state_ + "/secret");
+  EXPECT_FALSE(load_or_make_secret(state_, random));
+}
+
+}  // namespace
+}  // namespace mcptrace::app
