@@ -40,7 +40,7 @@ void Recorder::record(spool::RecordType type, const trace::SpanHeader& header, c
   trace::SpanHeader numbered = header;
   numbered.resource = resource_number_;
   otlp::append_header(numbered, payload);
-  if (type != spool::RecordType::kSessionClose) otlp::encode_span(span, naming_, payload);
+  otlp::encode_span(span, naming_, payload);
   append(type, otlp::spool_tag(header.trace_id), payload);
   --depth_;
 }

@@ -204,6 +204,12 @@ char* put_status(char* to, trace::StatusCode code, std::string_view message) {
   return put_number(to, kStatusCode, static_cast<std::uint64_t>(code));
 }
 
+// Clamped: a clock that was set to its end must not overflow.
+Nanos end_of(const SpanRecord& span) {
+  const Nanos duration = std::max(span.duration, Nanos(0));
+  return span.start > Nanos::max() - duration ? Nanos::max() : span.start + duration;
+}
+
 char* put_span(char* to, const SpanRecord& span, Naming naming) {
   const bool has_parent = !span.parent_id.is_zero();
   to = put_id(to, kTraceId, span.trace_id);
@@ -213,7 +219,7 @@ char* put_span(char* to, const SpanRecord& span, Naming naming) {
   to = put_text_if(to, kName, span.name);
   to = put_number(to, kKind, static_cast<std::uint64_t>(span.kind));
   to = put_fixed64(to, kStart, unix_nanos(span.start));
-  if (span.ended) to = put_fixed64(to, kEnd, unix_nanos(span.start + std::max(span.duration, Nanos(0))));
+  if (span.ended) to = put_fixed64(to, kEnd, unix_nanos(end_of(span)));
   to = put_attributes(to, kAttributes, span.attributes, naming);
   for (const SpanEvent& event : span.events) to = put_event(to, event, naming);
   if (span.dropped_events != 0) to = put_number(to, kDroppedEvents, span.dropped_events);

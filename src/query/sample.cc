@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/keyed_hash.h"
-#include "mcp/methods.h"
 #include "otlp/encode.h"
 #include "otlp/record_tag.h"
 

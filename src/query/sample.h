@@ -53,7 +53,7 @@ struct SampleCall {
 class Sample {
  public:
   using Sink = std::function<void(spool::RecordType type, std::uint32_t tag, std::string_view payload)>;
-  Sample(Sink sink, SampleOptions options = {});
+  explicit Sample(Sink sink, SampleOptions options = {});
 
   void resource();
   void open();  // resource, session_open

@@ -199,7 +199,7 @@ std::string format_duration(Nanos duration) {
   if (ns < 999'500) return three_digits(value / 1e3, "µs");
   if (ns < 999'500'000) return three_digits(value / 1e6, "ms");
   if (ns < 59'950'000'000) return three_digits(value / 1e9, "s");
-  const long long seconds = (ns + 500'000'000) / 1'000'000'000;
+  const long long seconds = ns / 1'000'000'000 + (ns % 1'000'000'000 >= 500'000'000);
   if (seconds < 3600) return printed("%lldm %02llds", seconds / 60, seconds % 60);
   if (seconds < 86400) return printed("%lldh %02lldm", seconds / 3600, seconds / 60 % 60);
   return printed("%lldd %02lldh", seconds / 86400, seconds / 3600 % 24);
