@@ -10,6 +10,8 @@ namespace {
 
 Error bad(std::string message) { return {Errc::kInvalidArgument, std::move(message)}; }
 
+Error no_dashes() { return bad("the server's command comes after '--': mcptrace run -- CMD ARGS…"); }
+
 Result<trace::Naming> parse_naming(std::string_view text) {
   if (text == "both") return trace::Naming::kBoth;
   if (text == "guide") return trace::Naming::kGuide;
@@ -85,10 +87,11 @@ Result<ParsedRun> parse_run(const World& world, std::span<const std::string> arg
   line.flag("--no-inject", no_inject);
   line.value("--naming", naming);
   line.positional("CMD", stray);
+  if (!args.empty() && !args.front().starts_with("-")) return std::unexpected(no_dashes());
   MCPTRACE_TRY_VOID(line.parse(args.first(static_cast<std::size_t>(separator - args.begin()))));
   parsed.help = line.help_wanted();
   if (parsed.help) return parsed;
-  if (!stray.empty()) return std::unexpected(bad("the server's command comes after '--': mcptrace run -- CMD ARGS…"));
+  if (!stray.empty()) return std::unexpected(no_dashes());
   options.inject = !no_inject;
   options.service_name_fixed = !options.service_name.empty();
   MCPTRACE_TRY(options.naming, parse_naming(naming));

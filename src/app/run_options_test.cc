@@ -76,7 +76,8 @@ TEST_F(RunOptionsTest, StandardVariablesAreHonoured) {
   auto parsed = parse({"--", "x"});
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->options.service_name, "from-attributes");
-  EXPECT_EQ(parsed->options.resource_attributes, (std::vector<std::pair<std::string, std::string>>{{"team", "a,b"}, {"x", "y"}}));
+  EXPECT_EQ(parsed->options.resource_attributes,
+            (std::vector<std::pair<std::string, std::string>>{{"team", "a,b"}, {"x", "y"}}));
   ASSERT_TRUE(parsed->options.environment);
   EXPECT_EQ(parsed->options.environment_state, "vendor=1");
   environment_["OTEL_SERVICE_NAME"] = "from-variable";
@@ -108,7 +109,8 @@ TEST_F(RunOptionsTest, TwoVariablesSwitchTracingOff) {
 TEST(ResourceAttributes, AreDecodedOrRefusedWhole) {
   EXPECT_EQ(parse_resource_attributes("a=%41%20b")->front().second, "A b");
   EXPECT_EQ(parse_resource_attributes("")->size(), 0u);
-  for (const char* bad : {"a=x%2", "a=%zz", "a=%", "=b", "a", "a=%ff"}) EXPECT_FALSE(parse_resource_attributes(bad)) << bad;
+  for (const char* bad : {"a=x%2", "a=%zz", "a=%", "=b", "a", "a=%ff"})
+    EXPECT_FALSE(parse_resource_attributes(bad)) << bad;
 }
 
 class SecretTest : public testing::Test {

@@ -2,6 +2,7 @@
 #include "app/secret.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@
 
 namespace mcptrace::app {
 namespace {
+
+constexpr rlim_t kFileBytes = 65;
 
 Result<> make_directories(const std::string& path) {
   for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
@@ -46,6 +49,10 @@ Result<Secret> read_secret(const std::string& path) {
 
 // Written whole under a name of its own, then linked to the real one, which fails if somebody was first.
 Result<> make_secret(const std::string& directory, const std::string& path, Random& random) {
+  // Running into `ulimit -f` would end the process by SIGXFSZ, and the traffic with it.
+  rlimit limit;
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < kFileBytes)
+    return std::unexpected(Error{Errc::kLimit, path + ": the limit of file sizes (ulimit -f) leaves no room for it"});
   Secret secret;
   random.fill(secret);
   const std::string mine = directory + "/.secret-" + to_hex(random.span_id().bytes);
