@@ -3,6 +3,14 @@
 namespace mcptrace {
 namespace {
 
+// Both digits of every byte, one after the other.
+constexpr auto kHexPairs = [] {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<char, 512> pairs{};
+  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = kDigits[i % 2 == 0 ? i >> 5 : i >> 1 & 15];
+  return pairs;
+}();
+
 int hex_value(char digit, bool any_case) {
   if (digit >= '0' && digit <= '9') return digit - '0';
   if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
@@ -13,10 +21,9 @@ int hex_value(char digit, bool any_case) {
 }  // namespace
 
 void write_hex(std::span<const std::uint8_t> bytes, char* out) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  for (std::uint8_t byte : bytes) {
-    *out++ = kDigits[byte >> 4];
-    *out++ = kDigits[byte & 15];
+  for (const std::uint8_t byte : bytes) {
+    std::memcpy(out, kHexPairs.data() + std::size_t{2} * byte, 2);
+    out += 2;
   }
 }
 

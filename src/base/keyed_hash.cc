@@ -1,10 +1,32 @@
 #include "base/keyed_hash.h"
 
+#include <bit>
 #include <cstring>
 
 #include "base/ids.h"
 
 namespace mcptrace {
+namespace {
+
+static_assert(std::endian::native == std::endian::little);
+
+template <class Word>
+std::uint64_t load(const char* at) {
+  Word word;
+  std::memcpy(&word, at, sizeof(word));
+  return word;
+}
+
+// The next `size` bytes as a little-endian number. Loads that overlap: a copy of unknown length is a call.
+std::uint64_t load_up_to_7(const char* at, std::size_t size) {
+  if (size >= 4) return load<std::uint32_t>(at) | load<std::uint32_t>(at + size - 4) << 8 * (size - 4);
+  if (size == 0) return 0;
+  const std::size_t middle = size / 2;
+  return load<std::uint8_t>(at) | load<std::uint8_t>(at + middle) << 8 * middle |
+         load<std::uint8_t>(at + size - 1) << 8 * (size - 1);
+}
+
+}  // namespace
 
 HashKey::HashKey(const std::array<std::uint8_t, 32>& secret) {
   crypto_auth_hmacsha256_init(&prepared_, secret.data(), secret.size());
@@ -52,15 +74,10 @@ std::uint64_t mix64(std::string_view bytes, std::uint64_t seed) {
     hash = (hash ^ word) * kPrime;
     hash ^= hash >> 32;
   };
-  std::size_t i = 0;
-  for (; i + 8 <= bytes.size(); i += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, bytes.data() + i, 8);
-    mix(word);
-  }
-  std::uint64_t rest = 0;
-  if (i < bytes.size()) std::memcpy(&rest, bytes.data() + i, bytes.size() - i);
-  mix(rest);
+  const char* at = bytes.data();
+  std::size_t left = bytes.size();
+  for (; left >= 8; left -= 8, at += 8) mix(load<std::uint64_t>(at));
+  mix(load_up_to_7(at, left));
   mix(seed);
   return hash;
 }

@@ -94,6 +94,9 @@ TEST_P(KernelTest, CountsBackslashRunsOfEveryLengthAcrossBlockEnds) {
       expect_same(classify(*GetParam(), input, {}), expected(input, {}), input);
       const std::string_view cut = std::string_view(input).substr(0, before + run);
       expect_same(classify(*GetParam(), cut, {0, 1}), expected(cut, {0, 1}), cut);
+      const std::string within = std::string(before, '{') + std::string(run, '\\') + std::string(before, ']') + "\"{";
+      expect_same(classify(*GetParam(), within, {~std::uint64_t{0}, 0}), expected(within, {~std::uint64_t{0}, 0}),
+                  within);
     }
   }
 }

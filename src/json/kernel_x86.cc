@@ -35,20 +35,38 @@ void finish_sse2(const RawMasks& raw, std::size_t length, Carry& carry, Block& b
   finish_block(raw, quotes, parity_so_far(quotes), carry, block);
 }
 
-MCPTRACE_AVX2 inline std::uint64_t equal_bytes(__m256i low, __m256i high, char byte) {
+// 64 bytes, or what a comparison of them gave.
+struct Bytes256 {
+  __m256i low;
+  __m256i high;
+};
+
+MCPTRACE_AVX2 inline Bytes256 load_avx2(const char* data) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(data)),
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data + 32))};
+}
+
+MCPTRACE_AVX2 inline Bytes256 equal_bytes(const Bytes256& bytes, char byte) {
   const __m256i wanted = _mm256_set1_epi8(byte);
-  const auto low_mask = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, wanted)));
-  const auto high_mask = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, wanted)));
+  return {_mm256_cmpeq_epi8(bytes.low, wanted), _mm256_cmpeq_epi8(bytes.high, wanted)};
+}
+
+MCPTRACE_AVX2 inline std::uint64_t mask_of(const Bytes256& equal) {
+  const auto low_mask = static_cast<std::uint32_t>(_mm256_movemask_epi8(equal.low));
+  const auto high_mask = static_cast<std::uint32_t>(_mm256_movemask_epi8(equal.high));
   return low_mask | static_cast<std::uint64_t>(high_mask) << 32;
 }
 
-MCPTRACE_AVX2 inline RawMasks compare_avx2(const char* data) {
-  const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data));
-  const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data + 32));
-  const __m256i folded_low = _mm256_or_si256(low, _mm256_set1_epi8(kBracketBit));
-  const __m256i folded_high = _mm256_or_si256(high, _mm256_set1_epi8(kBracketBit));
-  return {equal_bytes(low, high, '"'), equal_bytes(low, high, '\\'), equal_bytes(folded_low, folded_high, kOpen),
-          equal_bytes(folded_low, folded_high, kClose)};
+MCPTRACE_AVX2 inline bool is_any(const Bytes256& a, const Bytes256& b) {
+  const __m256i either = _mm256_or_si256(_mm256_or_si256(a.low, a.high), _mm256_or_si256(b.low, b.high));
+  return _mm256_testz_si256(either, either) == 0;
+}
+
+MCPTRACE_AVX2 inline RawMasks compare_avx2(const Bytes256& bytes) {
+  const __m256i bit = _mm256_set1_epi8(kBracketBit);
+  const Bytes256 folded{_mm256_or_si256(bytes.low, bit), _mm256_or_si256(bytes.high, bit)};
+  return {mask_of(equal_bytes(bytes, '"')), mask_of(equal_bytes(bytes, '\\')), mask_of(equal_bytes(folded, kOpen)),
+          mask_of(equal_bytes(folded, kClose))};
 }
 
 MCPTRACE_AVX2 inline void finish_clmul(const RawMasks& raw, std::size_t length, Carry& carry, Block& block) {
@@ -116,11 +134,19 @@ void classify_sse2(const char* data, std::size_t size, Carry& carry_out, Block* 
 MCPTRACE_AVX2 void classify_avx2(const char* data, std::size_t size, Carry& carry_out, Block* blocks) {
   Carry carry = carry_out;  // blocks could alias it
   std::size_t at = 0;
-  for (; at + kBlockBytes <= size; at += kBlockBytes)
-    finish_clmul(compare_avx2(data + at), kBlockBytes, carry, *blocks++);
+  for (; at + kBlockBytes <= size; at += kBlockBytes) {
+    const Bytes256 bytes = load_avx2(data + at);
+    // Most bytes of most messages are the inside of a long string: there nothing else matters.
+    if (carry.in_string != 0 && !is_any(equal_bytes(bytes, '"'), equal_bytes(bytes, '\\'))) {
+      carry.escaped = 0;
+      *blocks++ = {};
+      continue;
+    }
+    finish_clmul(compare_avx2(bytes), kBlockBytes, carry, *blocks++);
+  }
   if (at != size) {
     const Tail tail(data, size);
-    finish_clmul(shifted(compare_avx2(tail.load), tail.shift), size - at, carry, *blocks);
+    finish_clmul(shifted(compare_avx2(load_avx2(tail.load)), tail.shift), size - at, carry, *blocks);
   }
   carry_out = carry;
 }
@@ -129,7 +155,13 @@ MCPTRACE_AVX512 void classify_avx512(const char* data, std::size_t size, Carry& 
   Carry carry = carry_out;  // blocks could alias it
   std::size_t at = 0;
   for (; at + kBlockBytes <= size; at += kBlockBytes) {
-    finish_clmul(compare_avx512(data + at), kBlockBytes, carry, *blocks++);
+    const RawMasks raw = compare_avx512(data + at);
+    if (carry.in_string != 0 && (raw.quotes | raw.backslashes) == 0) {  // as above
+      carry.escaped = 0;
+      *blocks++ = {};
+      continue;
+    }
+    finish_clmul(raw, kBlockBytes, carry, *blocks++);
   }
   if (at != size) {
     const Tail tail(data, size);
@@ -142,6 +174,7 @@ MCPTRACE_AVX2 std::size_t skip_avx2(const Block* blocks, std::size_t at, std::si
   std::uint64_t rest = ~std::uint64_t{0} << at % kBlockBytes;
   auto level = static_cast<std::int64_t>(depth);
   for (std::size_t index = at / kBlockBytes; index * kBlockBytes < size; ++index, rest = ~std::uint64_t{0}) {
+    if ((blocks[index].opens | blocks[index].closes) == 0) continue;  // the inside of a long string
     const Brackets brackets{blocks[index].opens & rest, blocks[index].closes & rest};
     const int closed = std::popcount(brackets.closes);
     // Most blocks have fewer closers than it takes.

@@ -68,8 +68,10 @@ inline constexpr int kMaxEntered = 16;
 namespace internal {
 
 inline constexpr std::uint8_t kEndsScalar = 0x80;
+inline constexpr std::uint8_t kMayEndScalar = 0x40;  // these, and a quote, which may be escaped
+inline constexpr std::uint8_t kKindBits = 0x3f;
 
-// What a byte outside strings says: the Kind of a value that begins with it; kEndsScalar.
+// What a byte outside strings says: the Kind of a value that begins with it; kEndsScalar, kMayEndScalar.
 inline constexpr std::array<std::uint8_t, 256> kBytes = [] {
   std::array<std::uint8_t, 256> bytes{};
   bytes.fill(static_cast<std::uint8_t>(Kind::kOther));
@@ -83,12 +85,15 @@ inline constexpr std::array<std::uint8_t, 256> kBytes = [] {
   set("t", Kind::kTrue);
   set("f", Kind::kFalse);
   set("n", Kind::kNull);
-  for (const char byte : std::string_view(" \t\r\n,:{}[]")) bytes[static_cast<unsigned char>(byte)] |= kEndsScalar;
+  for (const char byte : std::string_view(" \t\r\n,:{}[]")) {
+    bytes[static_cast<unsigned char>(byte)] |= kEndsScalar | kMayEndScalar;
+  }
+  bytes[static_cast<unsigned char>('"')] |= kMayEndScalar;
   return bytes;
 }();
 
-inline Kind kind_of(char first) { return static_cast<Kind>(kBytes[static_cast<unsigned char>(first)] & ~kEndsScalar); }
-inline bool ends_scalar(char byte) { return (kBytes[static_cast<unsigned char>(byte)] & kEndsScalar) != 0; }
+inline std::uint8_t look_up(char byte) { return kBytes[static_cast<unsigned char>(byte)]; }
+inline Kind kind_of(char first) { return static_cast<Kind>(look_up(first) & kKindBits); }
 
 // The quotes of a batch, one after the other. Which is the next one is known from the one before, not from where the
 // reader stands: so the processor can look for strings ahead of what is made of them.
@@ -161,7 +166,7 @@ class Scanner {
   void scan(const char* data, std::size_t size);
   std::size_t find_root(const char* data, std::size_t at, std::size_t size);
   std::size_t scan_items(const char* data, std::size_t at, std::size_t size, Quotes& quotes);
-  std::size_t scan_value(const char* data, std::size_t at, std::size_t size, Quotes& quotes);
+  std::size_t scan_value(Kind kind, const char* data, std::size_t at, std::size_t size, Quotes& quotes);
   std::size_t scan_key(const char* data, std::size_t at, std::size_t size, Quotes& quotes);
   std::size_t end_key(const char* data, std::size_t size, Quotes& quotes);
   std::size_t end_string(const char* data, std::size_t size, Quotes& quotes);
@@ -174,10 +179,15 @@ class Scanner {
   void give_text(const char* end);
   void keep_key(const char* end);
   void carry_over(const char* end);
-  [[nodiscard]] State after_value() const { return level_ == 0 ? State::kAfter : State::kItems; }
+  void value_ended() { state_ = level_ == 0 ? State::kAfter : State::kItems; }
   [[nodiscard]] bool in_object() const { return (objects_ >> level_ & 1) != 0; }
   [[nodiscard]] bool is_quote(std::size_t at) const {
     return (blocks_[at / kBlockBytes].quotes >> at % kBlockBytes & 1) != 0;
+  }
+  [[nodiscard]] bool ends_scalar(char byte, std::size_t at) const {
+    const std::uint8_t what = internal::look_up(byte);
+    if ((what & internal::kMayEndScalar) == 0) return false;
+    return (what & internal::kEndsScalar) != 0 || is_quote(at);
   }
 
   Handler& handler_;
@@ -296,23 +306,15 @@ std::size_t Scanner<Handler>::scan_items(const char* data, std::size_t at, std::
       if (at == size) break;
     }
     const char byte = data[at];
-    switch (byte) {
-      case ' ':
-      case '\t':
-      case '\r':
-      case '\n':
-      case ':':
-        ++at;
-        break;
-      case ',':
-        break;
-      case '}':
-      case ']':
-        ++at;
-        close(byte == '}' ? Kind::kObject : Kind::kArray, offset_ + at);
-        break;
-      default:
-        at = scan_value(data, at, size, quotes);
+    const std::uint8_t what = internal::look_up(byte);
+    const auto kind = static_cast<Kind>(what & internal::kKindBits);
+    if (kind != Kind::kOther || (what & internal::kEndsScalar) == 0) {
+      at = scan_value(kind, data, at, size, quotes);
+    } else if (byte == '}' || byte == ']') {
+      ++at;
+      close(byte == '}' ? Kind::kObject : Kind::kArray, offset_ + at);
+    } else if (byte != ',') {
+      ++at;  // white space, or a colon
     }
   } while (at < size && state_ == State::kItems);
   batch_quotes = quotes;
@@ -320,13 +322,12 @@ std::size_t Scanner<Handler>::scan_items(const char* data, std::size_t at, std::
 }
 
 template <class Handler>
-[[gnu::always_inline]] inline std::size_t Scanner<Handler>::scan_value(const char* data, std::size_t at,
+[[gnu::always_inline]] inline std::size_t Scanner<Handler>::scan_value(Kind kind, const char* data, std::size_t at,
                                                                        std::size_t size, Quotes& quotes) {
-  if (in_object() && !has_key_) {
+  if (!has_key_ && in_object()) {
     state_ = State::kBroken;
     return size;
   }
-  const Kind kind = internal::kind_of(data[at]);
   const Step step = handler_.on_value(has_key_ ? key_ : kNoKey, kind, offset_ + at);
   has_key_ = false;
   if (kind == Kind::kString) {
@@ -366,7 +367,7 @@ void Scanner<Handler>::close(Kind kind, std::uint64_t offset) {
   }
   has_key_ = false;
   --level_;
-  state_ = after_value();
+  value_ended();
   handler_.on_end(kind, offset);
 }
 
@@ -395,9 +396,10 @@ template <class Handler>
     key_.text = {key_buffer_.data(), std::min(kept_size_, kMaxKey)};
     key_.cut = kept_size_ > kMaxKey;
   } else {
-    const auto length = static_cast<std::size_t>(data + quote - token_);
-    key_.text = {token_, std::min(length, kMaxKey)};
-    key_.cut = length > kMaxKey;
+    key_.text = {token_, data + quote};
+    key_.cut = key_.text.size() > kMaxKey;
+    if (key_.cut) [[unlikely]]
+      key_.text = key_.text.substr(0, kMaxKey);
   }
   key_.escaped = has_backslash(key_.text, quote);
   has_key_ = true;
@@ -413,7 +415,7 @@ template <class Handler>
     state_ = State::kString;
     return size;
   }
-  state_ = after_value();
+  value_ended();
   if (wanted_) {
     give_text(data + quote);
     handler_.on_end(Kind::kString, offset_ + quote + 1);
@@ -423,12 +425,12 @@ template <class Handler>
 
 template <class Handler>
 std::size_t Scanner<Handler>::end_scalar(const char* data, std::size_t at, std::size_t size) {
-  while (at < size && !internal::ends_scalar(data[at]) && !(data[at] == '"' && is_quote(at))) ++at;
+  while (at < size && !ends_scalar(data[at], at)) ++at;
   if (at == size) {
     state_ = State::kScalar;
     return size;
   }
-  state_ = after_value();
+  value_ended();
   if (wanted_) {
     give_text(data + at);
     handler_.on_end(kind_, offset_ + at);
@@ -440,8 +442,12 @@ template <class Handler>
 std::size_t Scanner<Handler>::end_skip(std::size_t at, std::size_t size, Quotes& quotes) {
   at = kernel_.skip(blocks_.data(), at, size, depth_);
   quotes.passed();
-  state_ = depth_ == 0 ? after_value() : State::kSkip;
-  return depth_ == 0 ? at + 1 : size;
+  if (depth_ != 0) {
+    state_ = State::kSkip;
+    return size;
+  }
+  value_ended();
+  return at + 1;
 }
 
 // Does the key whose closing quote is at `quote` hold one? Its text is looked at only where the mask does not cover it.
@@ -449,8 +455,8 @@ template <class Handler>
 bool Scanner<Handler>::has_backslash(std::string_view key, std::size_t quote) const {
   const std::size_t place = quote % kBlockBytes;
   if (key.size() > place || key_kept_) return key.find('\\') != std::string_view::npos;
-  const std::uint64_t before = blocks_[quote / kBlockBytes].backslashes & ((std::uint64_t{1} << place) - 1);
-  return before >> (place - key.size()) != 0;
+  const std::uint64_t backslashes = blocks_[quote / kBlockBytes].backslashes;
+  return backslashes != 0 && (backslashes & ((std::uint64_t{1} << place) - 1)) >> (place - key.size()) != 0;
 }
 
 template <class Handler>

@@ -6,46 +6,11 @@
 #include "mcp/request_id.h"
 
 namespace mcptrace::mcp {
+using internal::index;
+using internal::kRules;
+using internal::kStarts;
+
 namespace {
-
-struct SlotRule {
-  std::uint16_t limit;
-  std::string_view domain;  // of its keyed hash; empty: none is wanted
-};
-
-constexpr std::array<SlotRule, kSlotCount> kRules = {{
-    {text_limit(Text::kMethod), "method"},
-    {text_limit(Text::kName), "tool-name"},
-    {text_limit(Text::kName), "tool-name"},
-    {text_limit(Text::kProtocolVersion), ""},
-    {text_limit(Text::kProtocolVersion), ""},
-    {text_limit(Text::kPeerName), "peer-name"},
-    {text_limit(Text::kPeerVersion), "peer-version"},
-    {text_limit(Text::kPeerName), "peer-name"},
-    {text_limit(Text::kPeerVersion), "peer-version"},
-    {text_limit(Text::kTraceparent), ""},
-    {text_limit(Text::kTracestate), ""},
-    {text_limit(Text::kBaggage), ""},
-    {text_limit(Text::kConversation), ""},
-    {16, ""},  // result type
-    {24, ""},  // error code
-    {0, "error-message"},
-    {0, "request-state"},
-    {0, "task"},
-}};
-
-constexpr std::size_t start_of(std::size_t slot) {
-  std::size_t start = 0;
-  for (std::size_t i = 0; i < slot; ++i) start += kRules[i].limit;
-  return start;
-}
-constexpr auto kStarts = [] {
-  std::array<std::uint32_t, kSlotCount> starts{};
-  for (std::size_t i = 0; i < kSlotCount; ++i) starts[i] = static_cast<std::uint32_t>(start_of(i));
-  return starts;
-}();
-
-std::size_t index(Slot slot) { return static_cast<std::size_t>(slot); }
 
 // `size` without a character at the end that the cut left incomplete.
 std::size_t whole_characters(const char* data, std::size_t size) {
@@ -60,6 +25,10 @@ std::size_t whole_characters(const char* data, std::size_t size) {
   return size;
 }
 
+bool has_integer_form(std::string_view number) {
+  return std::ranges::none_of(number, [](char c) { return c == '.' || (c | 0x20) == 'e'; });
+}
+
 bool is_printable(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c <= 0x7e; });
 }
@@ -67,30 +36,7 @@ bool is_printable(std::string_view text) {
 }  // namespace
 
 TextCapture::TextCapture(const HashKey& key)
-    : key_(key), bytes_(std::make_unique_for_overwrite<char[]>(start_of(kSlotCount))) {}
-
-void TextCapture::begin(Slot slot, std::string_view prefix) {
-  slot_ = slot;
-  data_ = bytes_.get() + kStarts[index(slot)];
-  limit_ = kRules[index(slot)].limit;
-  size_ = 0;
-  is_cut_ = false;
-  decoder_ = StringDecoder();
-  hash_.reset();
-  if (!prefix.empty()) append(prefix);
-}
-
-void TextCapture::feed(std::string_view raw) {
-  decoder_.feed(raw, [this](std::string_view decoded) { append(decoded); });
-}
-
-void TextCapture::append(std::string_view decoded) {
-  const std::size_t fits = std::min(decoded.size(), limit_ - size_);
-  std::memcpy(data_ + size_, decoded.data(), fits);
-  size_ += fits;
-  if (fits < decoded.size()) [[unlikely]]
-    overflow(decoded.substr(fits));
-}
+    : key_(key), bytes_(std::make_unique_for_overwrite<char[]>(internal::start_of(kSlotCount))) {}
 
 void TextCapture::overflow(std::string_view rest) {
   if (!is_cut_) {
@@ -101,25 +47,13 @@ void TextCapture::overflow(std::string_view rest) {
   if (hash_) hash_->update(rest);
 }
 
-void TextCapture::finish() {
-  decoder_.finish([this](std::string_view decoded) { append(decoded); });
-  captured_ |= bit(slot_);
-  if (is_cut_) {
-    cut_ |= bit(slot_);
-    size_ = whole_characters(data_, size_);
-    if (hash_) prints_[index(slot_)] = hash_->finish();
-  } else {
-    cut_ &= ~bit(slot_);
-  }
-  sizes_[index(slot_)] = static_cast<std::uint16_t>(size_);
+void TextCapture::finish_cut() {
+  cut_ |= bit(slot_);
+  size_ = whole_characters(data_, size_);
+  if (hash_) prints_[index(slot_)] = hash_->finish();
 }
 
-std::string_view TextCapture::text(Slot slot) const {
-  return has(slot) ? std::string_view(bytes_.get() + kStarts[index(slot)], sizes_[index(slot)]) : std::string_view();
-}
-
-std::uint64_t TextCapture::print(Slot slot) const {
-  if (!has(slot)) return 0;
+std::uint64_t TextCapture::computed_print(Slot slot) const {
   if (cut(slot)) return prints_[index(slot)];
   LongHash hash(key_, kRules[index(slot)].domain);
   hash.update(text(slot));
@@ -141,18 +75,19 @@ void IdCapture::begin(IdSlot slot, json::Kind kind) {
 }
 
 void IdCapture::feed(std::string_view raw) {
-  if (!is_string_) {
-    for (const char c : raw) is_integer_ &= c != '.' && (c | 0x20) != 'e';
-  }
   const std::size_t fits = std::min(raw.size(), kRawLimit - raw_size_);
   std::memcpy(raw_.data() + raw_size_, raw.data(), fits);
   raw_size_ += fits;
   if (fits == raw.size()) return;
+  is_integer_ &= has_integer_form(raw.substr(fits));
   if (!hash_) hash_.emplace(key_, "request-id").update({raw_.data(), raw_size_});
   hash_->update(raw.substr(fits));
 }
 
 void IdCapture::finish() {
+  const std::string_view raw(raw_.data(), raw_size_);
+  if (!is_string_ && finish_small(raw)) return;
+  is_integer_ &= has_integer_form(raw);
   const IdType type = is_string_ ? IdType::kString : is_integer_ ? IdType::kInteger : IdType::kNumber;
   if (hash_) {
     const std::uint64_t print = hash_->finish();
@@ -161,8 +96,21 @@ void IdCapture::finish() {
     return;
   }
   const std::string_view decoded = decode();
-  store(make_id(type, {raw_.data(), raw_size_}, decoded));
+  store(make_id(type, raw, decoded));
   if (slot_ == IdSlot::kMessage) keep_text(type, decoded);
+}
+
+// What nearly all ids are: a few digits, which need no decoding and may be shown.
+bool IdCapture::finish_small(std::string_view digits) {
+  const auto value = small_integer(digits);
+  if (!value) return false;
+  store(make_small_id(digits, *value));
+  if (slot_ != IdSlot::kMessage) return true;
+  std::memcpy(text_.data(), raw_.data(), kMostSmallDigits);  // more than there are: a fixed length is no call
+  text_size_ = digits.size();
+  text_cut_ = false;
+  print_ = 0;
+  return true;
 }
 
 std::string_view IdCapture::decode() {
@@ -194,11 +142,6 @@ void IdCapture::keep_text(IdType type, std::string_view decoded) {
 void IdCapture::store(const RequestId& id) {
   ids_[static_cast<std::size_t>(slot_)] = id;
   captured_ |= 1u << static_cast<unsigned>(slot_);
-}
-
-RequestId IdCapture::id(IdSlot slot) const {
-  const auto i = static_cast<unsigned>(slot);
-  return (captured_ >> i & 1) != 0 ? ids_[i] : RequestId{};
 }
 
 }  // namespace mcptrace::mcp

@@ -2,8 +2,11 @@
 // where it is longer. One value at a time is being captured; a slot's content stays until it is captured again.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -39,6 +42,49 @@ enum class Slot : std::uint8_t {
 };
 inline constexpr std::size_t kSlotCount = static_cast<std::size_t>(Slot::kCount);
 
+namespace internal {
+
+struct SlotRule {
+  std::uint16_t limit;
+  std::string_view domain;  // of its keyed hash; empty: none is wanted
+};
+
+inline constexpr std::array<SlotRule, kSlotCount> kRules = {{
+    {text_limit(Text::kMethod), "method"},
+    {text_limit(Text::kName), "tool-name"},
+    {text_limit(Text::kName), "tool-name"},
+    {text_limit(Text::kProtocolVersion), ""},
+    {text_limit(Text::kProtocolVersion), ""},
+    {text_limit(Text::kPeerName), "peer-name"},
+    {text_limit(Text::kPeerVersion), "peer-version"},
+    {text_limit(Text::kPeerName), "peer-name"},
+    {text_limit(Text::kPeerVersion), "peer-version"},
+    {text_limit(Text::kTraceparent), ""},
+    {text_limit(Text::kTracestate), ""},
+    {text_limit(Text::kBaggage), ""},
+    {text_limit(Text::kConversation), ""},
+    {16, ""},  // result type
+    {24, ""},  // error code
+    {0, "error-message"},
+    {0, "request-state"},
+    {0, "task"},
+}};
+
+constexpr std::size_t start_of(std::size_t slot) {
+  std::size_t start = 0;
+  for (std::size_t i = 0; i < slot; ++i) start += kRules[i].limit;
+  return start;
+}
+inline constexpr auto kStarts = [] {
+  std::array<std::uint32_t, kSlotCount> starts{};
+  for (std::size_t i = 0; i < kSlotCount; ++i) starts[i] = static_cast<std::uint32_t>(start_of(i));
+  return starts;
+}();
+
+inline std::size_t index(Slot slot) { return static_cast<std::size_t>(slot); }
+
+}  // namespace internal
+
 class TextCapture {
  public:
   explicit TextCapture(const HashKey& key);
@@ -51,16 +97,26 @@ class TextCapture {
   void clear() { captured_ = cut_ = 0; }
 
   [[nodiscard]] bool has(Slot slot) const { return (captured_ & bit(slot)) != 0; }
+  [[nodiscard]] bool has_any(std::initializer_list<Slot> slots) const {
+    std::uint32_t wanted = 0;
+    for (const Slot slot : slots) wanted |= bit(slot);
+    return (captured_ & wanted) != 0;
+  }
   [[nodiscard]] bool cut(Slot slot) const { return (cut_ & bit(slot)) != 0; }
   // Decoded, cut to the slot's limit between characters; empty if not has().
-  [[nodiscard]] std::string_view text(Slot slot) const;
+  [[nodiscard]] std::string_view text(Slot slot) const {
+    if (!has(slot)) return {};
+    return {bytes_.get() + internal::kStarts[internal::index(slot)], sizes_[internal::index(slot)]};
+  }
   // The keyed hash of the whole decoded text; 0 if not has().
-  [[nodiscard]] std::uint64_t print(Slot slot) const;
+  [[nodiscard]] std::uint64_t print(Slot slot) const { return has(slot) ? computed_print(slot) : 0; }
 
  private:
   static std::uint32_t bit(Slot slot) { return 1u << static_cast<unsigned>(slot); }
   void append(std::string_view decoded);
   void overflow(std::string_view rest);
+  void finish_cut();
+  [[nodiscard]] std::uint64_t computed_print(Slot slot) const;
 
   const HashKey& key_;
   std::unique_ptr<char[]> bytes_;
@@ -79,6 +135,40 @@ class TextCapture {
   std::optional<LongHash> hash_;
 };
 
+// Inline: each is called for every string that is captured.
+
+inline void TextCapture::begin(Slot slot, std::string_view prefix) {
+  slot_ = slot;
+  data_ = bytes_.get() + internal::kStarts[internal::index(slot)];
+  limit_ = internal::kRules[internal::index(slot)].limit;
+  size_ = 0;
+  is_cut_ = false;
+  decoder_ = StringDecoder();
+  hash_.reset();
+  if (!prefix.empty()) append(prefix);
+}
+
+inline void TextCapture::feed(std::string_view raw) {
+  decoder_.feed(raw, [this](std::string_view decoded) { append(decoded); });
+}
+
+inline void TextCapture::append(std::string_view decoded) {
+  const std::size_t fits = std::min(decoded.size(), limit_ - size_);
+  std::memcpy(data_ + size_, decoded.data(), fits);
+  size_ += fits;
+  if (fits < decoded.size()) [[unlikely]]
+    overflow(decoded.substr(fits));
+}
+
+inline void TextCapture::finish() {
+  decoder_.finish([this](std::string_view decoded) { append(decoded); });
+  captured_ |= bit(slot_);
+  cut_ &= ~bit(slot_);
+  if (is_cut_) [[unlikely]]
+    finish_cut();
+  sizes_[internal::index(slot_)] = static_cast<std::uint16_t>(size_);
+}
+
 // Which of a message's ids.
 enum class IdSlot : std::uint8_t { kMessage, kRequestId, kProgressToken, kMetaProgressToken, kSubscription, kCount };
 
@@ -93,7 +183,10 @@ class IdCapture {
   void clear() { captured_ = 0; }
 
   // kAbsent if there was none.
-  [[nodiscard]] RequestId id(IdSlot slot) const;
+  [[nodiscard]] RequestId id(IdSlot slot) const {
+    const auto i = static_cast<unsigned>(slot);
+    return (captured_ >> i & 1) != 0 ? ids_[i] : RequestId{};
+  }
   // Of IdSlot::kMessage, with id(kMessage).usable(): what may be shown of it, and the keyed hash if it is not all
   // plain.
   [[nodiscard]] std::string_view text() const { return {text_.data(), text_size_}; }
@@ -102,6 +195,7 @@ class IdCapture {
 
  private:
   void store(const RequestId& id);
+  bool finish_small(std::string_view digits);
   std::string_view decode();
   void keep_text(IdType type, std::string_view decoded);
 

@@ -1,11 +1,25 @@
 #include "mcp/exchange.h"
 
+#include <cstring>
+
 #include "base/check.h"
 
 namespace mcptrace::mcp {
 namespace {
 
 constexpr std::size_t kFirstBuckets = 128;
+
+// Most are empty, or fit where the last one was.
+void set_text(std::string& to, std::string_view text) {
+  if (text.size() > to.capacity()) {
+    to.assign(text);
+    return;
+  }
+  to.resize_and_overwrite(text.size(), [text](char* data, std::size_t size) {
+    if (size != 0) std::memcpy(data, text.data(), size);
+    return size;
+  });
+}
 
 }  // namespace
 
@@ -75,11 +89,11 @@ OpenCall& ExchangeTable::open(const Fact& fact) {
   call.name_print = message.name_print;
   call.method_print = message.method_print;
   call.id_print = message.id_print;
-  call.name.assign(message[Text::kName]);
-  call.id_text.assign(message[Text::kId]);
-  call.method_text.assign(message[Text::kMethod]);
-  call.version.assign(message[Text::kProtocolVersion]);
-  call.trace_state.assign(fact.trace_state);
+  set_text(call.name, message[Text::kName]);
+  set_text(call.id_text, message[Text::kId]);
+  set_text(call.method_text, message[Text::kMethod]);
+  set_text(call.version, message[Text::kProtocolVersion]);
+  set_text(call.trace_state, fact.trace_state);
   call.link_trace = {};
   call.link_span = {};
   call.link_is_task = call.undeclared = call.parent_remote = call.reported_open = false;

@@ -7,6 +7,7 @@
 #include "mcp/fact.h"
 
 #include <cstring>
+#include <new>
 #include <type_traits>
 
 #include "base/check.h"
@@ -93,30 +94,30 @@ Fixed fixed_of(const Fact& fact) {
 }
 
 Fact fact_of(const Fixed& fixed) {
-  Fact fact;
-  fact.kind = fixed.kind;
-  fact.at = fixed.at;
-  fact.context = fixed.context;
-  Message& message = fact.message;
-  message.direction = fixed.direction;
-  message.kind = fixed.message_kind;
-  message.method = fixed.method;
-  message.result_type = fixed.result_type;
-  message.flags = fixed.flags;
-  message.id = fixed.id;
-  message.related = fixed.related;
-  message.bytes = fixed.bytes;
-  message.error_code = fixed.error_code;
-  message.error_print = fixed.error_print;
-  message.name_hash = fixed.name_hash;
-  message.name_print = fixed.name_print;
-  message.method_print = fixed.method_print;
-  message.id_print = fixed.id_print;
-  message.peer_name_print = fixed.peer_name_print;
-  message.peer_version_print = fixed.peer_version_print;
-  message.request_state = fixed.request_state;
-  message.task = fixed.task;
-  return fact;
+  return {.kind = fixed.kind,
+          .at = fixed.at,
+          .context = fixed.context,
+          .message = {.direction = fixed.direction,
+                      .kind = fixed.message_kind,
+                      .method = fixed.method,
+                      .result_type = fixed.result_type,
+                      .flags = fixed.flags,
+                      .id = fixed.id,
+                      .related = fixed.related,
+                      .bytes = fixed.bytes,
+                      .error_code = fixed.error_code,
+                      .error_print = fixed.error_print,
+                      .name_hash = fixed.name_hash,
+                      .name_print = fixed.name_print,
+                      .method_print = fixed.method_print,
+                      .id_print = fixed.id_print,
+                      .peer_name_print = fixed.peer_name_print,
+                      .peer_version_print = fixed.peer_version_print,
+                      .request_state = fixed.request_state,
+                      .task = fixed.task,
+                      .text = {}},
+          .trace_state = {},
+          .declared = {}};
 }
 
 }  // namespace
@@ -128,7 +129,7 @@ std::size_t packed_size(const Fact& fact) {
 }
 
 void pack(const Fact& fact, char* out) {
-  Fixed fixed = fixed_of(fact);
+  Fixed& fixed = *new (out) Fixed(fixed_of(fact));  // made in its place
   char* at = out + sizeof(Fixed);
   if (!fact.declared.empty()) std::memcpy(at, fact.declared.data(), fact.declared.size_bytes());
   at += fact.declared.size_bytes();
@@ -139,7 +140,6 @@ void pack(const Fact& fact, char* out) {
     at += sizeof(head) + text.size();
     ++fixed.text_count;
   });
-  std::memcpy(out, &fixed, sizeof(fixed));
 }
 
 Fact unpack(std::span<const char> record) {

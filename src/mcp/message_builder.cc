@@ -149,6 +149,10 @@ void MessageHandler::fill_name(Message& message) const {
 }
 
 void MessageHandler::fill_peer(Message& message) const {
+  if (!texts_.has_any({Slot::kVersion, Slot::kPeerName, Slot::kPeerVersion, Slot::kMetaVersion, Slot::kMetaPeerName,
+                       Slot::kMetaPeerVersion})) {
+    return;
+  }
   const std::string_view envelope = texts_.text(Slot::kMetaVersion);
   if (texts_.has(Slot::kMetaVersion) && envelope >= kFirstModernVersion) message.flags |= kModern;
   // In params, only initialize has these.
@@ -184,6 +188,7 @@ void MessageHandler::fill_result(Message& message) const {
 }
 
 void MessageHandler::fill_context(Message& message) const {
+  if (!texts_.has_any({Slot::kTraceparent, Slot::kTracestate, Slot::kBaggage, Slot::kConversation})) return;
   constexpr std::array<std::pair<Text, Slot>, 4> kStrings = {{{Text::kTraceparent, Slot::kTraceparent},
                                                               {Text::kTracestate, Slot::kTracestate},
                                                               {Text::kBaggage, Slot::kBaggage},

@@ -50,7 +50,6 @@ class MessageHandler {
   enum class Root : std::uint8_t { kNothing, kObject, kArray, kScalar, kNoValue };
   enum class Taking : std::uint8_t { kNothing, kText, kId };
 
-  static Place place_of(At at);
   At at() const { return stack_[depth_]; }
 
   json::Step enter(At at);
@@ -60,7 +59,8 @@ class MessageHandler {
   json::Step root_value(json::Kind kind, std::uint64_t offset);
   json::Step batch_element(json::Kind kind, std::uint64_t offset);
   json::Step begin_object(std::uint64_t offset);
-  json::Step member(const json::Key& key, json::Kind kind, std::uint64_t offset);
+  json::Step member(At where, const json::Key& key, json::Kind kind, std::uint64_t offset);
+  Field field_of(Place place, const json::Key& key);
   json::Step root_member(Field field, json::Kind kind, std::uint64_t offset);
   json::Step params_member(Field field, json::Kind kind, std::uint64_t offset);
   json::Step params_meta_member(Field field, const json::Key& key, json::Kind kind, std::uint64_t offset);

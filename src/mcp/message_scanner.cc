@@ -14,30 +14,6 @@ using json::Step;
 MessageHandler::MessageHandler(Direction direction, const HashKey& key, ScanOptions options)
     : direction_(direction), options_(std::move(options)), texts_(key), ids_(key) {}
 
-Place MessageHandler::place_of(At at) {
-  switch (at) {
-    case At::kParams:
-      return Place::kParams;
-    case At::kParamsMeta:
-      return Place::kParamsMeta;
-    case At::kResult:
-      return Place::kResult;
-    case At::kResultMeta:
-      return Place::kResultMeta;
-    case At::kError:
-      return Place::kError;
-    case At::kBodyPeer:
-    case At::kMetaPeer:
-      return Place::kPeer;
-    case At::kTask:
-      return Place::kTask;
-    case At::kTool:
-      return Place::kTool;
-    default:
-      return Place::kRoot;
-  }
-}
-
 Step MessageHandler::on_value(const json::Key& key, Kind kind, std::uint64_t offset) {
   switch (at()) {
     case At::kLine:
@@ -49,7 +25,7 @@ Step MessageHandler::on_value(const json::Key& key, Kind kind, std::uint64_t off
     case At::kOpaque:
       return Step::kSkip;
     default:
-      return member(key, kind, offset);
+      return member(at(), key, kind, offset);
   }
 }
 
@@ -120,34 +96,45 @@ Step MessageHandler::begin_object(std::uint64_t offset) {
   return enter(At::kRoot);
 }
 
-Step MessageHandler::member(const json::Key& key, Kind kind, std::uint64_t offset) {
-  const At where = at();
-  const Place place = place_of(where);
+// Written so that the compiler sees which place's keys are asked for.
+[[gnu::always_inline]] inline Step MessageHandler::member(At where, const json::Key& key, Kind kind,
+                                                          std::uint64_t offset) {
+  switch (where) {
+    case At::kRoot:
+      return root_member(field_of(Place::kRoot, key), kind, offset);
+    case At::kParams:
+      return params_member(field_of(Place::kParams, key), kind, offset);
+    case At::kParamsMeta:
+      return params_meta_member(field_of(Place::kParamsMeta, key), key, kind, offset);
+    case At::kResult:
+      return result_member(field_of(Place::kResult, key), kind);
+    case At::kResultMeta:
+      return result_meta_member(field_of(Place::kResultMeta, key), kind);
+    case At::kError:
+      return small_member(where, field_of(Place::kError, key), kind);
+    case At::kTask:
+      return small_member(where, field_of(Place::kTask, key), kind);
+    case At::kTool:
+      return small_member(where, field_of(Place::kTool, key), kind);
+    default:
+      return small_member(where, field_of(Place::kPeer, key), kind);
+  }
+}
+
+[[gnu::always_inline]] inline Field MessageHandler::field_of(Place place, const json::Key& key) {
   const FoundField found = find_field(place, key);
-  if (found.ambiguous) flags_ |= kAmbiguous;
+  if (found.ambiguous) [[unlikely]]
+    flags_ |= kAmbiguous;
   if (found.field != Field::kNone && place <= Place::kError) {
     std::uint32_t& seen = seen_[static_cast<std::size_t>(place)];
     const std::uint32_t bit = 1u << static_cast<unsigned>(found.field);
     if ((seen & bit) != 0) flags_ |= kAmbiguous;
     seen |= bit;
   }
-  switch (where) {
-    case At::kRoot:
-      return root_member(found.field, kind, offset);
-    case At::kParams:
-      return params_member(found.field, kind, offset);
-    case At::kParamsMeta:
-      return params_meta_member(found.field, key, kind, offset);
-    case At::kResult:
-      return result_member(found.field, kind);
-    case At::kResultMeta:
-      return result_meta_member(found.field, kind);
-    default:
-      return small_member(where, found.field, kind);
-  }
+  return found.field;
 }
 
-Step MessageHandler::root_member(Field field, Kind kind, std::uint64_t offset) {
+[[gnu::always_inline]] inline Step MessageHandler::root_member(Field field, Kind kind, std::uint64_t offset) {
   const bool is_object = kind == Kind::kObject;
   switch (field) {
     case Field::kMethod:
@@ -170,7 +157,7 @@ Step MessageHandler::root_member(Field field, Kind kind, std::uint64_t offset) {
   }
 }
 
-Step MessageHandler::params_member(Field field, Kind kind, std::uint64_t offset) {
+[[gnu::always_inline]] inline Step MessageHandler::params_member(Field field, Kind kind, std::uint64_t offset) {
   const bool is_object = kind == Kind::kObject;
   map_.params_is_empty = false;
   switch (field) {

@@ -73,9 +73,26 @@ std::optional<std::int64_t> integer_value(std::string_view text) {
   return negative ? -static_cast<std::int64_t>(value) : static_cast<std::int64_t>(value);
 }
 
-// The usual id: a few digits.
-std::optional<std::int64_t> small_value(std::string_view text) {
-  if (text.empty() || text.size() > 15 || (text.front() == '0' && text.size() > 1)) return std::nullopt;
+std::uint64_t value_hash(std::int64_t value) {
+  std::array<char, sizeof(value)> bytes;
+  std::memcpy(bytes.data(), &value, sizeof(value));
+  return mix64({bytes.data(), bytes.size()}, kNumberSeed);
+}
+
+std::uint64_t loose_hash(std::string_view text) {
+  constexpr std::size_t kLongestNumber = 40;
+  if (text.size() <= kLongestNumber) {
+    auto value = small_integer(text);
+    if (!value) value = integer_value(text);
+    if (value) return value_hash(*value);
+  }
+  return mix64(text, kTextSeed);
+}
+
+}  // namespace
+
+std::optional<std::int64_t> small_integer(std::string_view text) {
+  if (text.empty() || text.size() > kMostSmallDigits || (text.front() == '0' && text.size() > 1)) return std::nullopt;
   std::int64_t value = 0;
   for (const char c : text) {
     if (!is_digit(c)) return std::nullopt;
@@ -84,21 +101,10 @@ std::optional<std::int64_t> small_value(std::string_view text) {
   return value;
 }
 
-std::uint64_t loose_hash(std::string_view text) {
-  constexpr std::size_t kLongestNumber = 40;
-  if (text.size() <= kLongestNumber) {
-    auto value = small_value(text);
-    if (!value) value = integer_value(text);
-    if (value) {
-      std::array<char, sizeof(*value)> bytes;
-      std::memcpy(bytes.data(), &*value, sizeof(*value));
-      return mix64({bytes.data(), bytes.size()}, kNumberSeed);
-    }
-  }
-  return mix64(text, kTextSeed);
+RequestId make_small_id(std::string_view digits, std::int64_t value) {
+  return {IdType::kInteger, mix64(digits, kExactSeed + static_cast<std::uint64_t>(IdType::kInteger)),
+          value_hash(value)};
 }
-
-}  // namespace
 
 RequestId make_id(IdType type, std::string_view raw, std::string_view decoded) {
   return {type, mix64(raw, kExactSeed + static_cast<std::uint64_t>(type)), loose_hash(decoded)};

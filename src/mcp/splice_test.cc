@@ -69,6 +69,19 @@ TEST(Splice, WithoutParamsItMakesThem) {
                 "\r");
 }
 
+TEST(Splice, EscapesATracestateWhereverItIsNeeded) {
+  for (std::size_t size = 1; size <= 20; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (const char odd : {'"', '\\', '\x1f', '\0', ' ', '!', '#', '[', ']', '\x7f'}) {
+        std::string tracestate(size, 'a');
+        tracestate[at] = odd;
+        inject(R"({"id":1,"method":"ping"})", tracestate);
+        inject(R"({"id":1,"method":"ping","params":{"_meta":{"tracestate":null}}})", tracestate);
+      }
+    }
+  }
+}
+
 TEST(Splice, WithoutMetaItMakesOne) {
   EXPECT_EQ(inject(R"({"id":1,"method":"ping","params":{}})", ""),
             R"({"id":1,"method":"ping","params":{"_meta":{)" + std::string(kMember) + "}}}");

@@ -32,6 +32,7 @@ class StringDecoder {
   }
   template <class Out>
   void finish(Out&& out) {
+    if (state_ == State::kPlain && high_ == 0) return;
     Bytes bytes;
     abandon(bytes);
     if (bytes.size > 0) out(std::string_view(bytes.data.data(), bytes.size));

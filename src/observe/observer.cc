@@ -67,23 +67,32 @@ void Observer::wake_after(const FactQueue& queue) {
   futex_wake(state_);
 }
 
-void Observer::drain_one(FactQueue& from, std::uint64_t up_to) {
-  while (from.queue_.head() < up_to) {
-    const auto record = from.queue_.front();
-    if (!record) return;
-    tracer_.feed(mcp::unpack(*record));
-    from.queue_.pop();
-  }
+std::optional<mcp::Fact> Observer::next(FactQueue& from, std::uint64_t up_to) {
+  if (from.queue_.head() >= up_to) return std::nullopt;
+  const auto record = from.queue_.front();
+  if (!record) return std::nullopt;
+  return mcp::unpack(*record);
 }
 
-// The server's queue only up to where it stood before the client's was emptied: so an answer never comes before its
-// request.
+// By time over both queues, so that what a client said after it had an answer does not come before that answer. The
+// server's queue only up to where it stood before the client's was looked at: so an answer never comes before its
+// request, which was read no later.
 bool Observer::drain() {
   const std::uint64_t server_tail = server_.queue_.tail();
   const std::uint64_t client_tail = client_.queue_.tail();
-  const bool any = server_.queue_.head() < server_tail || client_.queue_.head() < client_tail;
-  drain_one(client_, client_tail);
-  drain_one(server_, server_tail);
+  std::optional<mcp::Fact> client = next(client_, client_tail), server = next(server_, server_tail);
+  const bool any = client || server;
+  while (client || server) {
+    if (client && (!server || client->at.boot <= server->at.boot)) {
+      tracer_.feed(*client);
+      client_.queue_.pop();
+      client = next(client_, client_tail);
+    } else {
+      tracer_.feed(*server);
+      server_.queue_.pop();
+      server = next(server_, server_tail);
+    }
+  }
   count_losses();
   return any;
 }

@@ -67,7 +67,7 @@ class Observer {
   void run();
   bool drain();
   void count_losses();
-  void drain_one(FactQueue& from, std::uint64_t up_to);
+  static std::optional<mcp::Fact> next(FactQueue& from, std::uint64_t up_to);
   void wait(bool idle);
   void write_out(bool idle);
   void finish_on_thread();

@@ -122,6 +122,23 @@ TEST_F(ObserverTest, WhatTwoThreadsPushIsPairedAndInTheSpool) {
   EXPECT_TRUE(found.closed);
 }
 
+// Both queues are full of facts when the observer gets to run: the client's cancellation came after the answer.
+TEST_F(ObserverTest, J9_WhatTheClientSaidAfterTheAnswerComesAfterIt) {
+  Observer observer(options(directory_ + "/spool"), activity_, clock_, ids_, log_);
+  observer.client().push(request(1));
+  observer.server().push(answer(1));
+  Fact cancelled = message(mcp::Direction::kClientToServer, mcp::MessageKind::kNotification, 0);
+  cancelled.message.method = mcp::Method::kNotificationsCancelled;
+  cancelled.message.related = {mcp::IdType::kInteger, 1, 1};
+  cancelled.context = first_;
+  observer.client().push(cancelled);
+  observer.start();
+  ASSERT_TRUE(observer.finish({}, kPatience));
+  const Found found = read_spool();
+  EXPECT_EQ(found.calls, 1);
+  EXPECT_EQ(found.ok, 1);
+}
+
 TEST_F(ObserverTest, W5_AnObserverThatNeverRunsCostsTelemetryAndIsCounted) {
   constexpr std::uint64_t kCalls = 20'000;
   Observer observer(options(directory_ + "/spool"), activity_, clock_, ids_, log_);

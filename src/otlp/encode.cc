@@ -30,18 +30,25 @@ constexpr std::uint32_t kStringValue = 1, kBoolValue = 2, kIntValue = 3, kDouble
 
 constexpr std::uint32_t kHasIsRemote = 0x100, kIsRemote = 0x200;  // of Span.flags
 
-// The first bytes of a KeyValue: tag, length and text of its key. Copied whole, used as far as `size`.
+// The first bytes of a KeyValue field: room for the field's tag and length, tag, length and text of the key, tag of the
+// value. Copied whole, used as far as `size`.
 struct KeyBytes {
   static constexpr std::size_t kRoom = 48;
+  static constexpr std::size_t kHead = 2;  // before the KeyValue message: the field's tag, and a length under 128
   std::array<char, kRoom> bytes{};
   std::uint8_t size = 0;
   trace::Set set = trace::Set::kCommon;
 
-  consteval KeyBytes(std::string_view key, trace::Set in) : size(static_cast<std::uint8_t>(key.size() + 2)), set(in) {
-    bytes[0] = static_cast<char>(tag_of(kKey, Wire::kBytes));
-    bytes[1] = static_cast<char>(key.size());
-    for (std::size_t i = 0; i < key.size(); ++i) bytes[i + 2] = key[i];  // a key too long for kRoom does not compile
+  consteval KeyBytes(std::string_view key, trace::Set in)
+      : size(static_cast<std::uint8_t>(kHead + key.size() + 3)), set(in) {
+    bytes[kHead] = static_cast<char>(tag_of(kKey, Wire::kBytes));
+    bytes[kHead + 1] = static_cast<char>(key.size());
+    // A key too long for kRoom does not compile.
+    for (std::size_t i = 0; i < key.size(); ++i) bytes[kHead + 2 + i] = key[i];
+    bytes[kHead + 2 + key.size()] = static_cast<char>(tag_of(kValue, Wire::kBytes));
   }
+  // Of the KeyValue message, without its value's length and bytes.
+  [[nodiscard]] constexpr std::size_t message_size() const { return size - kHead; }
 };
 constexpr KeyBytes kKeys[] = {
 #define MCPTRACE_X(name, key, set) {key, trace::Set::set},
@@ -144,21 +151,75 @@ char* put_value(char* to, const trace::AttributeValue& value) {
 const KeyBytes& key_of(const Attribute& attribute) { return kKeys[static_cast<std::size_t>(attribute.key)]; }
 
 std::size_t key_value_size(const Attribute& attribute) {
-  return key_of(attribute).size + bytes_field_size(value_size(attribute.value));
+  const std::size_t value = value_size(attribute.value);
+  return key_of(attribute).message_size() + varint_size(value) + value;
 }
 
-char* put_attribute(char* to, std::uint32_t field, const Attribute& attribute) {
+// At most 32 bytes: two words that overlap cost less than a call. They go through variables, or else the compiler makes
+// one copy of a computed size, which is a call, of the three.
+template <class Word>
+inline void put_ends(char* to, const char* from, std::size_t size) {
+  Word first, last;
+  std::memcpy(&first, from, sizeof(Word));
+  std::memcpy(&last, from + size - sizeof(Word), sizeof(Word));
+  std::memcpy(to, &first, sizeof(Word));
+  std::memcpy(to + size - sizeof(Word), &last, sizeof(Word));
+}
+[[gnu::always_inline]] inline char* put_short(char* to, const char* from, std::size_t size) {
+  if (size >= 16) {
+    put_ends<std::array<std::uint64_t, 2>>(to, from, size);
+  } else if (size >= 8) {
+    put_ends<std::uint64_t>(to, from, size);
+  } else if (size >= 4) {
+    put_ends<std::uint32_t>(to, from, size);
+  } else if (size >= 2) {
+    put_ends<std::uint16_t>(to, from, size);
+  } else if (size == 1) {
+    *to = *from;
+  }
+  return to + size;
+}
+
+// Of any size and type. Apart, so that the loop over the usual ones makes no call and keeps all it needs in registers.
+[[gnu::noinline]] char* put_unusual(char* to, std::uint32_t field, const Attribute& attribute) {
   const KeyBytes& key = key_of(attribute);
   const std::size_t value = value_size(attribute.value);
-  to = put_message_start(to, field, key.size + bytes_field_size(value));
+  to = put_message_start(to, field, key_value_size(attribute));
+  std::memcpy(to, key.bytes.data() + KeyBytes::kHead, KeyBytes::kRoom - KeyBytes::kHead);
+  return put_value(write_varint(to + key.message_size(), value), attribute.value);
+}
+
+// Nearly every attribute is a short text or a number, so that each length is one byte: the key is copied with room for
+// the lengths, and they are set afterwards.
+[[gnu::always_inline]] inline char* put_attribute(char* to, std::uint32_t field, const Attribute& attribute) {
+  constexpr std::size_t kShortText = 32;
+  static_assert(KeyBytes::kRoom + 3 + kShortText < 0x80);
+  const KeyBytes& key = key_of(attribute);
+  const auto* text = std::get_if<std::string_view>(&attribute.value);
+  const auto* number = std::get_if<std::int64_t>(&attribute.value);
+  if (text != nullptr ? text->size() > kShortText : number == nullptr) return put_unusual(to, field, attribute);
   std::memcpy(to, key.bytes.data(), KeyBytes::kRoom);
-  to = put_message_start(to + key.size, kValue, value);
-  return put_value(to, attribute.value);
+  to[0] = static_cast<char>(tag_of(field, Wire::kBytes));
+  char* const value = to + key.size + 1;
+  char* end = nullptr;
+  if (text != nullptr) {
+    value[0] = static_cast<char>(tag_of(kStringValue, Wire::kBytes));
+    value[1] = static_cast<char>(text->size());
+    end = put_short(value + 2, text->data(), text->size());
+  } else {
+    value[0] = static_cast<char>(tag_of(kIntValue, Wire::kVarint));
+    end = write_varint(value + 1, static_cast<std::uint64_t>(*number));
+  }
+  value[-1] = static_cast<char>(end - value);
+  to[1] = static_cast<char>(end - to - 2);
+  return end;
 }
 
 char* put_attributes(char* to, std::uint32_t field, const std::vector<Attribute>& attributes, Naming naming) {
   for (const Attribute& attribute : attributes) {
-    if (trace::set_in(key_of(attribute).set, naming)) to = put_attribute(to, field, attribute);
+    if (naming == Naming::kBoth || trace::set_in(key_of(attribute).set, naming)) {
+      to = put_attribute(to, field, attribute);
+    }
   }
   return to;
 }

@@ -116,7 +116,9 @@ inline char* write_varint(char* to, std::uint64_t value) {
 
 template <class Number>
 char* write_little_endian(char* to, Number value) {
-  for (std::size_t i = 0; i < sizeof(value); ++i) to[i] = static_cast<char>(value >> (8 * i));
+  // By one store: no compiler makes one of a loop over bytes that may alias.
+  if constexpr (std::endian::native == std::endian::big) value = std::byteswap(value);
+  std::memcpy(to, &value, sizeof(value));
   return to + sizeof(value);
 }
 

@@ -12,6 +12,9 @@ namespace {
 constexpr std::size_t kBlockTarget = 1u << 20;
 // 128 KiB look back: as much as a batch usually has, and the tables of level 1 stay small.
 constexpr int kWindowLog = 17;
+// 32 KiB, as level 1 has for a full batch; said here so that the table stays where it is, and is not cleared, when
+// batches are of different sizes.
+constexpr int kHashLog = 13;
 // A buffer that grew beyond this for one large record is given back.
 constexpr std::size_t kKeptBytes = 512u << 10;
 
@@ -98,6 +101,7 @@ bool BatchEncoder::put_block(std::string_view run, std::uint32_t salt) {
     if (context_ == nullptr) return false;
     ZSTD_CCtx_setParameter(context_, ZSTD_c_compressionLevel, options_.compress_level);
     ZSTD_CCtx_setParameter(context_, ZSTD_c_windowLog, kWindowLog);
+    ZSTD_CCtx_setParameter(context_, ZSTD_c_hashLog, kHashLog);
   }
   const Run measured = measure(run);
   const std::size_t tags = measured.tags.too_many ? 0 : measured.tags.count;

@@ -19,7 +19,7 @@ namespace mcptrace::spool {
 
 struct BatchOptions {
   std::size_t compress_from = 8u << 10;
-  int compress_level = 1;
+  int compress_level = -3;
 };
 
 // Turns gathered records (layout's, with a crc of zero) into what goes into the file.

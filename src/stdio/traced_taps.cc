@@ -22,12 +22,12 @@ std::optional<Nanos> TracedClientTap::hold_left() {
 bool TracedClientTap::on_message(const mcp::Message& message, mcp::NotInjected may, Instant at,
                                  mcp::Injection& injection) {
   const observe::Placement::Placed& placed = placement_.place(message, may, at);
-  mcp::Fact fact;
-  fact.at = at;
-  fact.context = placed.context;
-  fact.message = message;
-  fact.trace_state = placed.trace_state;
-  observer_.client().push(fact);
+  observer_.client().push({.kind = mcp::FactKind::kMessage,
+                           .at = at,
+                           .context = placed.context,
+                           .message = message,
+                           .trace_state = placed.trace_state,
+                           .declared = {}});
   if (placed.inject) injection = placed.injection;
   return placed.inject;
 }
@@ -48,12 +48,15 @@ void TracedServerTap::end() {
 }
 
 void TracedServerTap::on_message(const mcp::Message& message, const mcp::SpliceMap*) {
-  mcp::Fact fact;
-  fact.at.boot = read_at_;
+  Instant at{.wall = {}, .boot = read_at_};
   // Only what starts a span or is an event needs wall time; the write lay between, so it is reckoned back.
-  if (message.kind != mcp::MessageKind::kResult) fact.at.wall = clock_.wall() - (clock_.boot() - read_at_);
-  fact.message = message;
-  observer_.server().push(fact);
+  if (message.kind != mcp::MessageKind::kResult) at.wall = clock_.wall() - (clock_.boot() - read_at_);
+  observer_.server().push({.kind = mcp::FactKind::kMessage,
+                           .at = at,
+                           .context = {},
+                           .message = message,
+                           .trace_state = {},
+                           .declared = {}});
 }
 
 void TracedServerTap::on_declared(std::span<const std::uint64_t> names) {

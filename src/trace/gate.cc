@@ -1,6 +1,7 @@
 #include "trace/gate.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/keyed_hash.h"
 #include "json/text.h"
@@ -13,12 +14,26 @@ constexpr std::size_t kMaxPeer = 64;
 constexpr std::size_t kMaxId = 64;
 constexpr std::size_t kMaxVersion = 32;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_id_char(char c) {
-  return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '-';
+// What a character may be part of, as bits: so a text is tested by one look-up a character.
+enum CharClass : std::uint8_t { kDigit = 1, kIdChar = 2, kNameChar = 4, kPrintable = 8 };
+
+constexpr std::array<std::uint8_t, 256> kClasses = [] {
+  std::array<std::uint8_t, 256> classes{};
+  for (std::size_t c = 0x20; c <= 0x7e; ++c) {
+    const bool digit = c >= '0' && c <= '9';
+    const bool id = digit || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '-';
+    const bool name = id || c == '.' || c == '/';
+    classes[c] =
+        static_cast<std::uint8_t>(kPrintable | (digit ? kDigit : 0) | (id ? kIdChar : 0) | (name ? kNameChar : 0));
+  }
+  return classes;
+}();
+
+bool all_are(CharClass wanted, std::string_view text) {
+  std::uint8_t common = 0xff;
+  for (const char c : text) common &= kClasses[static_cast<unsigned char>(c)];
+  return (common & wanted) != 0;
 }
-bool is_name_char(char c) { return is_id_char(c) || c == '.' || c == '/'; }
-bool is_printable(char c) { return c >= 0x20 && c <= 0x7e; }
 
 struct CodePoint {
   char32_t value;
@@ -71,36 +86,31 @@ void set_fingerprint(std::string_view before, std::uint64_t print, std::string& 
 }  // namespace
 
 bool has_name_form(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxName && std::ranges::all_of(text, is_name_char);
+  return !text.empty() && text.size() <= kMaxName && all_are(kNameChar, text);
 }
 
-void gate_name(std::string_view text, bool cut, bool declared, std::uint64_t print, std::string& out) {
-  out.clear();
-  if (!cut && has_name_form(text)) {
-    out.assign(text);
-    return;
-  }
-  if (declared) append_visible(text, out);
-  if (out.empty()) set_fingerprint("_OTHER#", print, out);
+std::string_view gate_name(std::string_view text, bool cut, bool declared, std::uint64_t print, std::string& buffer) {
+  if (!cut && has_name_form(text)) return text;
+  buffer.clear();
+  if (declared) append_visible(text, buffer);
+  if (buffer.empty()) set_fingerprint("_OTHER#", print, buffer);
+  return buffer;
 }
 
 void gate_peer(std::string_view text, std::uint64_t print, std::string& out) {
-  if (text.size() <= kMaxPeer && std::ranges::all_of(text, is_printable)) {
+  if (text.size() <= kMaxPeer && all_are(kPrintable, text)) {
     out.assign(text);
   } else {
     set_fingerprint("#", print, out);
   }
 }
 
-void gate_request_id(std::string_view text, bool integer, std::uint64_t print, std::string& out) {
+std::string_view gate_request_id(std::string_view text, bool integer, std::uint64_t print, std::string& buffer) {
   const std::string_view digits = integer && text.starts_with('-') ? text.substr(1) : text;
-  const bool fits = !digits.empty() && text.size() <= kMaxId &&
-                    (integer ? std::ranges::all_of(digits, is_digit) : std::ranges::all_of(digits, is_id_char));
-  if (fits) {
-    out.assign(text);
-  } else {
-    set_fingerprint("#", print, out);
-  }
+  const bool fits = !digits.empty() && text.size() <= kMaxId && all_are(integer ? kDigit : kIdChar, digits);
+  if (fits) return text;
+  set_fingerprint("#", print, buffer);
+  return buffer;
 }
 
 std::string_view gate_version(std::string_view text) {

@@ -16,8 +16,7 @@ struct NameFacts {
 
 std::string name(std::string_view text, NameFacts facts = {}) {
   std::string out = "left over";
-  gate_name(text, facts.cut, facts.declared, kPrint, out);
-  return out;
+  return std::string(gate_name(text, facts.cut, facts.declared, kPrint, out));
 }
 
 std::string declared(std::string_view text) { return name(text, {.declared = true}); }
@@ -95,8 +94,7 @@ TEST(Gate, Peer) {
 TEST(Gate, RequestId) {
   std::string out;
   const auto id = [&out](std::string_view text, bool integer) {
-    gate_request_id(text, integer, kPrint, out);
-    return out;
+    return std::string(gate_request_id(text, integer, kPrint, out));
   };
   EXPECT_EQ(id("0", true), "0");
   EXPECT_EQ(id("-9007199254740993", true), "-9007199254740993");

@@ -55,21 +55,21 @@ bool error_is_unset(const OpenCall& call, Naming naming, bool has_code, std::int
          is_caller_fault(code);
 }
 
-// The name that may be written: of a tool or prompt into target_, of an unspecified method into method_.
-void SpanBuilder::add_target(const OpenCall& call, bool declared, SpanRecord& span) {
+// The name of a tool or prompt as it may be written; empty for other methods.
+std::string_view SpanBuilder::add_target(const OpenCall& call, bool declared, SpanRecord& span) {
   const bool is_tool = call.method == Method::kToolsCall;
-  target_.clear();
-  if (is_tool || call.method == Method::kPromptsGet) {
-    gate_name(call.name, (call.flags & mcp::kNameCut) != 0, declared, call.name_print, target_);
-  }
+  if (!is_tool && call.method != Method::kPromptsGet) return {};
+  const std::string_view target =
+      gate_name(call.name, (call.flags & mcp::kNameCut) != 0, declared, call.name_print, target_);
   if (is_tool) {
-    span.add(Attr::kToolName, target_);
-    span.add(Attr::kGenAiToolName, target_);
+    span.add(Attr::kToolName, target);
+    span.add(Attr::kGenAiToolName, target);
     span.add(Attr::kGenAiOperationName, "execute_tool");
     if (call.undeclared) span.add(Attr::kToolUndeclared, true);
-  } else if (call.method == Method::kPromptsGet) {
-    span.add(Attr::kGenAiPromptName, target_);
+  } else {
+    span.add(Attr::kGenAiPromptName, target);
   }
+  return target;
 }
 
 void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool declared, SpanRecord& span) {
@@ -87,12 +87,11 @@ void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool d
   }
   std::string_view method = mcp::method_text(call.method);
   if (call.method == Method::kUnknown) {
-    gate_name(call.method_text, (call.flags & mcp::kMethodCut) != 0, false, call.method_print, method_);
-    method = method_;
+    method = gate_name(call.method_text, (call.flags & mcp::kMethodCut) != 0, false, call.method_print, method_);
   }
   span.add(Attr::kMethodName, method);
-  add_target(call, declared, span);
-  span.name = span_name(call.method, naming_, target_, name_);
+  const std::string_view target = add_target(call, declared, span);
+  span.name = span_name(call.method, naming_, target, name_);
   span.add(Attr::kSessionId, session.session_id);
   const bool modern = (call.flags & mcp::kModern) != 0;
   if (!modern) span.add(Attr::kSemconvSessionId, session.session_id);
@@ -108,9 +107,9 @@ void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool d
   span.add(Attr::kNetworkTransport, transport_);
   if (call.id.usable()) {
     const bool whole = (call.flags & mcp::kIdCut) == 0;
-    gate_request_id(whole ? std::string_view(call.id_text) : std::string_view(),
-                    call.id.type == mcp::IdType::kInteger && whole, call.id_print, id_);
-    span.add(Attr::kRequestId, id_);
+    const std::string_view text = whole ? std::string_view(call.id_text) : std::string_view();
+    const bool integer = call.id.type == mcp::IdType::kInteger && whole;
+    span.add(Attr::kRequestId, gate_request_id(text, integer, call.id_print, id_));
   }
   span.add(Attr::kRequestBytes, static_cast<std::int64_t>(call.request_bytes));
   if ((call.flags & mcp::kAmbiguous) != 0) span.add(Attr::kAmbiguous, true);

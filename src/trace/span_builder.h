@@ -53,7 +53,7 @@ class SpanBuilder {
 
  private:
   void start(const mcp::OpenCall& call, const SessionText& session, bool declared, SpanRecord& span);
-  void add_target(const mcp::OpenCall& call, bool declared, SpanRecord& span);
+  std::string_view add_target(const mcp::OpenCall& call, bool declared, SpanRecord& span);
   void add_links(const mcp::OpenCall& call, const SessionText& session, SpanRecord& span);
   void add_status(const mcp::OpenCall& call, const CallEnd& end, SpanRecord& span);
   void add_events(const mcp::OpenCall& call, const CallEnd& end, SpanRecord& span);

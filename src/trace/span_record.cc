@@ -1,7 +1,5 @@
 #include "trace/span_record.h"
 
-#include <utility>
-
 namespace mcptrace::trace {
 
 std::string_view outcome_text(Outcome outcome) {
@@ -45,16 +43,11 @@ bool outcome_is_error(Outcome outcome) {
 }
 
 void SpanRecord::clear() {
-  // Everything back to its default by one assignment, so that a field added later is not forgotten; the vectors keep
-  // what they grew.
-  SpanRecord fresh;
-  fresh.attributes = std::move(attributes);
-  fresh.events = std::move(events);
-  fresh.links = std::move(links);
-  fresh.attributes.clear();
-  fresh.events.clear();
-  fresh.links.clear();
-  *this = std::move(fresh);
+  // By one assignment, so that a field added later is not forgotten; the vectors keep what they grew.
+  static_cast<SpanFields&>(*this) = {};
+  attributes.clear();
+  events.clear();
+  links.clear();
 }
 
 }  // namespace mcptrace::trace

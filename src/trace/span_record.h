@@ -56,7 +56,7 @@ struct SpanLink {
   std::string_view relation;  // attribute mcptrace.link: "session", "caller", "previous", "retry", "task", "late"
 };
 
-struct SpanRecord {
+struct SpanFields {
   TraceId trace_id;
   SpanId span_id;
   SpanId parent_id;            // zero: none
@@ -71,16 +71,19 @@ struct SpanRecord {
   Outcome outcome = Outcome::kNone;
   StatusCode status = StatusCode::kUnset;
   std::string_view status_message;
+  std::uint32_t dropped_events = 0;
+};
+
+struct SpanRecord : SpanFields {
   std::vector<Attribute> attributes;
   std::vector<SpanEvent> events;
-  std::uint32_t dropped_events = 0;
   std::vector<SpanLink> links;
 
-  void add(Attr key, std::string_view value) { attributes.push_back({key, value}); }
+  void add(Attr key, std::string_view value) { attributes.emplace_back(key, value); }
   // A literal would rather become a bool than a string_view: hence this one, and the constraint on the other.
   void add(Attr key, const char* value) { add(key, std::string_view(value)); }
-  void add(Attr key, std::int64_t value) { attributes.push_back({key, value}); }
-  void add(Attr key, std::same_as<bool> auto value) { attributes.push_back({key, value}); }
+  void add(Attr key, std::int64_t value) { attributes.emplace_back(key, value); }
+  void add(Attr key, std::same_as<bool> auto value) { attributes.emplace_back(key, value); }
   // Empty again, capacity kept.
   void clear();
 };
