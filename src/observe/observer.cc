@@ -14,6 +14,8 @@ namespace {
 
 constexpr Nanos kNap = std::chrono::milliseconds(1);
 constexpr int kIdleNaps = 20;
+// How long the server's thread may hold up the client's facts by a write that does not end.
+constexpr Nanos kMostInHand = std::chrono::milliseconds(50);
 constexpr Nanos kFlushEvery = std::chrono::milliseconds(20);
 
 // Waits while `word` is `value`, at most `limit` (nothing: for ever).
@@ -74,27 +76,38 @@ std::optional<mcp::Fact> Observer::next(FactQueue& from, std::uint64_t up_to) {
   return mcp::unpack(*record);
 }
 
-// By time over both queues, so that what a client said after it had an answer does not come before that answer. The
-// server's queue only up to where it stood before the client's was looked at: so an answer never comes before its
-// request, which was read no later.
-bool Observer::drain() {
+// By time over both queues: an answer after its request, and what a client said after it had an answer after that
+// answer. The client's queue is looked at once more after the server's, since a request is pushed before it goes on: so
+// the requests of all answers seen are there. Without an answer to come before, a client's fact waits while the
+// server's thread has bytes in hand that it read earlier (their facts are pushed only after their write), for a bounded
+// time.
+Observer::Drained Observer::drain(bool everything) {
+  const std::uint64_t seen = client_.queue_.tail();
+  const std::int64_t busy = everything ? 0 : server_.in_hand_.load(std::memory_order_acquire);
   const std::uint64_t server_tail = server_.queue_.tail();
   const std::uint64_t client_tail = client_.queue_.tail();
+  const bool wait = busy != 0 && clock_.boot().count() - busy < kMostInHand.count();
+  Drained drained = Drained::kNothing;
   std::optional<mcp::Fact> client = next(client_, client_tail), server = next(server_, server_tail);
-  const bool any = client || server;
   while (client || server) {
-    if (client && (!server || client->at.boot <= server->at.boot)) {
-      tracer_.feed(*client);
-      client_.queue_.pop();
-      client = next(client_, client_tail);
-    } else {
+    if (server && (!client || server->at.boot < client->at.boot)) {
       tracer_.feed(*server);
       server_.queue_.pop();
       server = next(server_, server_tail);
+    } else {
+      if (!server && !everything && client_.queue_.head() >= seen) break;
+      if (!server && wait && client->at.boot.count() > busy) {
+        drained = Drained::kHeldBack;
+        break;
+      }
+      tracer_.feed(*client);
+      client_.queue_.pop();
+      client = next(client_, client_tail);
     }
+    drained = Drained::kSome;
   }
   count_losses();
-  return any;
+  return drained;
 }
 
 void Observer::count_losses() {
@@ -120,12 +133,13 @@ void Observer::write_out(bool idle) {
   last_flush_ = now;
 }
 
-void Observer::wait(bool idle) {
+void Observer::wait(Drained drained, bool idle) {
   const State state = idle ? State::kSleeping : State::kNapping;
   state_.store(static_cast<std::uint32_t>(state), std::memory_order_seq_cst);
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const bool nothing = client_.queue_.head() == client_.queue_.tail() && server_.queue_.head() == server_.queue_.tail();
-  if (nothing && stage_.load(std::memory_order_acquire) == static_cast<std::uint32_t>(Stage::kTraffic)) {
+  if ((nothing || drained == Drained::kHeldBack) &&
+      stage_.load(std::memory_order_acquire) == static_cast<std::uint32_t>(Stage::kTraffic)) {
     std::optional<Nanos> limit;
     if (const auto deadline = tracer_.next_deadline()) limit = *deadline - clock_.boot();
     if (!idle) limit = limit ? std::min(*limit, kNap) : kNap;
@@ -138,15 +152,16 @@ void Observer::run() {
   int idle_naps = 0;
   for (;;) {
     const bool ending = stage_.load(std::memory_order_acquire) == static_cast<std::uint32_t>(Stage::kEnding);
-    const bool worked = drain();
+    const Drained drained = drain(ending);
     if (ending) break;
+    const bool worked = drained != Drained::kNothing;
     idle_naps = worked ? 0 : std::min(idle_naps + 1, kIdleNaps);
     write_out(!worked);
     if (const auto deadline = tracer_.next_deadline(); deadline && *deadline <= clock_.boot()) {
       tracer_.on_time(clock_.now());
       write_out(true);
     }
-    wait(idle_naps >= kIdleNaps);
+    wait(drained, idle_naps >= kIdleNaps);
   }
   finish_on_thread();
 }

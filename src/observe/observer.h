@@ -32,11 +32,15 @@ class FactQueue {
   FactQueue() : queue_(256u << 10) {}
   // Relay thread. Copies the fact; counts it as dropped if there is no room.
   void push(const mcp::Fact& fact);
+  // The server's thread, around its write: bytes that it read at `read_at` are on their way, their facts come after.
+  // Zero: none.
+  void set_in_hand(Nanos read_at) { in_hand_.store(read_at.count(), std::memory_order_release); }
 
  private:
   friend class Observer;
   ByteQueue queue_;
   alignas(64) std::atomic<std::uint64_t> dropped_{0};
+  std::atomic<std::int64_t> in_hand_{0};
 };
 
 struct ObserverOptions {
@@ -62,13 +66,14 @@ class Observer {
 
  private:
   enum class State : std::uint32_t { kBusy, kNapping, kSleeping };
+  enum class Drained : std::uint8_t { kNothing, kSome, kHeldBack };
   enum class Stage : std::uint32_t { kTraffic, kEnding, kDone };
 
   void run();
-  bool drain();
+  Drained drain(bool everything);
   void count_losses();
   static std::optional<mcp::Fact> next(FactQueue& from, std::uint64_t up_to);
-  void wait(bool idle);
+  void wait(Drained drained, bool idle);
   void write_out(bool idle);
   void finish_on_thread();
 

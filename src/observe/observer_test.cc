@@ -131,8 +131,37 @@ TEST_F(ObserverTest, J9_WhatTheClientSaidAfterTheAnswerComesAfterIt) {
   cancelled.message.method = mcp::Method::kNotificationsCancelled;
   cancelled.message.related = {mcp::IdType::kInteger, 1, 1};
   cancelled.context = first_;
+  cancelled.context.span_id = random_.span_id();
   observer.client().push(cancelled);
   observer.start();
+  ASSERT_TRUE(observer.finish({}, kPatience));
+  const Found found = read_spool();
+  EXPECT_EQ(found.calls, 1);
+  EXPECT_EQ(found.ok, 1);
+}
+
+// The answer's facts come only after its write: what the client says meanwhile waits for them.
+TEST_F(ObserverTest, J9_WhatTheClientSaidWhileAnAnswerIsInHandWaitsForIt) {
+  ManualClock clock;  // stands still: the wait is never given up
+  Observer observer(options(directory_ + "/spool"), activity_, clock, ids_, log_);
+  Fact asked = request(1);
+  asked.at = clock.now();
+  observer.client().push(asked);
+  Fact late_fact = answer(1);
+  late_fact.at.boot = clock.boot();
+  observer.server().set_in_hand(late_fact.at.boot);
+  Fact cancelled = message(mcp::Direction::kClientToServer, mcp::MessageKind::kNotification, 0);
+  cancelled.message.method = mcp::Method::kNotificationsCancelled;
+  cancelled.message.related = {mcp::IdType::kInteger, 1, 1};
+  cancelled.context = first_;
+  cancelled.context.span_id = random_.span_id();
+  cancelled.at.boot = clock.boot() + Nanos(1);
+  observer.client().push(cancelled);
+  observer.start();
+  while (!std::filesystem::exists(directory_ + "/spool"))
+    std::this_thread::yield();  // it has run, and taken the request
+  observer.server().push(late_fact);
+  observer.server().set_in_hand({});
   ASSERT_TRUE(observer.finish({}, kPatience));
   const Found found = read_spool();
   EXPECT_EQ(found.calls, 1);

@@ -36,8 +36,14 @@ TracedServerTap::TracedServerTap(mcp::MessageScanner scanner, observe::Observer&
                                  const Clock& clock)
     : observer_(observer), activity_(activity), clock_(clock), framer_(std::move(scanner)) {}
 
+void TracedServerTap::arrived() {
+  read_at_ = clock_.boot();
+  observer_.server().set_in_hand(read_at_);
+}
+
 void TracedServerTap::passed(std::string_view bytes) {
   framer_.passed(bytes, *this);
+  observer_.server().set_in_hand({});
   activity_.last_server_message.store(read_at_.count(), std::memory_order_relaxed);
   observer_.wake_after(observer_.server());
 }

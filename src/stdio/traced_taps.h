@@ -39,7 +39,7 @@ class TracedServerTap final : public ServerTap, private mcp::MessageSink {
   TracedServerTap(mcp::MessageScanner scanner, observe::Observer& observer, observe::Activity& activity,
                   const Clock& clock);
 
-  void arrived() override { read_at_ = clock_.boot(); }
+  void arrived() override;
   void passed(std::string_view bytes) override;
   void end() override;
 

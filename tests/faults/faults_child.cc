@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -140,6 +141,63 @@ std::string noise() {
   return text;
 }
 
+// What stands between `from` and the next of `ends` after it; empty: it is not there.
+std::string between(const std::string& line, const std::string& from, const char* ends) {
+  const std::size_t at = line.find(from);
+  if (at == std::string::npos) return "";
+  const std::size_t begin = at + from.size();
+  return line.substr(begin, line.find_first_of(ends, begin) - begin);
+}
+
+std::string answer_to(const std::string& line, bool& injected) {
+  injected = line.find("{\"_meta\":{\"traceparent\":\"00-") != std::string::npos;
+  const std::string id = between(line, "\"id\":", ",}");
+  if (line.find("\"notifications/") != std::string::npos) return "";
+  if (id.empty()) return line + "\n";
+  if (line.find("\"never\"") != std::string::npos || line.find("\"result\"") != std::string::npos) return "";
+  std::string out;
+  const unsigned long flood = std::strtoul(between(line, "\"flood\":", ",}").c_str(), nullptr, 10);
+  for (unsigned long i = 0; i < flood; ++i)
+    out += R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"t","progress":1}})"
+           "\n";
+  return out + R"({"jsonrpc":"2.0","id":)" + id + R"(,"result":{}})" + "\n";
+}
+
+// A server of MCP as far as it goes: answers every request but those of a tool called "never", after as many progress
+// notifications as "flood" says, and echoes lines that have no id. At the end of input it says how many bytes it read,
+// their FNV-1a hash (without the context that was injected), and how many lines were injected.
+int serve(int status) {
+  std::vector<char> block(1 << 18);
+  std::string held, out;
+  std::uint64_t hash = 14695981039346656037u, bytes = 0, injections = 0;
+  const auto take_line = [&](std::string line) {
+    bool injected = false;
+    out += answer_to(line, injected);
+    if (injected) {
+      ++injections;
+      const std::size_t meta = line.find("\"_meta\":{");
+      line.erase(meta, line.find("},", meta) + 2 - meta);
+    }
+    line += '\n';
+    bytes += line.size();
+    for (const char c : line) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  };
+  for (;;) {
+    const ssize_t got = read(STDIN_FILENO, block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    std::size_t from = held.size(), begin = 0;
+    held.append(block.data(), static_cast<std::size_t>(got));
+    for (std::size_t end; (end = held.find('\n', from)) != std::string::npos; begin = from = end + 1)
+      take_line(held.substr(begin, end - begin));
+    held.erase(0, begin);
+    if (!put(STDOUT_FILENO, out)) return 99;
+    out.clear();
+  }
+  say("read " + std::to_string(bytes) + " " + std::to_string(hash) + " " + std::to_string(injections));
+  return status;
+}
+
 using Mode = std::function<int(const std::string&)>;
 
 using Modes = std::map<std::string, Mode>;
@@ -147,6 +205,11 @@ using Modes = std::map<std::string, Mode>;
 // What goes through the pipes, and who closes them.
 void add_traffic(Modes& all) {
   all["echo"] = [](const std::string&) { return take_all(true), 0; };
+  all["serve"] = [](const std::string& status) { return serve(std::atoi(status.c_str())); };
+  all["banner"] = [](const std::string& count) {
+    for (int left = std::atoi(count.c_str()); left > 0; --left) put(STDOUT_FILENO, "canary banner \x1b[31m\r\n");
+    return serve(4);
+  };
   all["exit"] = [](const std::string& code) { return std::atoi(code.c_str()); };
   all["tail"] = [](const std::string& count) {
     take_all(false);
