@@ -8,7 +8,6 @@
 namespace mcptrace::mcp {
 using internal::index;
 using internal::kRules;
-using internal::kStarts;
 
 namespace {
 
