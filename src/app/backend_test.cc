@@ -165,7 +165,7 @@ TEST_F(Backend, HelpNamesEveryOptionAndHasExamples) {
 
 TEST_F(Backend, EveryCommandOfTheListIsHere) {
   for (const CommandInfo& command : kCommandList) {
-    if (!command.data_path) EXPECT_EQ(run({std::string(command.name), "--help"}).status, 0) << command.name;
+    if (command.program == Program::kBackend) EXPECT_EQ(run({std::string(command.name), "--help"}).status, 0) << command.name;
   }
 }
 
@@ -211,6 +211,16 @@ TEST_F(Backend, ClearDeletesWhatIsOver) {
   EXPECT_EQ(run({"trace"}).out.substr(0, 26), "session " + running->sample.id());
   running.reset();
   EXPECT_TRUE(run({"clear"}).out.starts_with("Deleted 1 file ("));
+}
+
+TEST_F(Backend, ClearForgetsWhatServersDeclaredUnlessOnlyWhatIsOldGoes) {
+  ended(1);
+  const std::string declared = home_ + "/state/declared";
+  UniqueFd(::open(declared.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+  EXPECT_EQ(run({"clear", "--older-than", "1h"}).status, 0);
+  EXPECT_TRUE(std::filesystem::exists(declared));
+  EXPECT_EQ(run({"clear"}).status, 0);
+  EXPECT_FALSE(std::filesystem::exists(declared));
 }
 
 TEST_F(Backend, FollowOfAnEndedSessionShowsItAndEnds) {

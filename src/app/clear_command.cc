@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include "app/command_line.h"
 #include "app/commands.h"
 
@@ -6,7 +8,8 @@ namespace {
 
 constexpr std::string_view kHelp = R"(usage: mcptrace clear [OPTIONS]
 
-Deletes stored traces, without asking. Files of sessions that still run are kept.
+Deletes stored traces, without asking. Files of sessions that still run are kept. Without --older-than it forgets
+which names of tools servers declared, too: until a server lists them again, names of an odd form are not written.
 
 options:
   --older-than AGE  only files last written longer ago than AGE: 30s, 5m, 2h, 7d, 2w
@@ -16,6 +19,9 @@ examples:
   mcptrace clear
   mcptrace clear --older-than 7d
 )";
+
+// Processes that run make a new file at the next name.
+void forget_declared(const std::string& state) { ::unlink((state + "/declared").c_str()); }
 
 }  // namespace
 
@@ -33,6 +39,7 @@ int clear_command(World& world, std::span<const std::string> arguments) {
   }
   const auto directory = spool_directory(world);
   if (!directory) return fail(world, directory.error());
+  if (older_than.empty()) forget_declared(*state_directory(world));
   const auto removed = spool::remove_files(*directory, before);
   if (!removed) return fail(world, removed.error());
   std::string text =

@@ -39,6 +39,10 @@ void CommandLine::value(std::string_view name, std::string& target) {
   impl_->app_.add_option(std::string(name), target)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 
+void CommandLine::values(std::string_view name, std::vector<std::string>& target) {
+  impl_->app_.add_option(std::string(name), target)->allow_extra_args(false);
+}
+
 void CommandLine::positional(std::string_view name, std::string& target) {
   impl_->app_.add_option(std::string(name), target);
 }

@@ -29,6 +29,8 @@ class CommandLine {
   // `name` with its dashes, several by commas ("-f,--follow"). What it is bound to must outlive parse().
   void flag(std::string_view name, bool& target);
   void value(std::string_view name, std::string& target);
+  // May be given several times: each adds one.
+  void values(std::string_view name, std::vector<std::string>& target);
   // An argument without a name; it may be absent. At most one.
   void positional(std::string_view name, std::string& target);
 

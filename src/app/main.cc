@@ -1,4 +1,4 @@
-// mcptrace: the data path. Every other command is in mcptrace-backend, which this program becomes.
+// mcptrace: `run`, and the way to every other command, each in a program of its own that this one becomes.
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +18,7 @@ constexpr std::string_view kIntroduction =
     "mcptrace shows what an agent and its MCP servers do: every session as one trace, on this machine.\n"
     "\n"
     "  mcptrace run -- CMD ARGS…   put this in front of a server's command; the server and its client notice nothing\n"
+    "                              (in front of one over HTTP: mcptrace proxy --upstream URL)\n"
     "  mcptrace sessions           what was traced\n"
     "  mcptrace trace              the newest session, call by call\n"
     "\n"
@@ -32,6 +33,7 @@ std::string help() {
          "\nmcptrace COMMAND --help tells more, with examples. mcptrace --version prints the version.\n"
          "\nExamples:\n"
          "  mcptrace run -- npx -y @modelcontextprotocol/server-everything stdio\n"
+         "  mcptrace proxy --upstream http://127.0.0.1:3001 --listen 127.0.0.1:8080\n"
          "  mcptrace sessions --since 1h --errors\n"
          "  mcptrace trace --follow\n";
 }
@@ -51,17 +53,17 @@ std::string own_directory() {
 }
 
 // Beside this program in a build, beside its bin/ where it is installed.
-int become_backend(const World& world) {
+int become(const World& world, const std::string& program) {
   std::vector<char*> argv;
   for (const std::string& argument : world.arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   const std::string here = own_directory();
-  for (const char* place : {"/libexec/mcptrace/mcptrace-backend", "/../libexec/mcptrace/mcptrace-backend"}) {
-    execv((here + place).c_str(), argv.data());
+  for (const char* place : {"/libexec/mcptrace/", "/../libexec/mcptrace/"}) {
+    execv((here + place + program).c_str(), argv.data());
     if (errno != ENOENT) break;
   }
   misused(world,
-          errno_error("cannot run mcptrace-backend (looked in libexec/mcptrace/ beside " + here + ")", errno).message);
+          errno_error("cannot run " + program + " (looked in libexec/mcptrace/ beside " + here + ")", errno).message);
   return 1;
 }
 
@@ -72,7 +74,8 @@ int run_main(World& world) {
   if (name == "--help" || name == "-h" || name == "help") return print(world, help());
   if (name == "run") return run_command(world, std::span(world.arguments).subspan(2));
   for (const CommandInfo& command : kCommandList) {
-    if (command.name == name) return become_backend(world);
+    if (command.name != name) continue;
+    return become(world, command.program == Program::kProxy ? "mcptrace-proxy" : "mcptrace-backend");
   }
   const bool printable = std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f; }) && name.size() <= 64;
   return misused(world, (name.starts_with("-") ? "unknown option" : "unknown command") +

@@ -4,9 +4,10 @@
 
 #include <array>
 
+#include "app/producer.h"
 #include "app/run_options.h"
-#include "app/secret.h"
 #include "base/fd.h"
+#include "observe/declared_file.h"
 #include "stdio/relay.h"
 #include "stdio/traced_taps.h"
 
@@ -15,12 +16,6 @@ namespace {
 
 // How long the end of the process waits for the last spans to be appended. A healthy disk takes a few milliseconds.
 constexpr Nanos kPatience = std::chrono::seconds(1);
-
-std::string print_of(const HashKey& key, std::string_view domain, std::span<const std::string> fields) {
-  KeyedHash hash(key, domain);
-  for (const std::string& field : fields) hash.update_field(field);
-  return hex64(hash.finish64());
-}
 
 // (boot id, parent's pid, its start time): the same for all servers of one agent, and for no other agent on any
 // machine.
@@ -37,31 +32,14 @@ std::string client_process(const HashKey& key) {
   return print_of(key, "client-process", std::array{*boot, parent, start});
 }
 
-HashKey installation_key(const std::string& state_directory, Random& random, Log& log) {
-  const Result<Secret> secret = load_or_make_secret(state_directory, random);
-  if (secret) return HashKey(*secret);
-  log.once(LogReason::kSpoolWrite, "telemetry is being lost, traffic is not affected: " + secret.error().message);
-  Secret own;
-  random.fill(own);
-  return HashKey(own);
-}
-
-observe::ObserverOptions observer_options(const RunOptions& options, const observe::Placement& placement,
-                                          const HashKey& key, const std::string& state_directory, Random& random) {
-  observe::ObserverOptions observer;
-  observe::TracerOptions& tracer = observer.tracer;
-  tracer.naming = options.naming;
-  tracer.service_name = options.service_name;
-  tracer.service_name_fixed = options.service_name_fixed;
-  tracer.instance_id = random.trace_id().hex();
-  tracer.resource_attributes = options.resource_attributes;
-  tracer.command_print = print_of(key, "command", options.command);
-  tracer.client_process = client_process(key);
-  tracer.environment = options.environment;
-  tracer.environment_state = options.environment_state;
-  tracer.first = placement.first();
-  observer.spool.directory = state_directory + "/spool";
-  observer.spool.name_prefix = "run";
+observe::ObserverOptions run_observer_options(const RunOptions& options, const observe::Placement& placement,
+                                              const HashKey& key, const std::string& state_directory, Random& random,
+                                              observe::DeclaredNames& declared) {
+  observe::ObserverOptions observer = observer_options(options, state_directory, "run", random);
+  observer.tracer.command_print = print_of(key, "command", options.command);
+  observer.tracer.client_process = client_process(key);
+  observer.tracer.first = placement.first();
+  observer.tracer.declared = &declared;
   return observer;
 }
 
@@ -106,8 +84,9 @@ int relay_traced(World& world, const RunOptions& options, Log& log) {
   placing.environment_state = options.environment_state;
   observe::Activity activity;
   observe::Placement placement(placing, key, world.random, activity);
-  observe::Observer observer(observer_options(options, placement, key, *state, world.random), activity, world.clock,
-                             observer_random, log);
+  observe::DeclaredFile declared(*state + "/declared", key, log);
+  observe::Observer observer(run_observer_options(options, placement, key, *state, world.random, declared), activity,
+                             world.clock, observer_random, log);
   const mcp::ScanOptions scan{mcp::default_conversation_keys()};
   stdio::TracedClientTap client(mcp::MessageScanner(mcp::Direction::kClientToServer, key, scan), options.inject,
                                 placement, observer, world.clock);

@@ -2,30 +2,19 @@
 // check.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "app/trace_options.h"
 #include "app/world.h"
 #include "base/log.h"
 #include "base/result.h"
-#include "trace/conventions.h"
-#include "trace/w3c.h"
 
 namespace mcptrace::app {
 
-struct RunOptions {
+struct RunOptions : TraceOptions {
   std::vector<std::string> command;
-  std::string service_name;
-  bool service_name_fixed = false;
-  bool inject = true;
-  bool disabled = false;
-  trace::Naming naming = trace::Naming::kBoth;
-  std::vector<std::pair<std::string, std::string>> resource_attributes;
-  std::optional<trace::TraceContext> environment;
-  std::string environment_state;
 };
 
 extern const char kRunHelp[];

@@ -25,15 +25,19 @@ Result<> make_directories(const std::string& path) {
   }
 }
 
-Result<Secret> read_secret(const std::string& path) {
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+// `ours`: made by us. A file that is mounted for us may be a link, and belong to somebody else.
+Result<Secret> read_secret(const std::string& path, bool ours) {
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | (ours ? O_NOFOLLOW : 0)));
   if (!fd.valid()) {
     if (errno == ENOENT) return std::unexpected(Error{Errc::kNotFound, path});
     return std::unexpected(errno_error(path, errno));
   }
   struct stat info;
   if (fstat(fd.get(), &info) != 0) return std::unexpected(errno_error(path, errno));
-  if (info.st_uid != geteuid() || (info.st_mode & 077) != 0) {
+  if (!ours && (info.st_mode & 007) != 0) {
+    return std::unexpected(Error{Errc::kInvalidArgument, path + ": everybody may read it (chmod o= " + path + ")"});
+  }
+  if (ours && (info.st_uid != geteuid() || (info.st_mode & 077) != 0)) {
     return std::unexpected(
         Error{Errc::kInvalidArgument, path + ": must belong to you, with mode 0600 (chmod 600 " + path + ")"});
   }
@@ -42,7 +46,7 @@ Result<Secret> read_secret(const std::string& path) {
   if (read(fd.get(), digits.data(), digits.size()) != static_cast<ssize_t>(digits.size()) ||
       !parse_hex({digits.data(), digits.size()}, secret)) {
     return std::unexpected(
-        Error{Errc::kCorrupt, path + ": not 64 hexadecimal digits; remove it and a new one is made"});
+        Error{Errc::kCorrupt, path + ": not 64 hexadecimal digits"});
   }
   return secret;
 }
@@ -67,13 +71,21 @@ Result<> make_secret(const std::string& directory, const std::string& path, Rand
 
 }  // namespace
 
+Result<Secret> load_secret(const std::string& path) {
+  auto secret = read_secret(path, false);
+  if (!secret && secret.error().code == Errc::kNotFound) {
+    return std::unexpected(Error{Errc::kNotFound, path + ": there is no such file"});
+  }
+  return secret;
+}
+
 Result<Secret> load_or_make_secret(const std::string& state_directory, Random& random) {
   const std::string path = state_directory + "/secret";
-  Result<Secret> secret = read_secret(path);
+  Result<Secret> secret = read_secret(path, true);
   if (secret || secret.error().code != Errc::kNotFound) return secret;
   MCPTRACE_TRY_VOID(make_directories(state_directory));
   MCPTRACE_TRY_VOID(make_secret(state_directory, path, random));
-  return read_secret(path);
+  return read_secret(path, true);
 }
 
 }  // namespace mcptrace::app

@@ -1,0 +1,38 @@
+#include "app/producer.h"
+
+#include "app/secret.h"
+
+namespace mcptrace::app {
+
+std::string print_of(const HashKey& key, std::string_view domain, std::span<const std::string> fields) {
+  KeyedHash hash(key, domain);
+  for (const std::string& field : fields) hash.update_field(field);
+  return hex64(hash.finish64());
+}
+
+HashKey installation_key(const std::string& state_directory, Random& random, Log& log) {
+  const Result<Secret> secret = load_or_make_secret(state_directory, random);
+  if (secret) return HashKey(*secret);
+  log.once(LogReason::kSpoolWrite, "telemetry is being lost, traffic is not affected: " + secret.error().message);
+  Secret own;
+  random.fill(own);
+  return HashKey(own);
+}
+
+observe::ObserverOptions observer_options(const TraceOptions& options, const std::string& state_directory,
+                                          std::string prefix, Random& random) {
+  observe::ObserverOptions observer;
+  observe::TracerOptions& tracer = observer.tracer;
+  tracer.naming = options.naming;
+  tracer.service_name = options.service_name;
+  tracer.service_name_fixed = options.service_name_fixed;
+  tracer.instance_id = random.trace_id().hex();
+  tracer.resource_attributes = options.resource_attributes;
+  tracer.environment = options.environment;
+  tracer.environment_state = options.environment_state;
+  observer.spool.directory = state_directory + "/spool";
+  observer.spool.name_prefix = std::move(prefix);
+  return observer;
+}
+
+}  // namespace mcptrace::app

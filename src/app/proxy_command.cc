@@ -1,0 +1,131 @@
+#include "app/proxy_command.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <functional>
+
+#include "app/producer.h"
+#include "app/proxy_options.h"
+#include "app/secret.h"
+#include "base/fd.h"
+#include "http/tracing.h"
+#include "observe/declared_file.h"
+
+namespace mcptrace::app {
+namespace {
+
+// How long the end of the process waits for the last spans to be appended.
+constexpr Nanos kPatience = std::chrono::seconds(1);
+
+// A proxy has many clients, and is no wrapper that must be small: room for what they say while the observer waits for its turn
+// on a busy machine.
+constexpr std::size_t kQueueBytes = 2 << 20;
+
+void say(const World& world, const std::string& text) {
+  static_cast<void>(write_all(world.stderr_fd, "mcptrace: " + text + "\n"));
+}
+
+std::string listening_line(const ProxyCommandOptions& options, const http::Proxy& proxy, std::string_view state) {
+  const http::ListenAddress& listen = options.proxy.listen;
+  const std::string host = listen.host.contains(':') ? "[" + listen.host + "]" : listen.host;
+  std::string text = "listening on ";
+  text += options.proxy.certificate ? "https://" : "http://";
+  text += host + ":" + std::to_string(proxy.port()) + " →";
+  for (const http::Route& route : options.proxy.routes) {
+    text += " " + (route.prefix.empty() ? "" : route.prefix + "=") + route.upstream.origin() + route.upstream.path;
+  }
+  if (proxy.ready_port() != 0) text += ", ready on port " + std::to_string(proxy.ready_port());
+  text += state.empty() ? ", not traced" : ", state in " + std::string(state);
+  return text + ", pid " + std::to_string(getpid());
+}
+
+int serve(World& world, const ProxyCommandOptions& options, Log& log, http::TapSource* tracing, std::string_view state,
+          const std::function<void()>& before_running) {
+  auto proxy = http::Proxy::make(options.proxy, world.clock, log, tracing);
+  if (!proxy) {
+    say(world, proxy.error().message);
+    return 1;
+  }
+  before_running();
+  say(world, listening_line(options, **proxy, state));
+  (*proxy)->run();
+  return 0;
+}
+
+// What a route's spans are called by, unless a name was given: the route, and the server as configured.
+std::string service_of(const http::Route& route) {
+  return (route.prefix.empty() ? "" : route.prefix + " ") + route.upstream.authority;
+}
+
+observe::ObserverOptions proxy_observer_options(const ProxyCommandOptions& options, const std::string& state, Random& random,
+                                                observe::DeclaredNames& declared) {
+  observe::ObserverOptions observer = observer_options(options, state, "proxy", random);
+  observer.tracer.transport = "tcp";
+  observer.tracer.declared = &declared;
+  observer.queue_bytes = kQueueBytes;
+  for (const http::Route& route : options.proxy.routes) {
+    observer.tracer.routes.push_back({service_of(route), route.upstream.host, route.upstream.port});
+  }
+  return observer;
+}
+
+http::TracingOptions tracing_options(const ProxyCommandOptions& options) {
+  http::TracingOptions tracing;
+  tracing.inject = options.inject;
+  tracing.trust_proxy = options.trust_proxy;
+  tracing.conversation_headers = options.conversation_headers;
+  if (options.service_name_fixed) tracing.name = options.service_name;
+  for (const http::Route& route : options.proxy.routes) tracing.route_names.push_back(service_of(route));
+  return tracing;
+}
+
+int serve_traced(World& world, const ProxyCommandOptions& options, Log& log, const HashKey& key, const std::string& state) {
+  observe::Activity activity;
+  SystemRandom observer_random;
+  observe::DeclaredFile declared(state + "/declared", key, log);
+  observe::Observer observer(proxy_observer_options(options, state, world.random, declared), activity, world.clock,
+                             observer_random, log);
+  http::ObserverSink sink(observer);
+  http::Tracing tracing(tracing_options(options), key, world.random, sink);
+  bool started = false;
+  const int status = serve(world, options, log, &tracing, state, [&] {
+    observer.start();
+    started = true;
+  });
+  if (!started) return status;
+  const bool finished = observer.finish({}, kPatience);
+  // Where it did not finish, its thread still uses what lives here.
+  if (!finished) std::_Exit(status);
+  return status;
+}
+
+}  // namespace
+
+int proxy_command(World& world, std::span<const std::string> args) {
+  Log log(world.stderr_fd);
+  auto parsed = parse_proxy(world, args, log);
+  if (!parsed) {
+    say(world, parsed.error().message);
+    return 2;
+  }
+  if (parsed->help) return write_all(world.stdout_fd, kProxyHelp) ? 0 : 1;
+  const ProxyCommandOptions& options = parsed->options;
+  if (options.disabled) return serve(world, options, log, nullptr, {}, [] {});
+  const Result<std::string> state = state_directory(world);
+  if (!state) {
+    log.once(LogReason::kStateDirectory, "nothing is traced, traffic is not affected: " + state.error().message);
+    return serve(world, options, log, nullptr, {}, [] {});
+  }
+  if (options.secret_file.empty()) {
+    return serve_traced(world, options, log, installation_key(*state, world.random, log), *state);
+  }
+  const auto secret = load_secret(options.secret_file);
+  if (!secret) {
+    say(world, "--secret-file " + secret.error().message);
+    return 1;
+  }
+  return serve_traced(world, options, log, HashKey(*secret), *state);
+}
+
+}  // namespace mcptrace::app

@@ -1,0 +1,150 @@
+#include "app/proxy_options.h"
+
+#include <unistd.h>
+
+#include <charconv>
+
+namespace mcptrace::app {
+namespace {
+
+Error bad(std::string message) { return {Errc::kInvalidArgument, std::move(message)}; }
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (text.empty() || code != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return port;
+}
+
+// "127.0.0.1:8080", "[::1]:0", "8080" (on 127.0.0.1), "localhost:8080" (the same).
+Result<http::ListenAddress> parse_listen(std::string_view option, std::string_view text) {
+  const auto wrong = [&] {
+    return std::unexpected(
+        bad(std::string(option) + " wants ADDRESS:PORT, like 127.0.0.1:8080; got '" + std::string(text) + "'"));
+  };
+  http::ListenAddress address{.host = "127.0.0.1", .port = 0};
+  const auto colon = text.rfind(':');
+  std::string_view host = colon == std::string_view::npos ? std::string_view() : text.substr(0, colon);
+  const auto port = parse_port(colon == std::string_view::npos ? text : text.substr(colon + 1));
+  if (!port || (colon == 0)) return wrong();
+  address.port = *port;
+  if (host.starts_with('[')) {
+    if (!host.ends_with(']')) return wrong();
+    host = host.substr(1, host.size() - 2);
+  } else if (host.contains(':')) {
+    return wrong();
+  }
+  if (!host.empty() && host != "localhost") address.host = host;
+  return address;
+}
+
+Result<std::vector<http::Route>> parse_routes(const std::string& upstream, const std::vector<std::string>& texts) {
+  std::vector<http::Route> routes;
+  if (!upstream.empty()) {
+    auto parsed = http::parse_upstream(upstream);
+    if (!parsed) return std::unexpected(std::move(parsed).error().with_context("--upstream"));
+    routes.push_back({.name = "default", .prefix = {}, .upstream = *std::move(parsed)});
+  }
+  for (const std::string& text : texts) {
+    auto parsed = http::parse_route(text);
+    if (!parsed) return std::unexpected(std::move(parsed).error().with_context("--route"));
+    routes.push_back(*std::move(parsed));
+  }
+  if (routes.empty()) {
+    return std::unexpected(
+        bad("proxy wants a server to stand in front of: mcptrace proxy --upstream http://127.0.0.1:3001 (see mcptrace proxy --help)"));
+  }
+  return routes;
+}
+
+// sd_listen_fds(3): ours if LISTEN_PID is our own; the first is descriptor 3.
+Result<int> inherited_listener(const World& world) {
+  const auto count = world.environment("LISTEN_FDS"), pid = world.environment("LISTEN_PID");
+  if (!count || count->empty() || *count == "0" || !pid || *pid != std::to_string(getpid())) return -1;
+  if (*count != "1") return std::unexpected(bad("LISTEN_FDS=" + *count + ": one listening socket is what proxy takes"));
+  return 3;
+}
+
+}  // namespace
+
+const char kProxyHelp[] =
+    "Usage: mcptrace proxy --upstream URL [options]\n"
+    "\n"
+    "Stands in front of an MCP server over HTTP (Streamable HTTP, HTTP+SSE), passes everything between it and its clients,\n"
+    "and traces the sessions.\n"
+    "\n"
+    "Options:\n"
+    "  --upstream URL     the server: http:// or https://, with a path if it has one\n"
+    "  --route /P=URL     requests below /P go to URL, without /P; may be given several times\n"
+    "  --listen ADDR:PORT where to listen (default: 127.0.0.1:0; port 0: any free one, said on stderr)\n"
+    "  --name NAME        the service's name in traces (default: the server's address)\n"
+    "  --no-inject        do not put trace context into requests\n"
+    "  --naming SET       names of spans and attributes: guide, semconv or both (default: both)\n"
+    "  --host keep        the server sees the Host field that the client sent, not its own address\n"
+    "  --allow-host HOST  a name, besides loopback's, that clients may call the proxy by; may be given several times\n"
+    "  --allow-origin O   an origin, besides loopback's, whose web pages may use the proxy; may be given several times\n"
+    "  --tls-cert FILE, --tls-key FILE\n"
+    "                     serve HTTPS; read again at SIGHUP\n"
+    "  --upstream-ca FILE trust this CA alone for https upstreams, instead of the system's store\n"
+    "  --secret-file FILE the key of session ids and fingerprints, the same for all replicas (64 hexadecimal digits)\n"
+    "  --conversation-header NAME\n"
+    "                     a request field that names the conversation; may be given several times\n"
+    "  --trust-proxy      take the client's address from Forwarded or X-Forwarded-For\n"
+    "  --ready ADDR:PORT  answer GET /-/ready there\n"
+    "  --drain TIME       at SIGTERM, how long what is in flight may take (default: 25s)\n"
+    "  -h, --help         this text\n"
+    "\n"
+    "Environment: MCPTRACE_HOME, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, LISTEN_FDS; MCPTRACE_DISABLED=1 or\n"
+    "OTEL_SDK_DISABLED=true only passes requests on.\n"
+    "\n"
+    "Examples:\n"
+    "  mcptrace proxy --upstream http://127.0.0.1:3001 --listen 127.0.0.1:8080\n"
+    "  mcptrace proxy --route /docs=https://docs.example.com/mcp --route /files=http://127.0.0.1:3002/mcp --listen 127.0.0.1:8080\n"
+    "\n"
+    "In an MCP client's configuration, put the proxy's address in place of the server's:\n"
+    "  { \"mcpServers\": { \"docs\": { \"url\": \"http://127.0.0.1:8080/mcp\" } } }\n";
+
+Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string> args, Log& log) {
+  ParsedProxy parsed;
+  ProxyCommandOptions& options = parsed.options;
+  http::ProxyOptions& proxy = options.proxy;
+  std::string upstream, listen = "127.0.0.1:0", host, certificate, key, ready, drain = "25s";
+  std::vector<std::string> routes, allowed_hosts, allowed_origins;
+  CommandLine line("proxy");
+  const TraceOptionsReader trace(line);
+  line.value("--upstream", upstream);
+  line.values("--route", routes);
+  line.value("--listen", listen);
+  line.value("--host", host);
+  line.values("--allow-host", allowed_hosts);
+  line.values("--allow-origin", allowed_origins);
+  line.value("--tls-cert", certificate);
+  line.value("--tls-key", key);
+  line.value("--upstream-ca", proxy.upstream_ca);
+  line.value("--secret-file", options.secret_file);
+  line.values("--conversation-header", options.conversation_headers);
+  line.flag("--trust-proxy", options.trust_proxy);
+  line.value("--ready", ready);
+  line.value("--drain", drain);
+  MCPTRACE_TRY_VOID(line.parse(args));
+  parsed.help = line.help_wanted();
+  if (parsed.help) return parsed;
+  MCPTRACE_TRY(static_cast<TraceOptions&>(options), trace.read(world, log));
+  MCPTRACE_TRY(proxy.routes, parse_routes(upstream, routes));
+  MCPTRACE_TRY(proxy.listen, parse_listen("--listen", listen));
+  MCPTRACE_TRY(proxy.inherited_listener, inherited_listener(world));
+  MCPTRACE_TRY(proxy.access, http::Access::make(allowed_hosts, allowed_origins));
+  if (!host.empty() && host != "keep") return std::unexpected(bad("--host wants keep, got '" + host + "'"));
+  proxy.keep_host = host == "keep";
+  if (certificate.empty() != key.empty()) {
+    return std::unexpected(bad("--tls-cert and --tls-key go together: one of them is missing"));
+  }
+  if (!certificate.empty()) proxy.certificate = http::CertificateFiles{certificate, key};
+  if (!ready.empty()) {
+    MCPTRACE_TRY(proxy.ready, parse_listen("--ready", ready));
+  }
+  MCPTRACE_TRY(proxy.drain, parse_age("--drain", drain));
+  return parsed;
+}
+
+}  // namespace mcptrace::app

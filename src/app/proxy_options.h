@@ -1,0 +1,33 @@
+// What `mcptrace proxy` was asked to do, parsed into values that need no further check.
+#pragma once
+
+#include <chrono>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "app/trace_options.h"
+#include "app/world.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "http/proxy.h"
+
+namespace mcptrace::app {
+
+struct ProxyCommandOptions : TraceOptions {
+  http::ProxyOptions proxy;
+  std::string secret_file;  // empty: the installation's
+  std::vector<std::string> conversation_headers;
+  bool trust_proxy = false;
+};
+
+extern const char kProxyHelp[];
+
+struct ParsedProxy {
+  bool help = false;
+  ProxyCommandOptions options;
+};
+// Error: kInvalidArgument, for the user. Variables that cannot be used are said in the log and ignored.
+Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string> args, Log& log);
+
+}  // namespace mcptrace::app

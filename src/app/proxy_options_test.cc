@@ -1,0 +1,126 @@
+// The command line of `mcptrace proxy`.
+#include "app/proxy_options.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <map>
+
+namespace mcptrace::app {
+namespace {
+
+class ProxyOptionsTest : public testing::Test {
+ protected:
+  Result<ParsedProxy> parse(std::vector<std::string> arguments) {
+    const auto environment = [this](std::string_view name) -> std::optional<std::string> {
+      const auto found = environment_.find(std::string(name));
+      return found == environment_.end() ? std::nullopt : std::optional(found->second);
+    };
+    const World world{{}, environment, {}, {}, 0, 1, 2, false, false, 0, {}, clock_, random_};
+    return parse_proxy(world, arguments, log_);
+  }
+  // The error of a command line that must be refused.
+  std::string refused(std::vector<std::string> arguments) {
+    const auto parsed = parse(std::move(arguments));
+    return parsed ? "accepted" : parsed.error().message;
+  }
+
+  std::map<std::string, std::string> environment_;
+  ManualClock clock_;
+  SeededRandom random_{1};
+  Log log_{-1};
+};
+
+TEST_F(ProxyOptionsTest, OneServerIsEnough) {
+  const auto parsed = parse({"--upstream", "http://127.0.0.1:3001/base"});
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const http::ProxyOptions& proxy = parsed->options.proxy;
+  ASSERT_EQ(proxy.routes.size(), 1u);
+  EXPECT_EQ(proxy.routes[0].prefix, "");
+  EXPECT_EQ(proxy.routes[0].upstream.authority, "127.0.0.1:3001");
+  EXPECT_EQ(proxy.routes[0].upstream.path, "/base");
+  EXPECT_EQ(proxy.listen.host, "127.0.0.1");
+  EXPECT_EQ(proxy.listen.port, 0);
+  EXPECT_EQ(proxy.inherited_listener, -1);
+  EXPECT_EQ(proxy.drain, std::chrono::seconds(25));
+  EXPECT_TRUE(proxy.access.has_value());
+  EXPECT_FALSE(proxy.certificate.has_value());
+  EXPECT_FALSE(proxy.keep_host);
+  EXPECT_TRUE(parsed->options.inject);
+  EXPECT_FALSE(parsed->options.service_name_fixed);
+}
+
+TEST_F(ProxyOptionsTest, RoutesAreTakenInOrder) {
+  const auto parsed = parse({"--route", "/a=http://127.0.0.1:1", "--upstream", "https://example.com/mcp", "--route",
+                             "/b/c=http://[::1]:2/x"});
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const auto& routes = parsed->options.proxy.routes;
+  ASSERT_EQ(routes.size(), 3u);
+  EXPECT_EQ(routes[0].name, "default");
+  EXPECT_TRUE(routes[0].upstream.tls);
+  EXPECT_EQ(routes[1].prefix, "/a");
+  EXPECT_EQ(routes[2].prefix, "/b/c");
+  EXPECT_EQ(routes[2].upstream.host, "::1");
+}
+
+TEST_F(ProxyOptionsTest, AddressesToListenOn) {
+  const auto listen = [this](const std::string& text) {
+    const auto parsed = parse({"--upstream", "http://h", "--listen", text});
+    if (!parsed) return std::string("refused");
+    return parsed->options.proxy.listen.host + " " + std::to_string(parsed->options.proxy.listen.port);
+  };
+  EXPECT_EQ(listen("127.0.0.1:8080"), "127.0.0.1 8080");
+  EXPECT_EQ(listen("[::1]:0"), "::1 0");
+  EXPECT_EQ(listen("8080"), "127.0.0.1 8080");
+  EXPECT_EQ(listen("localhost:9"), "127.0.0.1 9");
+  EXPECT_EQ(listen("0.0.0.0:80"), "0.0.0.0 80");
+  for (const char* bad : {"", ":", "::1:8080", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "[::1:80", ":80"}) {
+    EXPECT_EQ(listen(bad), "refused") << bad;
+  }
+}
+
+TEST_F(ProxyOptionsTest, WhatCannotBeDoneIsSaidWithTheOption) {
+  EXPECT_NE(refused({}).find("mcptrace proxy --upstream"), std::string::npos);
+  EXPECT_NE(refused({"--upstream", "ftp://x"}).find("--upstream"), std::string::npos);
+  EXPECT_NE(refused({"--upstream", "http://h", "--route", "nothing"}).find("--route"), std::string::npos);
+  EXPECT_NE(refused({"--upstream", "http://h", "--tls-cert", "c.pem"}).find("--tls-key"), std::string::npos);
+  EXPECT_NE(refused({"--upstream", "http://h", "--host", "other"}).find("--host wants keep"), std::string::npos);
+  EXPECT_NE(refused({"--upstream", "http://h", "--drain", "soon"}).find("--drain"), std::string::npos);
+  EXPECT_NE(refused({"--upstream", "http://h", "--naming", "x"}).find("--naming"), std::string::npos);
+  EXPECT_NE(refused({"--upstream", "http://h", "--foo"}).find("unknown option '--foo'"), std::string::npos);
+  EXPECT_NE(refused({"--upstream", "http://h", "stray"}).find("stray"), std::string::npos);
+}
+
+TEST_F(ProxyOptionsTest, TheRest) {
+  const auto parsed = parse({"--upstream", "http://h", "--name", "docs", "--no-inject", "--host", "keep", "--allow-host",
+                             "proxy.example.com", "--allow-host", "other.example.com", "--tls-cert", "c", "--tls-key", "k",
+                             "--ready", "127.0.0.1:0", "--drain", "2s", "--trust-proxy", "--conversation-header",
+                             "X-Conversation", "--secret-file", "s", "--upstream-ca", "ca.pem"});
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const ProxyCommandOptions& options = parsed->options;
+  EXPECT_EQ(options.service_name, "docs");
+  EXPECT_TRUE(options.service_name_fixed);
+  EXPECT_FALSE(options.inject);
+  EXPECT_TRUE(options.proxy.keep_host);
+  EXPECT_EQ(options.proxy.certificate->key, "k");
+  EXPECT_EQ(options.proxy.ready->host, "127.0.0.1");
+  EXPECT_EQ(options.proxy.drain, std::chrono::seconds(2));
+  EXPECT_TRUE(options.trust_proxy);
+  EXPECT_EQ(options.conversation_headers, std::vector<std::string>{"X-Conversation"});
+  EXPECT_EQ(options.secret_file, "s");
+  EXPECT_EQ(options.proxy.upstream_ca, "ca.pem");
+}
+
+TEST_F(ProxyOptionsTest, AListenerIsTakenOverOnlyIfItIsMeantForThisProcess) {
+  environment_["LISTEN_FDS"] = "1";
+  EXPECT_EQ(parse({"--upstream", "http://h"})->options.proxy.inherited_listener, -1);
+  environment_["LISTEN_PID"] = "1";
+  EXPECT_EQ(parse({"--upstream", "http://h"})->options.proxy.inherited_listener, -1);
+  environment_["LISTEN_PID"] = std::to_string(getpid());
+  EXPECT_EQ(parse({"--upstream", "http://h"})->options.proxy.inherited_listener, 3);
+  environment_["LISTEN_FDS"] = "2";
+  EXPECT_NE(refused({"--upstream", "http://h"}).find("LISTEN_FDS=2"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mcptrace::app

@@ -1,0 +1,67 @@
+#include "app/trace_options.h"
+
+#include <algorithm>
+
+#include "app/otel_environment.h"
+
+namespace mcptrace::app {
+namespace {
+
+Result<trace::Naming> parse_naming(std::string_view text) {
+  if (text == "both") return trace::Naming::kBoth;
+  if (text == "guide") return trace::Naming::kGuide;
+  if (text == "semconv") return trace::Naming::kSemconv;
+  return std::unexpected(
+      Error{Errc::kInvalidArgument, "--naming wants guide, semconv or both, got '" + std::string(text) + "'"});
+}
+
+void read_environment(const World& world, Log& log, TraceOptions& options) {
+  options.disabled = is_true(world.environment("OTEL_SDK_DISABLED")) ||
+                     is_true(world.environment("MCPTRACE_DISABLED")) || world.environment("MCPTRACE_DISABLED") == "1";
+  if (const auto value = world.environment("OTEL_RESOURCE_ATTRIBUTES"); value && !value->empty()) {
+    if (auto attributes = parse_resource_attributes(*value)) {
+      options.resource_attributes = *std::move(attributes);
+    } else {
+      log.once(LogReason::kConfiguration, "OTEL_RESOURCE_ATTRIBUTES is ignored: " + attributes.error().message);
+    }
+  }
+  const auto named =
+      std::ranges::find(options.resource_attributes, "service.name", &std::pair<std::string, std::string>::first);
+  if (!options.service_name_fixed) {
+    if (const auto name = world.environment("OTEL_SERVICE_NAME"); name && !name->empty()) {
+      options.service_name = *name;
+      options.service_name_fixed = true;
+    } else if (named != options.resource_attributes.end()) {
+      options.service_name = named->second;
+      options.service_name_fixed = true;
+    }
+  }
+  std::erase_if(options.resource_attributes, [](const auto& attribute) {
+    return attribute.first == "service.name" || attribute.first == "service.instance.id";
+  });
+  if (const auto parent = world.environment("TRACEPARENT")) options.environment = trace::parse_traceparent(*parent);
+  if (const auto state = world.environment("TRACESTATE");
+      options.environment && state && trace::is_valid_tracestate(*state)) {
+    options.environment_state = *state;
+  }
+}
+
+}  // namespace
+
+TraceOptionsReader::TraceOptionsReader(CommandLine& line) {
+  line.value("--name", name_);
+  line.flag("--no-inject", no_inject_);
+  line.value("--naming", naming_);
+}
+
+Result<TraceOptions> TraceOptionsReader::read(const World& world, Log& log) const {
+  TraceOptions options;
+  options.service_name = name_;
+  options.service_name_fixed = !name_.empty();
+  options.inject = !no_inject_;
+  MCPTRACE_TRY(options.naming, parse_naming(naming_));
+  read_environment(world, log, options);
+  return options;
+}
+
+}  // namespace mcptrace::app
