@@ -295,7 +295,7 @@ TEST(Log, ControlsBecomeSpacesAndTextIsCut) {
   Pipe pipe;
   Log log(pipe.write.get());
   log.once(LogReason::kChild, "a\nb\x1b[31mc\td\x7f\xc3\xa9");
-  log.once(LogReason::kNoMemory, std::string(10000, 'x'));
+  log.once(LogReason::kDropped, std::string(10000, 'x'));
   pipe.write.reset();
   const std::string text = read_all(pipe.read.get());
   const std::size_t end = text.find('\n');

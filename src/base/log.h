@@ -19,9 +19,10 @@ enum class LogReason : std::uint8_t {
   kSpoolWrite,      // disk full, I/O error
   kObserverStuck,   // the observer did not finish in time
   kDropped,         // telemetry was dropped
-  kNoMemory,
-  kConfiguration,  // a variable or file that was ignored
-  kChild,          // the server could not be started
+  kDeclaredNames,   // what servers declared cannot be remembered
+  kConfiguration,   // a variable or file that was ignored
+  kChild,           // the server could not be started
+  kAuthorization,   // sign-in metadata that clients will refuse, behind a proxy
   kCount
 };
 

@@ -100,6 +100,11 @@ OpenCall& ExchangeTable::open(const Fact& fact) {
   call.progress = call.dropped_notes = call.children = 0;
   call.notes.clear();
   call.parent_call = kNoCall;
+  call.kind = CallKind::kRequest;
+  call.caller_link_count = 0;
+  call.exchange = call.exchange_next = call.exchange_previous = kNoCall;
+  call.exchange_serial = 0;
+  call.cut_at = {};
   call.open = true;
 
   call.older = newest_;
@@ -132,6 +137,16 @@ OpenCall* ExchangeTable::find(Direction direction, const RequestId& id) {
     if (call->direction == direction && call->id == id) return call;
   }
   return nullptr;
+}
+
+OpenCall* ExchangeTable::find(Direction direction, const RequestId& id, std::uint64_t exchange) {
+  OpenCall* found = nullptr;
+  for (OpenCall* call = at(by_id_[bucket(direction, id.exact)]); call != nullptr; call = at(call->chain)) {
+    if (call->direction != direction || call->id != id) continue;
+    if (call->exchange_serial == exchange) return call;
+    if (found == nullptr) found = call;
+  }
+  return found;
 }
 
 // Rare: only for an answer whose id matched nothing. Looks at the newest 1024, so that a server that gets every id

@@ -8,6 +8,7 @@
 //   if (OpenCall* call = table.find_answer(direction_of_request, id, mismatch)) { …; table.close(*call); }
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -20,6 +21,12 @@
 namespace mcptrace::mcp {
 
 inline constexpr std::uint32_t kNoCall = 0xffffffff;
+
+enum class CallKind : std::uint8_t {
+  kRequest,
+  kNotification,  // over HTTP: open until its POST is over
+  kHttp,          // an HTTP exchange that has neither
+};
 
 // What an open exchange has to remember for its span. Strings are as the wire had them, cut by the scanner: they pass
 // the gate when the span is made.
@@ -40,6 +47,15 @@ struct OpenCall {
   bool link_is_task = false;
   bool undeclared = false;
   bool parent_remote = false;
+
+  // Over HTTP.
+  CallKind kind = CallKind::kRequest;
+  std::uint8_t caller_link_count = 0;
+  std::array<CallerLink, 2> caller_links{};         // contexts that were not chosen for parent
+  std::uint32_t exchange = kNoCall;                 // index of its HTTP exchange; kNoCall: not over HTTP
+  std::uint64_t exchange_serial = 0;
+  std::uint32_t exchange_next = kNoCall, exchange_previous = kNoCall;  // the open calls of that exchange
+  Nanos cut_at{};                                   // when its stream was cut, which may be resumed; zero: it was not
 
   // Until the answer.
   std::uint32_t progress = 0;
@@ -62,6 +78,8 @@ struct OpenCall {
   bool open = false;
 
   [[nodiscard]] bool is_listen() const { return method == Method::kSubscriptionsListen; }
+  // Its session does not wait for it: a subscription, a stream, what nobody answers.
+  [[nodiscard]] bool is_standing() const { return kind != CallKind::kRequest || is_listen(); }
   // May a server's request or notification be nested under it? (semantics.md 2)
   [[nodiscard]] bool may_nest() const {
     return direction == Direction::kClientToServer &&
@@ -85,6 +103,8 @@ class ExchangeTable {
   // The oldest open request of `direction` with this id; with `mismatch` set, the only one whose id differs in form
   // alone (7 for "7"). Null: none.
   OpenCall* find(Direction direction, const RequestId& id);
+  // The same, but one of this HTTP exchange (serial) before all others.
+  OpenCall* find(Direction direction, const RequestId& id, std::uint64_t exchange);
   OpenCall* find_loose(Direction direction, const RequestId& id);
   // The open request of `direction` that gave this progress token.
   OpenCall* find_token(Direction direction, const RequestId& token);

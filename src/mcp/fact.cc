@@ -1,9 +1,10 @@
 // The record:
 //
 //   Fixed                                          everything of fixed size
+//   HttpFact                                       if has_http
 //   u64 declared[declared_count]
-//   { u8 which, u8 0, u16 size, byte[size] } …     one for each string that is not empty; which = Text, or kCount for
-//   trace_state
+//   { u8 which, u8 0, u16 size, byte[size] } …     one for each string that is not empty; which = Text, kCount for
+//                                                  trace_state, or kCount + 1 for client
 #include "mcp/fact.h"
 
 #include <cstring>
@@ -23,6 +24,7 @@ struct Fixed {
   MessageKind message_kind;
   Method method;
   ResultType result_type;
+  bool has_http;
   std::uint32_t flags;
   Instant at;
   CallContext context;
@@ -41,6 +43,7 @@ struct Fixed {
   std::uint64_t task;
 };
 static_assert(std::is_trivially_copyable_v<Fixed> && sizeof(Fixed) % sizeof(std::uint64_t) == 0);
+static_assert(std::is_trivially_copyable_v<HttpFact> && sizeof(HttpFact) % sizeof(std::uint64_t) == 0);
 
 struct TextHead {
   std::uint8_t which;
@@ -49,6 +52,10 @@ struct TextHead {
 };
 
 constexpr std::size_t kMostBytes = 16 << 10;
+// Values of `which` behind those of Text.
+constexpr std::uint8_t kTraceState = kTextCount;
+constexpr std::uint8_t kClient = kTextCount + 1;
+constexpr std::size_t kMostClientBytes = 64;
 
 // Strings of a fact add up to less than this only without the longest: baggage, which the relay has used by then.
 bool drops_baggage(const Fact& fact) {
@@ -63,7 +70,8 @@ void for_each_text(const Fact& fact, Use use) {
     if (fact.message.text[i].empty() || (skip_baggage && static_cast<Text>(i) == Text::kBaggage)) continue;
     use(static_cast<std::uint8_t>(i), fact.message.text[i]);
   }
-  if (!fact.trace_state.empty()) use(static_cast<std::uint8_t>(kTextCount), fact.trace_state);
+  if (!fact.trace_state.empty()) use(kTraceState, fact.trace_state);
+  if (!fact.client.empty()) use(kClient, fact.client.substr(0, kMostClientBytes));
 }
 
 Fixed fixed_of(const Fact& fact) {
@@ -75,6 +83,7 @@ Fixed fixed_of(const Fact& fact) {
           .message_kind = message.kind,
           .method = message.method,
           .result_type = message.result_type,
+          .has_http = fact.http != nullptr,
           .flags = message.flags,
           .at = fact.at,
           .context = fact.context,
@@ -123,7 +132,7 @@ Fact fact_of(const Fixed& fixed) {
 }  // namespace
 
 std::size_t packed_size(const Fact& fact) {
-  std::size_t size = sizeof(Fixed) + fact.declared.size_bytes();
+  std::size_t size = sizeof(Fixed) + (fact.http != nullptr ? sizeof(HttpFact) : 0) + fact.declared.size_bytes();
   for_each_text(fact, [&](std::uint8_t, std::string_view text) { size += sizeof(TextHead) + text.size(); });
   return size;
 }
@@ -131,6 +140,10 @@ std::size_t packed_size(const Fact& fact) {
 void pack(const Fact& fact, char* out) {
   Fixed& fixed = *new (out) Fixed(fixed_of(fact));  // made in its place
   char* at = out + sizeof(Fixed);
+  if (fact.http != nullptr) {
+    std::memcpy(at, fact.http, sizeof(HttpFact));
+    at += sizeof(HttpFact);
+  }
   if (!fact.declared.empty()) std::memcpy(at, fact.declared.data(), fact.declared.size_bytes());
   at += fact.declared.size_bytes();
   for_each_text(fact, [&](std::uint8_t which, std::string_view text) {
@@ -147,17 +160,25 @@ Fact unpack(std::span<const char> record) {
   Fixed fixed;
   std::memcpy(&fixed, record.data(), sizeof(fixed));
   Fact fact = fact_of(fixed);
-  std::size_t at = sizeof(Fixed) + fixed.declared_count * sizeof(std::uint64_t);
+  std::size_t at = sizeof(Fixed);
+  if (fixed.has_http) {
+    MCPTRACE_CHECK(at + sizeof(HttpFact) <= record.size());
+    fact.http = reinterpret_cast<const HttpFact*>(record.data() + at);
+    at += sizeof(HttpFact);
+  }
+  fact.declared = {reinterpret_cast<const std::uint64_t*>(record.data() + at), fixed.declared_count};
+  at += fixed.declared_count * sizeof(std::uint64_t);
   MCPTRACE_CHECK(at <= record.size());
-  fact.declared = {reinterpret_cast<const std::uint64_t*>(record.data() + sizeof(Fixed)), fixed.declared_count};
   for (std::size_t i = 0; i < fixed.text_count; ++i) {
     TextHead head;
     MCPTRACE_CHECK(at + sizeof(head) <= record.size());
     std::memcpy(&head, record.data() + at, sizeof(head));
     at += sizeof(head);
-    MCPTRACE_CHECK(at + head.size <= record.size() && head.which <= kTextCount);
+    MCPTRACE_CHECK(at + head.size <= record.size() && head.which <= kClient);
     const std::string_view text(record.data() + at, head.size);
-    (head.which < kTextCount ? fact.message.text[head.which] : fact.trace_state) = text;
+    (head.which < kTextCount ? fact.message.text[head.which]
+     : head.which == kTraceState ? fact.trace_state
+                                 : fact.client) = text;
     at += head.size;
   }
   return fact;

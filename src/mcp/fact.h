@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "mcp/http_fact.h"
 #include "mcp/message.h"
 
 namespace mcptrace::mcp {
@@ -17,7 +18,10 @@ namespace mcptrace::mcp {
 enum class FactKind : std::uint8_t {
   kMessage,
   kDeclaredTools,  // `declared`: name hashes from one tools/list result; comes before that result's kMessage
-  kEnd,            // this direction's stream ended
+  // Only over HTTP, with `http`:
+  kHttpBegin,  // an exchange that has neither request nor notification in it
+  kHttpEvent,  // an event with an id but without a message came
+  kHttpEnd,    // the exchange is over. A message with http->end set stands for one more, after it
 };
 
 // Where a request's parent came from.
@@ -33,6 +37,10 @@ enum class NotInjected : std::uint8_t {
   kBadShape,  // params or _meta is no object, or the line is not one whole JSON object
   kTooLarge,  // over 1 MiB
   kTooSlow,   // not complete 20 ms after its first byte
+  kEncoded,   // the body has a content coding
+  kSigned,    // the body has a digest or a signature
+  kWaits,     // the body is held back until the server says 100
+  kNoSession, // an initialize whose session only the answer tells
   kCount
 };
 
@@ -42,7 +50,6 @@ struct CallContext {
   ParentSource parent_source = ParentSource::kRoot;
   NotInjected not_injected = NotInjected::kNone;
   std::uint8_t flags = 0;      // W3C trace flags of the span's own context
-  bool opens_session = false;  // the first message of its stretch: what follows is filled in
   bool derived = false;        // the stretch has derived ids (explicit session key)
   std::uint32_t previous = 0;  // serial of the stretch before it that its root links to; 0 = none
   TraceId trace_id;            // of the message's span
@@ -61,6 +68,8 @@ struct Fact {
   Message message;
   std::string_view trace_state;             // of the span's own context, level 2 valid
   std::span<const std::uint64_t> declared;  // kDeclaredTools
+  const HttpFact* http = nullptr;           // null: not over HTTP
+  std::string_view client{};                // HTTP: the client's address, with kBegins; at most 64 bytes
 };
 
 // Bytes that pack() needs.

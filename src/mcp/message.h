@@ -38,8 +38,11 @@ enum class ResultType : std::uint8_t { kAbsent, kComplete, kInputRequired, kTask
 
 // The name form (semantics.md 6): 1 to 128 of A-Z a-z 0-9 _ - . /
 bool is_plain_name(std::string_view text);
-// Message::name_hash of a name that is at most 128 bytes long. Never 0.
-std::uint64_t name_hash(std::string_view name);
+// What names are compared by: a quick hash of a name of the plain form, else its keyed hash, so that nobody can make a
+// name that passes for another. The two never meet. Never 0; the same in all processes of an installation.
+std::uint64_t plain_name_hash(std::string_view name);
+std::uint64_t odd_name_hash(std::uint64_t print);
+
 
 // Strings of a message, decoded, each cut to its limit (text_limit()) between characters.
 enum class Text : std::uint8_t {
@@ -88,7 +91,7 @@ struct Message {
   std::uint64_t bytes = 0;        // of the line with its terminator; of a batch's element: without separators
   std::int64_t error_code = 0;    // with kHasErrorCode
   std::uint64_t error_print = 0;  // keyed hash of error.message; 0 = none
-  std::uint64_t name_hash = 0;    // in-memory hash of params.name, whole, decoded: names are compared by it; 0 = none
+  std::uint64_t name_hash = 0;    // of params.name, whole, decoded: plain_name_hash() or odd_name_hash(); 0 = none
   std::uint64_t name_print =
       0;  // keyed hash of a params.name that has not the plain form; 0 = it has, or there is none
   std::uint64_t method_print = 0;     // keyed hash of an unknown method, whole, decoded

@@ -38,11 +38,14 @@ bool is_plain_name(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return kNameBytes[static_cast<unsigned char>(c)]; });
 }
 
-std::uint64_t name_hash(std::string_view name) {
+// Even, and the other odd.
+std::uint64_t plain_name_hash(std::string_view name) {
   constexpr std::uint64_t kSeed = 0x3c6ef372fe94f82b;
-  const std::uint64_t hash = mix64(name, kSeed);
-  return hash == 0 ? 1 : hash;
+  const std::uint64_t hash = mix64(name, kSeed) & ~std::uint64_t{1};
+  return hash == 0 ? 2 : hash;
 }
+
+std::uint64_t odd_name_hash(std::uint64_t print) { return print | 1; }
 
 void MessageHandler::end_line(json::Shape shape, std::uint64_t line_bytes) {
   if (shape == json::Shape::kBroken || (shape == json::Shape::kComplete && (root_ == Root::kNoValue || bad_element_))) {
@@ -144,8 +147,12 @@ void MessageHandler::fill_name(Message& message) const {
   const bool cut = texts_.cut(Slot::kName);
   message[Text::kName] = name;
   if (cut) message.flags |= kNameCut;
-  if (cut || !is_plain_name(name)) message.name_print = texts_.print(Slot::kName);
-  message.name_hash = cut ? message.name_print : name_hash(name);
+  if (cut || !is_plain_name(name)) {
+    message.name_print = texts_.print(Slot::kName);
+    message.name_hash = odd_name_hash(message.name_print);
+  } else {
+    message.name_hash = plain_name_hash(name);
+  }
 }
 
 void MessageHandler::fill_peer(Message& message) const {

@@ -28,6 +28,8 @@ class MessageHandler {
   void on_end(json::Kind kind, std::uint64_t offset);
   // The scanner's verdict on the line. Gives what is left to the sink and starts afresh.
   void end_line(json::Shape shape, std::uint64_t line_bytes);
+  // Starts afresh, and gives nothing.
+  void discard_line() { clear_line(); }
 
  private:
   // The container whose members come now.

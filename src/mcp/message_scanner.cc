@@ -353,7 +353,8 @@ void MessageHandler::text_ended() {
 
 void MessageHandler::declare_tool() {
   const std::string_view name = texts_.text(Slot::kToolName);
-  declared_[declared_count_++] = texts_.cut(Slot::kToolName) ? texts_.print(Slot::kToolName) : name_hash(name);
+  const bool plain = !texts_.cut(Slot::kToolName) && is_plain_name(name);
+  declared_[declared_count_++] = plain ? plain_name_hash(name) : odd_name_hash(texts_.print(Slot::kToolName));
   if (declared_count_ == declared_.size()) flush_declared();
 }
 
@@ -411,6 +412,11 @@ void MessageScanner::end_line(std::uint64_t line_bytes, MessageSink& sink) {
   impl_->handler.set_sink(&sink);
   const json::Shape shape = impl_->scanner.finish();
   impl_->handler.end_line(shape, line_bytes);
+  impl_->scanner.reset();
+}
+
+void MessageScanner::discard() {
+  impl_->handler.discard_line();
   impl_->scanner.reset();
 }
 

@@ -54,6 +54,8 @@ class MessageScanner {
   void feed(std::string_view piece, MessageSink& sink);
   // The line is over; `line_bytes` counts its newline. Blank lines give nothing.
   void end_line(std::uint64_t line_bytes, MessageSink& sink);
+  // The line turned out to be none: what was fed since the last end is forgotten. What the sink has already got stays.
+  void discard();
 
  private:
   class Impl;

@@ -27,7 +27,7 @@ TEST(MessageScanner, SaysWhatAToolCallIs) {
   EXPECT_EQ(r[Text::kTraceparent], "00-aa-bb-01");
   EXPECT_EQ(r[Text::kTracestate], "a=b");
   EXPECT_EQ(r[Text::kBaggage], "k=v");
-  EXPECT_EQ(r.message.name_hash, name_hash("read_file"));
+  EXPECT_EQ(r.message.name_hash, plain_name_hash("read_file"));
   EXPECT_EQ(r.message.name_print, 0u);
   EXPECT_EQ(r.message.id_print, 0u);
 }
@@ -197,7 +197,7 @@ TEST(MessageScanner, DeclaredToolsComeBeforeTheirResult) {
   std::vector<std::uint64_t> names;
   for (int i = 0; i < 150; ++i) {
     const std::string name = "tool" + std::to_string(i);
-    names.push_back(name_hash(name));
+    names.push_back(plain_name_hash(name));
     line += (i == 0 ? "" : ",") + (R"({"description":"name","inputSchema":{"name":"no"},"name":")" + name) + "\"}";
   }
   RecordingSink sink = scan_line(line + "],\"nextCursor\":\"x\"}}", kServer);
@@ -208,6 +208,13 @@ TEST(MessageScanner, DeclaredToolsComeBeforeTheirResult) {
 }
 
 TEST(MessageScanner, ANameIsComparedByTheSameHashWhereverItStands) {
+  for (const std::string odd : {"two words", "l\xc3\xa4\xc3\x9f", ""}) {
+    const Recorded odd_call = scan_one(R"({"id":1,"method":"tools/call","params":{"name":")" + odd + "\"}}");
+    const RecordingSink odd_list = scan_line(R"({"id":1,"result":{"tools":[{"name":")" + odd + "\"}]}}", kServer);
+    ASSERT_EQ(odd_list.declared, std::vector{odd_name_hash(print_of("tool-name", odd))});
+    EXPECT_EQ(odd_list.declared[0], odd_call.message.name_hash);
+    EXPECT_NE(odd_list.declared[0], plain_name_hash(odd));
+  }
   const std::string name(5000, 'n');
   const Recorded call = scan_one(R"({"id":1,"method":"tools/call","params":{"name":")" + name + "\"}}");
   const RecordingSink list = scan_line(R"({"id":1,"result":{"tools":[{"name":")" + name + "\"}]}}", kServer);

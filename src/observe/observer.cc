@@ -42,12 +42,15 @@ void FactQueue::push(const mcp::Fact& fact) {
     queue_.commit();
     return;
   }
-  dropped_.fetch_add(1, std::memory_order_relaxed);
+  dropped_at_.store(fact.at.boot.count(), std::memory_order_relaxed);
+  dropped_.fetch_add(1, std::memory_order_release);
 }
 
 Observer::Observer(ObserverOptions options, Activity& activity, const Clock& clock, Random& random, Log& log)
     : clock_(clock),
       log_(log),
+      client_(options.queue_bytes),
+      server_(options.queue_bytes),
       recorder_(std::move(options.spool), options.tracer.naming, clock, log),
       tracer_(std::move(options.tracer), random, activity, recorder_) {
   recorder_.set_tracer(&tracer_);
@@ -112,15 +115,17 @@ Observer::Drained Observer::drain(bool everything) {
 
 void Observer::count_losses() {
   const std::uint64_t dropped =
-      client_.dropped_.load(std::memory_order_relaxed) + server_.dropped_.load(std::memory_order_relaxed);
+      client_.dropped_.load(std::memory_order_acquire) + server_.dropped_.load(std::memory_order_acquire);
   if (dropped != seen_dropped_) {
-    tracer_.add_dropped(dropped - seen_dropped_);
+    const std::int64_t last = std::max(client_.dropped_at_.load(std::memory_order_relaxed),
+                                       server_.dropped_at_.load(std::memory_order_relaxed));
+    tracer_.add_dropped(dropped - seen_dropped_, Nanos(last));
     seen_dropped_ = dropped;
     log_.once(LogReason::kDropped,
               "some messages were not traced (the observer was too slow); traffic is not affected");
   }
   if (const std::uint64_t lost = recorder_.lost(); lost != seen_lost_) {
-    tracer_.add_dropped(lost - seen_lost_);
+    tracer_.add_lost(lost - seen_lost_);
     seen_lost_ = lost;
   }
 }

@@ -29,7 +29,7 @@ namespace mcptrace::observe {
 // One relay thread's way in.
 class FactQueue {
  public:
-  FactQueue() : queue_(256u << 10) {}
+  explicit FactQueue(std::size_t bytes) : queue_(bytes) {}
   // Relay thread. Copies the fact; counts it as dropped if there is no room.
   void push(const mcp::Fact& fact);
   // The server's thread, around its write: bytes that it read at `read_at` are on their way, their facts come after.
@@ -40,12 +40,14 @@ class FactQueue {
   friend class Observer;
   ByteQueue queue_;
   alignas(64) std::atomic<std::uint64_t> dropped_{0};
+  std::atomic<std::int64_t> dropped_at_{0};  // boot ns: the last of them; written before the count
   std::atomic<std::int64_t> in_hand_{0};
 };
 
 struct ObserverOptions {
   TracerOptions tracer;
   spool::WriterOptions spool;
+  std::size_t queue_bytes = 256 << 10;  // of facts on their way, each of two; a power of two
 };
 
 class Observer {

@@ -59,7 +59,7 @@ class ObserverTest : public testing::Test {
   Fact answer(std::uint64_t id) { return message(mcp::Direction::kServerToClient, mcp::MessageKind::kResult, id); }
 
   struct Found {
-    int calls = 0, ok = 0;
+    int calls = 0, ok = 0, unobserved = 0;
     std::int64_t dropped = 0, unmatched = 0;
     bool closed = false;
   };
@@ -75,7 +75,8 @@ class ObserverTest : public testing::Test {
         const auto span = otlp::decode_span(bytes);
         EXPECT_TRUE(span.has_value());
         if (header.operation == trace::Operation::kToolCall)
-          ++found.calls, found.ok += header.outcome == trace::Outcome::kOk;
+          ++found.calls, found.ok += header.outcome == trace::Outcome::kOk,
+              found.unobserved += header.outcome == trace::Outcome::kUnobserved;
         if (const auto* dropped = span->attribute("mcptrace.dropped")) found.dropped = *dropped->integer();
         if (const auto* unmatched = span->attribute("mcptrace.unmatched_answers"))
           found.unmatched = *unmatched->integer();
@@ -181,6 +182,31 @@ TEST_F(ObserverTest, W5_AnObserverThatNeverRunsCostsTelemetryAndIsCounted) {
   EXPECT_GT(found.calls, 100);
   EXPECT_GT(found.dropped, 0);
   EXPECT_EQ(found.calls + found.dropped, static_cast<std::int64_t>(kCalls));
+}
+
+// The queue of answers is full before the observer runs: those that did not fit were given all the same. What was asked
+// after the last of them is another matter.
+TEST_F(ObserverTest, W5_ACallWhoseAnswerWasDroppedIsNotCalledAbandoned) {
+  constexpr std::uint64_t kCalls = 700;  // their requests fit
+  ManualClock clock;
+  Observer observer(options(directory_ + "/spool"), activity_, clock, ids_, log_);
+  const auto at = [&](Fact fact) {
+    fact.at = clock.now();
+    return fact;
+  };
+  for (std::uint64_t id = 1; id <= kCalls; ++id) observer.client().push(at(request(id)));
+  clock.advance(Nanos(1));
+  for (std::uint64_t id = 10'000; id < 12'000; ++id) observer.server().push(at(answer(id)));
+  for (std::uint64_t id = 1; id <= kCalls; ++id) observer.server().push(at(answer(id)));
+  clock.advance(Nanos(1));
+  observer.client().push(at(request(kCalls + 1)));
+  observer.start();
+  ASSERT_TRUE(observer.finish({}, kPatience));
+  const Found found = read_spool();
+  EXPECT_EQ(found.calls, static_cast<int>(kCalls) + 1);
+  EXPECT_EQ(found.ok, 0);
+  EXPECT_EQ(found.unobserved, static_cast<int>(kCalls));
+  EXPECT_GT(found.dropped, 0);
 }
 
 TEST_F(ObserverTest, W5_ASpoolThatCannotBeWrittenIsSaidOnceAndTheEndIsNotHeldUp) {

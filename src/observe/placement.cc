@@ -147,7 +147,6 @@ const Placement::Placed& Placement::place(const Message& message, NotInjected ma
   Stretch& stretch = stretch_for(message, at);
   last_client_message_ = at.boot;
   placed_.context = stretch.root;
-  placed_.context.opens_session = !stretch.announced;
   stretch.announced = true;
   placed_.inject = false;
   placed_.trace_state = {};

@@ -53,7 +53,6 @@ TEST_F(PlacementTest, ADerivedSessionBeginsANewStretchWithTheDay) {
   EXPECT_EQ(first.session_print, next.session_print);
   EXPECT_NE(first.root_trace_id, next.root_trace_id);
   EXPECT_EQ(next.previous, first.session);
-  EXPECT_TRUE(next.opens_session);
 }
 
 TEST_F(PlacementTest, AMillionConversationsTakeBoundedMemoryAndKeepTheirIds) {

@@ -1,5 +1,7 @@
 #include "observe/recorder.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "otlp/encode.h"
 #include "otlp/record_tag.h"
@@ -19,18 +21,21 @@ void Recorder::append(spool::RecordType type, std::uint32_t tag, std::string_vie
   if (const auto done = writer_.append(type, tag, payload); !done) say(done.error());
 }
 
-void Recorder::append_resource() {
+void Recorder::append_resource(std::uint32_t number) {
   std::string payload;
-  otlp::append_resource_record(resource_number_, resource_bytes_, payload);
+  otlp::append_resource_record(number, resources_[number - 1], payload);
   append(spool::RecordType::kResource, 0, payload);
 }
 
 void Recorder::resource(std::span<const std::pair<std::string, std::string>> attributes) {
   std::vector<std::pair<std::string_view, std::string_view>> views(attributes.begin(), attributes.end());
-  resource_bytes_.clear();
-  otlp::encode_resource(views, resource_bytes_);
-  ++resource_number_;
-  append_resource();
+  std::string bytes;
+  otlp::encode_resource(views, bytes);
+  const auto known = std::ranges::find(resources_, bytes);
+  resource_number_ = static_cast<std::uint32_t>(known - resources_.begin()) + 1;
+  if (known != resources_.end()) return;  // a proxy goes back and forth between its routes'
+  resources_.push_back(std::move(bytes));
+  append_resource(resource_number_);
 }
 
 void Recorder::record(spool::RecordType type, const trace::SpanHeader& header, const trace::SpanRecord& span) {
@@ -46,8 +51,8 @@ void Recorder::record(spool::RecordType type, const trace::SpanHeader& header, c
 }
 
 void Recorder::write_preamble() {
-  if (resource_number_ == 0) return;
-  append_resource();
+  if (resources_.empty()) return;
+  for (std::uint32_t number = 1; number <= resources_.size(); ++number) append_resource(number);
   if (tracer_ != nullptr) tracer_->write_open();
 }
 

@@ -29,7 +29,7 @@ class Recorder final : public RecordSink {
 
  private:
   void append(spool::RecordType type, std::uint32_t tag, std::string_view payload);
-  void append_resource();
+  void append_resource(std::uint32_t number);
   void write_preamble();
   void say(const Error& error);
 
@@ -37,8 +37,8 @@ class Recorder final : public RecordSink {
   Log& log_;
   spool::Writer writer_;
   Tracer* tracer_ = nullptr;
-  std::uint32_t resource_number_ = 0;
-  std::string resource_bytes_;
+  std::vector<std::string> resources_;  // encoded; their numbers are their places, from 1
+  std::uint32_t resource_number_ = 0;   // of what is recorded now
   // A new file's preamble is written in the middle of a record's append: it must not touch that record's bytes.
   std::array<std::string, 2> scratch_;
   std::size_t depth_ = 0;

@@ -29,6 +29,7 @@ constexpr OutcomeAttr kOutcomeAttrs[] = {
     {Outcome::kCancelled, Attr::kCallsCancelled},
     {Outcome::kAbandoned, Attr::kCallsAbandoned},
     {Outcome::kUnobserved, Attr::kCallsUnobserved},
+    {Outcome::kAuthRequired, Attr::kCallsAuthRequired},
     {Outcome::kInputRequired, Attr::kCallsInputRequired},
 };
 
@@ -48,9 +49,13 @@ bool changes(std::string& raw, std::string_view name, std::string_view version) 
 
 Session::Session(const mcp::CallContext& context, Instant first)
     : root(context), first_(first), last_boot_(first.boot) {
-  text.session_id = "s-" + hex64(context.session_print);
-  text.root_trace_id = context.root_trace_id;
-  text.root_span_id = context.root_span_id;
+  take_ids();
+}
+
+void Session::take_ids() {
+  text.session_id = root.session_print == 0 ? std::string() : "s-" + hex64(root.session_print);
+  text.root_trace_id = root.root_trace_id;
+  text.root_span_id = root.root_span_id;
 }
 
 void Session::go_on_from(const Session& before) {
@@ -80,7 +85,7 @@ void Session::count_message(const Message& message) {
 }
 
 void Session::count_end(const mcp::OpenCall& call, Outcome outcome, bool is_error) {
-  if (call.direction == mcp::Direction::kClientToServer) {
+  if (call.direction == mcp::Direction::kClientToServer && call.kind == mcp::CallKind::kRequest) {
     // A discover that was refused says nothing of the era: the client tries the other one next.
     if (call.method == mcp::Method::kServerDiscover && outcome == Outcome::kOk) saw_modern_ = true;
     const auto why = call.context.not_injected;
@@ -170,6 +175,7 @@ void Session::build_root(const RootStyle& style, bool ended, SpanRecord& span) {
   span.ended = ended;
   span.add(Attr::kSessionId, text.session_id);
   if (!saw_modern_) span.add(Attr::kSemconvSessionId, text.session_id);
+  if (text.guessed) span.add(Attr::kGuessed, true);
   span.add(Attr::kNetworkTransport, style.transport);
   const auto add_text = [&](Attr attr, std::string_view value) {
     if (!value.empty()) span.add(attr, value);

@@ -43,6 +43,8 @@ class Session {
  public:
   Session(const mcp::CallContext& context, Instant first);
 
+  // `text` from `root`.
+  void take_ids();
   // This stretch goes on where that one was left: the same peers, the same tools; its root links to that one's.
   void go_on_from(const Session& before);
   // A message of this session passed.
@@ -73,7 +75,10 @@ class Session {
   std::uint32_t listens = 0;
   std::vector<std::uint32_t> nestable;  // open calls that server messages may belong to
   bool closed = false;                  // its root was written and nothing came since
+  bool ending = false;                  // its root is to be written once nothing is open
   bool initialize_failed = false;
+  std::uint16_t route = 0;           // of a proxy
+  std::uint64_t dropped_before = 0;  // facts that were lost before it began
   RootEnd end = RootEnd::kNormal;
   ChildStatus child;
   std::uint64_t dropped = 0, unmatched = 0, second_answers = 0, not_json_lines = 0, not_json_bytes = 0,

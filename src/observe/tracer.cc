@@ -20,7 +20,6 @@ using spool::RecordType;
 using trace::CallEnd;
 using trace::Outcome;
 
-constexpr std::size_t kMaxSessions = 1024;
 constexpr std::size_t kMaxDeclaredNames = 16384;
 
 CallEnd without_answer(Outcome outcome, std::string_view unobserved = {}) {
@@ -39,7 +38,9 @@ Tracer::Tracer(TracerOptions options, Random& random, Activity& activity, Record
       sink_(sink),
       builder_(options_.naming, options_.transport),
       calls_(options_.max_open),
-      process_context_(options_.first) {
+      process_context_(options_.first),
+      exchanges_(options_.max_exchanges) {
+  if (over_http()) options_.service_name_fixed = true;
   style_ = {options_.transport, options_.command_print, options_.client_process, {}, 0x03, {}};
   if (options_.environment) {
     style_.environment_parent = options_.environment->span_id;
@@ -56,38 +57,50 @@ Session* Tracer::find_session(std::uint32_t serial) {
   return found == sessions_.end() ? nullptr : (last_session_ = found->second.get());
 }
 
-Session& Tracer::session_of(const CallContext& context, Instant at) {
+Session& Tracer::session_of(const CallContext& context, Instant at, const mcp::HttpFact* http) {
   if (Session* known = find_session(context.session)) {
     if (known->closed) open_session(*known);
     return *known;
   }
-  if (sessions_.size() >= kMaxSessions) evict_sessions();
+  if (sessions_.size() >= options_.max_sessions) evict_sessions();
   auto session = std::make_unique<Session>(context, at);
+  session->dropped_before = dropped_;
   if (context.previous != 0) {
-    if (const Session* before = find_session(context.previous)) session->go_on_from(*before);
+    if (Session* before = find_session(context.previous)) {
+      session->go_on_from(*before);
+      if (http != nullptr) before->ending = true;
+      if (before->ending && before->open == 0) close_session(*before);
+    }
+  }
+  if (http != nullptr) {
+    session->route = http->route;
+    session->text.guessed = http->has(mcp::kGuessed);
+    session->ending = http->has(mcp::kOwnRoot);
   }
   last_session_ = session.get();
   sessions_[context.session] = std::move(session);
-  if (sessions_.size() == 1) write_resource({});
+  if (sessions_.size() == 1 && !over_http()) write_resource({});
   open_session(*last_session_);
   return *last_session_;
 }
 
 // Makes room: what is closed goes, and if that is nothing, what has been silent longest and has nothing open.
 void Tracer::evict_sessions() {
-  std::erase_if(sessions_, [](const auto& entry) { return entry.second->closed && entry.second->open == 0; });
-  if (sessions_.size() >= kMaxSessions) {
-    Session* silent = nullptr;
-    for (auto& [serial, session] : sessions_) {
-      if (session->open + session->listens != 0) continue;
-      if (silent == nullptr || session->last_boot() < silent->last_boot()) silent = session.get();
-    }
-    if (silent != nullptr) {
-      close_session(*silent);
-      sessions_.erase(silent->root.session);
-    }
-  }
+  std::erase_if(sessions_, [](const auto& entry) { return entry.second->closed && entry.second->open + entry.second->listens == 0; });
   last_session_ = nullptr;
+  if (sessions_.size() < options_.max_sessions) return;
+  std::vector<Session*> silent;
+  for (auto& [serial, session] : sessions_) {
+    if (session->open + session->listens == 0) silent.push_back(session.get());
+  }
+  // Several at once, so that the next ones need no such look.
+  const std::size_t count = std::min(silent.size(), 1 + options_.max_sessions / 64);
+  std::ranges::partial_sort(silent, silent.begin() + static_cast<std::ptrdiff_t>(count), {},
+                            [](const Session* session) { return session->last_boot(); });
+  for (std::size_t i = 0; i < count; ++i) {
+    close_session(*silent[i]);
+    sessions_.erase(silent[i]->root.session);
+  }
 }
 
 // A new session of the process has begun: the last one is over, once nothing of it is open.
@@ -109,15 +122,15 @@ Session& Tracer::session_of_server_message(const Message& message, Instant at, O
       belongs_to = nullptr;
     }
   }
-  if (belongs_to != nullptr) return *find_session(belongs_to->context.session);
+  if (belongs_to != nullptr) return session_of_call(*belongs_to);
   Session& session = process_session(at);
   if (session.nestable.size() == 1) belongs_to = calls_.at(session.nestable.front());
   return session;
 }
 
 void Tracer::feed(const Fact& fact) {
+  if (fact.http != nullptr) return feed_http(fact);
   const Message& message = fact.message;
-  if (fact.kind == FactKind::kEnd) return;
   if (fact.kind == FactKind::kDeclaredTools) {
     if (page_.size() < kMaxDeclaredNames) page_.insert(page_.end(), fact.declared.begin(), fact.declared.end());
     return;
@@ -157,7 +170,7 @@ void Tracer::feed(const Fact& fact) {
   }
 }
 
-void Tracer::on_request(Session& session, const Fact& fact, OpenCall* nested_in) {
+OpenCall& Tracer::on_request(Session& session, const Fact& fact, OpenCall* nested_in) {
   const Message& message = fact.message;
   if (calls_.full()) {
     end_call(*calls_.oldest(), without_answer(Outcome::kUnobserved, "table_full"), fact.at.boot, false);
@@ -172,13 +185,14 @@ void Tracer::on_request(Session& session, const Fact& fact, OpenCall* nested_in)
     link_call(message, call);
     if (message.method == Method::kToolsCall) call.undeclared = session.knows_undeclared(message.name_hash);
   }
-  ++(call.is_listen() ? session.listens : session.open);
-  if (!call.is_listen()) ++open_;
+  ++(call.is_standing() ? session.listens : session.open);
+  if (!call.is_standing()) ++open_;
   if (call.may_nest()) {
     call.nest_position = static_cast<std::uint32_t>(session.nestable.size());
     session.nestable.push_back(call.index);
   }
   publish_open();
+  return call;
 }
 
 // A server's request: its own context, else the call it serves, else the root.
@@ -226,15 +240,7 @@ void Tracer::on_notification(Session& session, const Fact& fact, OpenCall* belon
   const bool from_client = message.direction == Direction::kClientToServer;
   if (message.method == Method::kNotificationsCancelled) on_cancelled(fact);
   if (message.method == Method::kNotificationsToolsListChanged && !from_client) session.forget_completeness();
-  if (!from_client && belongs_to != nullptr && belongs_to->open) {
-    if (message.method == Method::kNotificationsProgress) ++belongs_to->progress;
-    if (belongs_to->notes.size() < mcp::kMaxNotes) {
-      belongs_to->notes.push_back({fact.at.wall, message.method});
-    } else {
-      ++belongs_to->dropped_notes;
-    }
-    return;
-  }
+  if (!from_client && belongs_to != nullptr && belongs_to->open) return add_note(*belongs_to, fact);
   OpenCall& scratch = notification_;
   scratch.direction = message.direction;
   scratch.method = message.method;
@@ -253,6 +259,15 @@ void Tracer::on_notification(Session& session, const Fact& fact, OpenCall* belon
   if (!from_client) place_server_call(session, fact, nullptr, scratch);
   builder_.build_notification(scratch, session.text, span_);
   emit(RecordType::kSpan, session, &scratch, 0);
+}
+
+void Tracer::add_note(OpenCall& call, const Fact& fact) {
+  if (fact.message.method == Method::kNotificationsProgress) ++call.progress;
+  if (call.notes.size() < mcp::kMaxNotes) {
+    call.notes.push_back({fact.at.wall, fact.message.method});
+  } else {
+    ++call.dropped_notes;
+  }
 }
 
 // By the sender of the request: it ends there. A subscription that either side ends has done what it was for;
@@ -274,15 +289,22 @@ void Tracer::on_answer(const Fact& fact) {
   const Direction asked =
       message.direction == Direction::kClientToServer ? Direction::kServerToClient : Direction::kClientToServer;
   OpenCall* call = message.id.usable() ? calls_.find(asked, message.id) : nullptr;
-  CallEnd end;
+  bool id_mismatch = false;
   if (call == nullptr) {
     if (is_known_stray(asked, fact)) return;
     // Second chance: the only open call whose id differs in form alone.
     if (message.id.usable()) call = calls_.find_loose(asked, message.id);
     if (call == nullptr) return count_unmatched(fact);
-    end.id_mismatch = true;
+    id_mismatch = true;
   }
-  Session& session = *find_session(call->context.session);
+  answer_call(*call, fact, id_mismatch);
+}
+
+void Tracer::answer_call(OpenCall& call, const Fact& fact, bool id_mismatch) {
+  const Message& message = fact.message;
+  CallEnd end;
+  end.id_mismatch = id_mismatch;
+  Session& session = session_of_call(call);
   session.touch(fact.at);
   session.count_message(message);
   end.answer_bytes = message.bytes;
@@ -291,16 +313,16 @@ void Tracer::on_answer(const Fact& fact) {
     end.has_code = message.has(mcp::kHasErrorCode);
     end.code = message.error_code;
     end.error_print = message.error_print;
-    if (call->method == Method::kInitialize) session.initialize_failed = true;
+    if (call.method == Method::kInitialize) session.initialize_failed = true;
   } else if (message.has(mcp::kIsError) &&
-             (call->method == Method::kToolsCall || call->method == Method::kTasksResult)) {
+             (call.method == Method::kToolsCall || call.method == Method::kTasksResult)) {
     end.outcome = Outcome::kToolError;
   } else {
     end.outcome = message.result_type == mcp::ResultType::kInputRequired ? Outcome::kInputRequired : Outcome::kOk;
-    learn_from_answer(session, *call, message);
-    if (call->method == Method::kInitialize) end.negotiated = message[Text::kProtocolVersion];
+    learn_from_answer(session, call, message);
+    if (call.method == Method::kInitialize) end.negotiated = message[Text::kProtocolVersion];
   }
-  end_call(*call, end, fact.at.boot, true);
+  end_call(call, end, fact.at.boot, true);
 }
 
 void Tracer::learn_from_answer(Session& session, const OpenCall& call, const Message& message) {
@@ -312,9 +334,7 @@ void Tracer::learn_from_answer(Session& session, const OpenCall& call, const Mes
   if (session.learn_server(message) && !options_.service_name_fixed) write_resource(session.server_name);
   if (call.method == Method::kToolsList) {
     session.learn_page((call.flags & mcp::kCursor) == 0, !message.has(mcp::kNextCursor), page_);
-    for (const std::uint64_t name : page_) {
-      if (declared_.size() < kMaxDeclaredNames) declared_.insert(name);
-    }
+    declare(page_);
   }
   const Recollection::Span span{call.context.trace_id, call.context.span_id};
   if (message.request_state != 0 && message.result_type == mcp::ResultType::kInputRequired) {
@@ -373,36 +393,61 @@ void Tracer::write_late(const EndedCall& ended, const Fact& fact) {
   emit(RecordType::kSpan, *session, nullptr, trace::kLateAnswer);
 }
 
+void Tracer::declare(std::span<const std::uint64_t> names) {
+  new_names_.clear();
+  for (const std::uint64_t name : names) {
+    if (declared_.size() >= kMaxDeclaredNames) break;
+    if (declared_.insert(name).second) new_names_.push_back(name);
+  }
+  if (options_.declared != nullptr && !new_names_.empty()) options_.declared->add(server_, new_names_);
+}
+
+bool Tracer::is_declared(std::uint64_t name) {
+  if (declared_.contains(name)) return true;
+  return options_.declared != nullptr && options_.declared->contains(server_, name);
+}
+
 // Is the tool's name one that may be written though it has an odd form?
 bool Tracer::may_write_name(const OpenCall& call, Outcome outcome) {
   if (call.method != Method::kToolsCall || call.name_print == 0) return false;
-  if (outcome == Outcome::kOk && declared_.size() < kMaxDeclaredNames) declared_.insert(call.name_hash);
-  return declared_.contains(call.name_hash);
+  if (outcome == Outcome::kOk) declare({&call.name_hash, 1});
+  return is_declared(call.name_hash);
+}
+
+Session& Tracer::session_of_call(const OpenCall& call) {
+  return call.context.session != 0 || !over_http() ? *find_session(call.context.session) : loose_session(call.context);
 }
 
 void Tracer::end_call(OpenCall& call, const CallEnd& given, Nanos at_boot, bool answered) {
-  Session& session = *find_session(call.context.session);
-  if (session.closed) open_session(session);
+  Session& session = session_of_call(call);
+  if (session.closed && !call.is_standing()) open_session(session);
   CallEnd end = given;
   end.duration = std::max(at_boot - call.start.boot, Nanos(0));
   end.declared = may_write_name(call, end.outcome);
-  builder_.build_call(call, session.text, end, span_);
+  builder_.build_call(call, session.text, end, span_, http_part(call));
   session.count_end(call, end.outcome, span_.status == trace::StatusCode::kError);
-  emit(RecordType::kSpan, session, &call, call.is_listen() ? trace::kListen : 0);
-  if (answered) {
+  emit(RecordType::kSpan, session, &call, call.is_standing() ? trace::kListen : 0);
+  if (call.kind != mcp::CallKind::kRequest) {
+    // Nothing answers it.
+  } else if (answered) {
     recollection_.answered(call.direction, call.id, session.root.session);
   } else {
     recollection_.ended({call.direction, call.id, session.root.session, call.context.trace_id, call.context.span_id,
                          call.context.flags});
   }
-  --(call.is_listen() ? session.listens : session.open);
-  if (!call.is_listen()) --open_;
+  --(call.is_standing() ? session.listens : session.open);
+  if (!call.is_standing()) --open_;
   if (call.may_nest()) leave_nest(session, call);
   if (call.children != 0) end_children(call, at_boot);
   if (OpenCall* parent = calls_.at(call.parent_call)) --parent->children;
   if (report_next_ == call.index) report_next_ = call.newer;
+  exchanges_.leave(call, calls_);
   calls_.close(call);
   publish_open();
+  if (session.open == 0) {
+    if (session.ending) close_session(session);
+    look_at_gap(session);
+  }
 }
 
 void Tracer::end_children(const OpenCall& parent, Nanos at_boot) {
@@ -426,8 +471,12 @@ void Tracer::publish_open() {
   activity_.open_requests.store(static_cast<std::int32_t>(open_), std::memory_order_relaxed);
 }
 
-void Tracer::add_dropped(std::uint64_t count) {
-  if (count == 0) return;
+void Tracer::add_dropped(std::uint64_t count, Nanos last) {
+  last_dropped_ = std::max(last_dropped_, last);
+  add_lost(count);
+}
+
+void Tracer::add_lost(std::uint64_t count) {
   dropped_ += count;
   if (Session* session = find_session(process_context_.session)) session->dropped += count;
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -23,6 +24,8 @@
 #include "base/random.h"
 #include "mcp/exchange.h"
 #include "mcp/fact.h"
+#include "observe/declared_names.h"
+#include "observe/http_exchanges.h"
 #include "observe/placement.h"
 #include "observe/recollection.h"
 #include "observe/session.h"
@@ -40,6 +43,13 @@ class RecordSink {
   virtual void record(spool::RecordType type, const trace::SpanHeader& header, const trace::SpanRecord& span) = 0;
 };
 
+// One upstream of a proxy: what its spans say of it.
+struct RouteText {
+  std::string service_name;
+  std::string server_address;
+  std::uint16_t server_port = 0;  // 0: not said
+};
+
 struct TracerOptions {
   trace::Naming naming = trace::Naming::kBoth;
   std::string transport = "pipe";
@@ -54,6 +64,10 @@ struct TracerOptions {
   std::string environment_state;
   mcp::CallContext first;  // Placement::first(): the session of a server that speaks before its client
   std::size_t max_open = 16384;
+  std::size_t max_sessions = 1024;
+  std::size_t max_exchanges = 32768;
+  std::vector<RouteText> routes;  // of a proxy, by HttpFact::route; empty: not over HTTP
+  DeclaredNames* declared = nullptr;  // what other processes saw declared; null: nothing. Must outlive the tracer.
 };
 
 // How the traffic ended.
@@ -70,8 +84,11 @@ class Tracer {
   ~Tracer();
 
   void feed(const mcp::Fact& fact);
-  // Facts that were lost on their way here.
-  void add_dropped(std::uint64_t count);
+  // Facts that were lost on their way here; none of them of a later moment than `last` (boot clock). What was open then
+  // and ends without an answer is unobserved: its answer may have been among them.
+  void add_dropped(std::uint64_t count, Nanos last);
+  // Records that were lost behind us.
+  void add_lost(std::uint64_t count);
   void on_time(Instant now);
   [[nodiscard]] std::optional<Nanos> next_deadline() const;  // boot clock
   void finish(const TrafficEnd& end, Instant now);
@@ -84,29 +101,57 @@ class Tracer {
     std::uint64_t lines = 0, bytes = 0;
   };
   [[nodiscard]] Noise noise() const { return noise_; }
-  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
  private:
-  Session& session_of(const mcp::CallContext& context, Instant at);
+  Session& session_of(const mcp::CallContext& context, Instant at, const mcp::HttpFact* http = nullptr);
   Session* find_session(std::uint32_t serial);
   Session& process_session(Instant at);
   void leave_process_session(const mcp::CallContext& next);
   Session& session_of_server_message(const mcp::Message& message, Instant at, mcp::OpenCall*& belongs_to);
   void evict_sessions();
 
-  void on_request(Session& session, const mcp::Fact& fact, mcp::OpenCall* nested_in);
+  mcp::OpenCall& on_request(Session& session, const mcp::Fact& fact, mcp::OpenCall* nested_in);
   void place_server_call(const Session& session, const mcp::Fact& fact, const mcp::OpenCall* nested_in,
                          mcp::OpenCall& call);
   void link_call(const mcp::Message& message, mcp::OpenCall& call);
   void on_notification(Session& session, const mcp::Fact& fact, mcp::OpenCall* belongs_to);
   void on_cancelled(const mcp::Fact& fact);
+  void add_note(mcp::OpenCall& call, const mcp::Fact& fact);
   void on_answer(const mcp::Fact& fact);
+  void answer_call(mcp::OpenCall& call, const mcp::Fact& fact, bool id_mismatch);
   bool is_known_stray(mcp::Direction asked, const mcp::Fact& fact);
   void count_unmatched(const mcp::Fact& fact);
   void write_late(const EndedCall& ended, const mcp::Fact& fact);
   void learn_from_answer(Session& session, const mcp::OpenCall& call, const mcp::Message& message);
+  void declare(std::span<const std::uint64_t> names);
+  [[nodiscard]] bool is_declared(std::uint64_t name);
   bool may_write_name(const mcp::OpenCall& call, trace::Outcome outcome);
 
+  // tracer_http.cc
+  void feed_http(const mcp::Fact& fact);
+  HttpExchange& exchange_of(const mcp::Fact& fact);
+  Session& loose_session(const mcp::CallContext& context);
+  Session& http_session(const mcp::Fact& fact, bool opens);
+  void on_http_message(HttpExchange& exchange, const mcp::Fact& fact);
+  void on_http_server_message(HttpExchange& exchange, const mcp::Fact& fact);
+  void open_standing(HttpExchange& exchange, Session& session, const mcp::Fact& fact, mcp::CallKind kind);
+  void attach(HttpExchange& exchange, const mcp::Fact& fact, mcp::OpenCall& call);
+  mcp::OpenCall* served_by(const HttpExchange& exchange, const Session& session);
+  void on_http_answer(HttpExchange& exchange, const mcp::Fact& fact);
+  mcp::OpenCall* find_http_call(const HttpExchange& exchange, mcp::Direction asked, const mcp::RequestId& id);
+  void on_http_end(HttpExchange& exchange, const mcp::Fact& fact);
+  std::optional<trace::CallEnd> http_end(const mcp::OpenCall& call, const HttpExchange& exchange,
+                                         const mcp::HttpFact& http) const;
+  void end_sse_session(const HttpExchange& exchange, const mcp::HttpFact& http, Nanos at_boot);
+  void end_http_session(const mcp::Fact& fact);
+  void end_by_exchange(mcp::OpenCall& call, const trace::CallEnd& end, Nanos at_boot);
+  void keep(mcp::OpenCall& call, Nanos at_boot);
+  void end_kept(Nanos now);
+  void drop_oldest_exchange(Nanos at_boot);
+  const trace::HttpPart* http_part(const mcp::OpenCall& call);
+  void use_route(std::uint16_t route);
+
+  Session& session_of_call(const mcp::OpenCall& call);
   void end_call(mcp::OpenCall& call, const trace::CallEnd& end, Nanos at_boot, bool answered);
   void end_children(const mcp::OpenCall& parent, Nanos at_boot);
   void leave_nest(Session& session, const mcp::OpenCall& call);
@@ -118,6 +163,8 @@ class Tracer {
   void write_resource(std::string_view server_name);
   void emit(spool::RecordType type, const Session& session, const mcp::OpenCall* call, std::uint8_t header_flags);
   void publish_open();
+  void look_at_gap(const Session& session);
+  [[nodiscard]] bool over_http() const { return !options_.routes.empty(); }
 
   TracerOptions options_;
   Random& random_;
@@ -133,12 +180,33 @@ class Tracer {
   Session* last_session_ = nullptr;
   mcp::CallContext process_context_;            // of the newest process session
   std::vector<std::uint64_t> page_;             // declared names of the result that follows
-  std::unordered_set<std::uint64_t> declared_;  // tool names of odd form that may be written
+  std::unordered_set<std::uint64_t> declared_;  // tool names, by hash
+  std::vector<std::uint64_t> new_names_;        // scratch: those of a page that were not
+  std::string server_;                          // whose they are: by its name, or else by its command
   std::uint32_t report_next_ = mcp::kNoCall;    // oldest call that may have to be reported as open
   std::string service_name_;
   std::uint32_t open_ = 0;  // requests that wait, listens not counted
   Noise noise_;
+  Nanos last_dropped_ = Nanos::min();
   std::uint64_t dropped_ = 0;
+  Nanos next_gap_ = Nanos::max();  // no session's gap is over before
+
+  // Over HTTP.
+  HttpExchanges exchanges_;
+  HttpExchange stray_;  // stands for one that is not in the table any more
+  EventRing events_;
+  std::unordered_set<std::uint64_t> sse_scopes_;  // of HTTP+SSE sessions whose stream is here
+  struct Kept {
+    std::uint32_t call;
+    Nanos cut_at;
+  };
+  // How long a call whose stream was cut waits for the stream to be resumed.
+  static constexpr Nanos kKeepFor = std::chrono::minutes(5);
+  std::deque<Kept> kept_;           // calls whose stream was cut, in that order
+  std::unique_ptr<Session> loose_;  // stands for the session of what has none here
+  trace::HttpPart http_part_;
+  std::uint32_t route_ = 0xffffffff;  // whose resource was given last
+  std::vector<std::uint32_t> ending_calls_;  // scratch
 };
 
 }  // namespace mcptrace::observe

@@ -25,33 +25,43 @@ void Tracer::emit(RecordType type, const Session& session, const OpenCall* call,
   header.outcome = span_.outcome;
   header.operation = call != nullptr ? trace::operation_of(call->method) : trace::Operation::kNone;
   header.status = span_.status;
-  header.flags = static_cast<std::uint8_t>(header_flags | (session.root.derived ? trace::kDerivedIds : 0));
+  header.flags = static_cast<std::uint8_t>(header_flags | (session.root.derived ? trace::kDerivedIds : 0) |
+                                           (session.text.guessed ? trace::kGuessedSession : 0));
+  if (over_http()) use_route(session.route);
   sink_.record(type, header, span_);
 }
 
 void Tracer::write_root(Session& session, RecordType type) {
+  // Whose they were nobody knows: of all sessions that there were then.
+  if (over_http()) session.dropped = dropped_ - session.dropped_before;
   session.build_root(style_, type != RecordType::kSessionOpen, span_);
   emit(type, session, nullptr, trace::kRootSpan);
 }
 
 void Tracer::open_session(Session& session) {
   session.closed = false;
+  look_at_gap(session);
   write_root(session, RecordType::kSessionOpen);
 }
 
 void Tracer::close_session(Session& session) {
   if (session.closed) return;
   session.closed = true;
+  session.ending = false;
   write_root(session, RecordType::kSpan);
   write_root(session, RecordType::kSessionClose);
 }
 
 void Tracer::write_resource(std::string_view server_name) {
   if (!server_name.empty()) {
+    server_.assign("name ").append(server_name);
     if (server_name == service_name_) return;
     service_name_ = server_name;
   } else if (service_name_.empty()) {
     service_name_ = options_.service_name;
+    // Until the server says its name, that of its program is all there is; and "node" is no server.
+    const bool by_command = !options_.service_name_fixed && !options_.command_print.empty();
+    server_ = by_command ? "command " + options_.command_print : "name " + service_name_;
   }
   std::vector<std::pair<std::string, std::string>> attributes = {
       {std::string(trace::kServiceName), service_name_},
@@ -62,8 +72,9 @@ void Tracer::write_resource(std::string_view server_name) {
 }
 
 void Tracer::write_call_open(const OpenCall& call, const Session& session) {
-  builder_.build_open(call, session.text, declared_.contains(call.name_hash), span_);
-  emit(RecordType::kCallOpen, session, &call, call.is_listen() ? trace::kListen : 0);
+  builder_.build_open(call, session.text, call.name_print != 0 && is_declared(call.name_hash), span_,
+                      http_part(call));
+  emit(RecordType::kCallOpen, session, &call, call.is_standing() ? trace::kListen : 0);
 }
 
 void Tracer::write_open() {
@@ -71,7 +82,7 @@ void Tracer::write_open() {
     if (!session->closed) write_root(*session, RecordType::kSessionOpen);
   }
   for (OpenCall* call = calls_.oldest(); call != nullptr; call = calls_.newer(*call)) {
-    if (call->reported_open) write_call_open(*call, *find_session(call->context.session));
+    if (call->reported_open) write_call_open(*call, session_of_call(*call));
   }
 }
 
@@ -80,29 +91,34 @@ void Tracer::report_open_calls(Instant now) {
     if (now.boot - call->start.boot < kReportOpenAfter) return;
     call->reported_open = true;
     report_next_ = call->newer;
-    write_call_open(*call, *find_session(call->context.session));
+    write_call_open(*call, session_of_call(*call));
   }
+}
+
+void Tracer::look_at_gap(const Session& session) {
+  if (session.root.session != 0) next_gap_ = std::min(next_gap_, session.last_boot() + options_.gap + Nanos(1));
 }
 
 void Tracer::on_time(Instant now) {
   report_open_calls(now);
+  end_kept(now.boot);
+  if (now.boot < next_gap_) return;
+  next_gap_ = Nanos::max();
   for (auto& [serial, session] : sessions_) {
-    if (session->closed || session->open != 0 || now.boot - session->last_boot() <= options_.gap) continue;
-    close_session(*session);
+    if (session->closed || session->open != 0) continue;
+    if (now.boot - session->last_boot() > options_.gap) {
+      close_session(*session);
+    } else {
+      look_at_gap(*session);
+    }
   }
 }
 
 std::optional<Nanos> Tracer::next_deadline() const {
-  std::optional<Nanos> next;
-  const auto sooner = [&next](Nanos at) {
-    if (!next || at < *next) next = at;
-  };
-  if (const OpenCall* call = calls_.at(report_next_)) {
-    sooner(call->start.boot + kReportOpenAfter);
-  }
-  for (const auto& [serial, session] : sessions_) {
-    if (!session->closed && session->open == 0) sooner(session->last_boot() + options_.gap + Nanos(1));
-  }
+  Nanos next = next_gap_;
+  if (const OpenCall* call = calls_.at(report_next_)) next = std::min(next, call->start.boot + kReportOpenAfter);
+  if (!kept_.empty()) next = std::min(next, kept_.front().cut_at + kKeepFor);
+  if (next == Nanos::max()) return std::nullopt;
   return next;
 }
 
@@ -110,17 +126,26 @@ void Tracer::finish(const TrafficEnd& end, Instant now) {
   if (sessions_.empty() && end.root != RootEnd::kNormal) process_session(now);
   for (auto& [serial, session] : sessions_) {
     // How the process ended concerns its present session, and whoever still waits for it.
-    if (session->closed || (session->open == 0 && serial != process_context_.session)) continue;
+    if (over_http() || session->closed || (session->open == 0 && serial != process_context_.session)) continue;
     session->touch(now);
     session->end = end.root;
     session->child = end.child;
   }
   while (OpenCall* call = calls_.oldest()) {
-    const bool listen = call->is_listen();
     trace::CallEnd call_end;
-    call_end.outcome = listen ? Outcome::kOk : Outcome::kAbandoned;
-    if (!listen) call_end.error_type = end.call_error_type;
-    end_call(*call, call_end, now.boot, false);
+    if (call->is_standing()) {
+      call_end.outcome = Outcome::kOk;
+    } else if (call->start.boot <= last_dropped_) {
+      call_end.outcome = Outcome::kUnobserved;
+      call_end.unobserved = "dropped";
+    } else if (over_http()) {
+      call_end.outcome = Outcome::kUnobserved;
+      call_end.unobserved = call->cut_at.count() != 0 ? "stream_cut" : "shutdown";
+    } else {
+      call_end.outcome = Outcome::kAbandoned;
+      call_end.error_type = end.call_error_type;
+    }
+    end_call(*call, call_end, call->cut_at.count() != 0 ? call->cut_at : now.boot, false);
   }
   for (auto& [serial, session] : sessions_) close_session(*session);
 }

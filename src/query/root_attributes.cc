@@ -51,6 +51,7 @@ Counts root_counts(const otlp::Span& root) {
       {Attr::kCallsCancelled, Outcome::kCancelled},
       {Attr::kCallsAbandoned, Outcome::kAbandoned},
       {Attr::kCallsUnobserved, Outcome::kUnobserved},
+      {Attr::kCallsAuthRequired, Outcome::kAuthRequired},
       {Attr::kCallsInputRequired, Outcome::kInputRequired},
   };
   const auto number = [&](Attr key) { return std::max<std::int64_t>(integer_attribute(root, key).value_or(0), 0); };

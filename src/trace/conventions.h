@@ -59,6 +59,7 @@ enum class Set : std::uint8_t { kCommon, kGuide, kSemconv };
   X(kCallsCancelled, "mcptrace.calls.cancelled", kCommon)            \
   X(kCallsAbandoned, "mcptrace.calls.abandoned", kCommon)            \
   X(kCallsUnobserved, "mcptrace.calls.unobserved", kCommon)          \
+  X(kCallsAuthRequired, "mcptrace.calls.auth_required", kCommon)     \
   X(kCallsInputRequired, "mcptrace.calls.input_required", kCommon)   \
   X(kRequests, "mcptrace.requests", kCommon)                         \
   X(kErrors, "mcptrace.errors", kCommon)                             \
@@ -83,6 +84,15 @@ enum class Set : std::uint8_t { kCommon, kGuide, kSemconv };
   X(kGenAiOperationName, "gen_ai.operation.name", kSemconv)          \
   X(kRpcStatusCode, "rpc.response.status_code", kSemconv)            \
   X(kErrorType, "error.type", kCommon)                               \
+  X(kHttpResponseStatus, "http.response.status_code", kSemconv)      \
+  X(kHttpMethod, "http.request.method", kSemconv)                    \
+  X(kHttpFirstByte, "mcptrace.http.ttfb", kCommon)                   \
+  X(kHttpStreamed, "mcptrace.http.streamed", kCommon)                \
+  X(kAuthScheme, "mcptrace.auth.scheme", kCommon)                    \
+  X(kClientAddress, "client.address", kCommon)                       \
+  X(kClientPort, "client.port", kCommon)                             \
+  X(kServerAddress, "server.address", kCommon)                       \
+  X(kServerPort, "server.port", kCommon)                             \
   X(kNetworkTransport, "network.transport", kCommon)                 \
   X(kNetworkProtocolName, "network.protocol.name", kCommon)          \
   X(kNetworkProtocolVersion, "network.protocol.version", kCommon)

@@ -1,5 +1,6 @@
 #include "trace/span_builder.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/keyed_hash.h"
@@ -25,6 +26,14 @@ std::string_view not_injected_text(NotInjected why) {
       return "too_large";
     case NotInjected::kTooSlow:
       return "too_slow";
+    case NotInjected::kEncoded:
+      return "encoded";
+    case NotInjected::kSigned:
+      return "signed";
+    case NotInjected::kWaits:
+      return "expect";
+    case NotInjected::kNoSession:
+      return "no_session";
     case NotInjected::kNone:
     case NotInjected::kOff:
     case NotInjected::kNotRequest:
@@ -32,6 +41,47 @@ std::string_view not_injected_text(NotInjected why) {
       break;
   }
   return {};
+}
+
+std::string_view method_name(mcp::HttpMethod method) {
+  switch (method) {
+    case mcp::HttpMethod::kGet:
+      return "GET";
+    case mcp::HttpMethod::kPost:
+      return "POST";
+    case mcp::HttpMethod::kDelete:
+      return "DELETE";
+    case mcp::HttpMethod::kHead:
+      return "HEAD";
+    case mcp::HttpMethod::kPut:
+      return "PUT";
+    case mcp::HttpMethod::kOptions:
+      return "OPTIONS";
+    case mcp::HttpMethod::kPatch:
+      return "PATCH";
+    case mcp::HttpMethod::kOther:
+      break;
+  }
+  return "_OTHER";
+}
+
+std::string_view auth_scheme_text(mcp::AuthScheme scheme) {
+  switch (scheme) {
+    case mcp::AuthScheme::kBearer:
+      return "Bearer";
+    case mcp::AuthScheme::kBasic:
+      return "Basic";
+    case mcp::AuthScheme::kDigest:
+      return "Digest";
+    case mcp::AuthScheme::kDpop:
+      return "DPoP";
+    case mcp::AuthScheme::kNegotiate:
+      return "Negotiate";
+    case mcp::AuthScheme::kNone:
+    case mcp::AuthScheme::kOther:
+      break;
+  }
+  return "_OTHER";
 }
 
 void append_number(std::string& out, std::int64_t value) {
@@ -72,7 +122,8 @@ std::string_view SpanBuilder::add_target(const OpenCall& call, bool declared, Sp
   return target;
 }
 
-void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool declared, SpanRecord& span) {
+void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool declared, const HttpPart* http,
+                        SpanRecord& span) {
   span.clear();
   span.trace_id = call.context.trace_id;
   span.span_id = call.context.span_id;
@@ -82,6 +133,25 @@ void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool d
   span.trace_state = call.trace_state;
   span.kind = call.direction == Direction::kClientToServer ? SpanKind::kServer : SpanKind::kClient;
   span.start = call.start.wall;
+  if (call.kind == mcp::CallKind::kHttp) {
+    span.name = kHttpName;
+    add_session(call, session, span);
+    span.add(Attr::kNetworkTransport, transport_);
+  } else {
+    start_message(call, session, declared, span);
+  }
+  if (http != nullptr) add_http(call, *http, span);
+  add_links(call, session, span);
+}
+
+void SpanBuilder::add_session(const OpenCall& call, const SessionText& session, SpanRecord& span) {
+  if (session.session_id.empty()) return;
+  span.add(Attr::kSessionId, session.session_id);
+  if ((call.flags & mcp::kModern) == 0) span.add(Attr::kSemconvSessionId, session.session_id);
+  if (session.guessed) span.add(Attr::kGuessed, true);
+}
+
+void SpanBuilder::start_message(const OpenCall& call, const SessionText& session, bool declared, SpanRecord& span) {
   if (const Operation operation = operation_of(call.method); operation != Operation::kNone) {
     span.add(Attr::kOperation, operation_text(operation));
   }
@@ -92,9 +162,7 @@ void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool d
   span.add(Attr::kMethodName, method);
   const std::string_view target = add_target(call, declared, span);
   span.name = span_name(call.method, naming_, target, name_);
-  span.add(Attr::kSessionId, session.session_id);
-  const bool modern = (call.flags & mcp::kModern) != 0;
-  if (!modern) span.add(Attr::kSemconvSessionId, session.session_id);
+  add_session(call, session, span);
   if (!session.client_name.empty()) span.add(Attr::kClientId, session.client_name);
   span.add(Attr::kEra, era_of(call));
   const std::string_view version =
@@ -114,12 +182,38 @@ void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool d
   span.add(Attr::kRequestBytes, static_cast<std::int64_t>(call.request_bytes));
   if ((call.flags & mcp::kAmbiguous) != 0) span.add(Attr::kAmbiguous, true);
   if (const auto why = not_injected_text(call.context.not_injected); !why.empty()) span.add(Attr::kNotInjectedWhy, why);
-  add_links(call, session, span);
+}
+
+void SpanBuilder::add_http(const OpenCall& call, const HttpPart& http, SpanRecord& span) {
+  span.add(Attr::kNetworkProtocolName, "http");
+  span.add(Attr::kNetworkProtocolVersion, http.minor_version == 0 ? "1.0" : "1.1");
+  if (!http.client_address.empty()) {
+    span.add(Attr::kClientAddress, http.client_address);
+    if (http.client_port != 0) span.add(Attr::kClientPort, static_cast<std::int64_t>(http.client_port));
+  }
+  if (!http.server_address.empty()) {
+    span.add(Attr::kServerAddress, http.server_address);
+    if (http.server_port != 0) span.add(Attr::kServerPort, static_cast<std::int64_t>(http.server_port));
+  }
+  // What the server asks comes in an answer that is about something else.
+  if (call.direction == Direction::kServerToClient) return;
+  span.add(Attr::kHttpMethod, method_name(http.method));
+  if (http.status == 0) return;
+  span.add(Attr::kHttpStatusCode, static_cast<std::int64_t>(http.status));
+  span.add(Attr::kHttpResponseStatus, static_cast<std::int64_t>(http.status));
+  const Nanos wait = std::max(http.answered - call.start.boot, Nanos(0));
+  span.attributes.emplace_back(Attr::kHttpFirstByte, std::chrono::duration<double>(wait).count());
+  if (http.streamed) span.add(Attr::kHttpStreamed, true);
 }
 
 void SpanBuilder::add_links(const OpenCall& call, const SessionText& session, SpanRecord& span) {
-  if (span.trace_id != session.root_trace_id || call.context.parent_source != mcp::ParentSource::kRoot) {
+  const bool elsewhere =
+      span.trace_id != session.root_trace_id || call.context.parent_source != mcp::ParentSource::kRoot;
+  if (elsewhere && !session.root_span_id.is_zero()) {
     span.links.push_back({session.root_trace_id, session.root_span_id, 0, {}, "session"});
+  }
+  for (std::size_t i = 0; i < call.caller_link_count; ++i) {
+    span.links.push_back({call.caller_links[i].trace_id, call.caller_links[i].span_id, 0, {}, "caller"});
   }
   if (!call.link_span.is_zero()) {
     span.links.push_back({call.link_trace, call.link_span, 0, {}, call.link_is_task ? "task" : "retry"});
@@ -137,7 +231,7 @@ void SpanBuilder::add_status(const OpenCall& call, const CallEnd& end, SpanRecor
     span.add(Attr::kRpcStatusCode, code_);
   }
   if (end.outcome == Outcome::kUnobserved && !end.unobserved.empty()) span.add(Attr::kUnobserved, end.unobserved);
-  if (!outcome_is_error(end.outcome)) return;
+  if (!outcome_is_error(end.outcome) || end.status_unset) return;
   if (end.outcome == Outcome::kRpcError && error_is_unset(call, naming_, end.has_code, end.code)) return;
   span.status = StatusCode::kError;
   std::string_view type = end.error_type;
@@ -164,12 +258,19 @@ void SpanBuilder::add_events(const OpenCall& call, const CallEnd& end, SpanRecor
       end.negotiated != call.version) {
     span.events.push_back({call.start.wall + end.duration, "mcp.protocol.version.negotiated", {}});
   }
+  if (end.auth != mcp::AuthScheme::kNone) {
+    span.events.push_back({call.start.wall + end.duration, "mcp.auth.challenge", {}});
+    span.events.back().attributes.push_back({Attr::kAuthScheme, auth_scheme_text(end.auth)});
+  }
 }
 
-void SpanBuilder::build_call(const OpenCall& call, const SessionText& session, const CallEnd& end, SpanRecord& span) {
-  start(call, session, end.declared, span);
+void SpanBuilder::build_call(const OpenCall& call, const SessionText& session, const CallEnd& end, SpanRecord& span,
+                             const HttpPart* http) {
+  start(call, session, end.declared, http, span);
   span.duration = end.duration;
-  span.add(Attr::kResponseBytes, static_cast<std::int64_t>(end.answer_bytes));
+  if (call.kind == mcp::CallKind::kRequest) {
+    span.add(Attr::kResponseBytes, static_cast<std::int64_t>(end.answer_bytes));
+  }
   if (call.method == Method::kInitialize && !end.negotiated.empty()) {
     span.add(Attr::kProtocolVersion, gate_version(end.negotiated));
   }
@@ -179,13 +280,14 @@ void SpanBuilder::build_call(const OpenCall& call, const SessionText& session, c
   add_events(call, end, span);
 }
 
-void SpanBuilder::build_open(const OpenCall& call, const SessionText& session, bool declared, SpanRecord& span) {
-  start(call, session, declared, span);
+void SpanBuilder::build_open(const OpenCall& call, const SessionText& session, bool declared, SpanRecord& span,
+                             const HttpPart* http) {
+  start(call, session, declared, http, span);
   span.ended = false;
 }
 
 void SpanBuilder::build_notification(const OpenCall& call, const SessionText& session, SpanRecord& span) {
-  start(call, session, false, span);
+  start(call, session, false, nullptr, span);
   span.outcome = Outcome::kOk;
   span.add(Attr::kOutcome, outcome_text(Outcome::kOk));
 }

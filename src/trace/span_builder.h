@@ -19,7 +19,20 @@ struct SessionText {
   std::string client_name;  // empty: unknown
   std::string version;      // negotiated protocol version; empty: unknown
   TraceId root_trace_id;
-  SpanId root_span_id;
+  SpanId root_span_id;  // zero, and the id empty: of no session
+  bool guessed = false;
+};
+
+// What a span says of the HTTP exchange it came in (reference: opentelemetry.md 1.2). Strings are numeric addresses, or
+// what the configuration names.
+struct HttpPart {
+  mcp::HttpMethod method = mcp::HttpMethod::kOther;
+  std::uint8_t minor_version = 1;
+  int status = 0;  // 0: there was no answer
+  std::string_view client_address, server_address;
+  std::uint16_t client_port = 0, server_port = 0;
+  bool streamed = false;
+  Nanos answered{};  // boot clock: the answer's head; zero: none
 };
 
 // How an exchange ended.
@@ -33,6 +46,8 @@ struct CallEnd {
   std::string_view error_type;  // abandoned: client_closed, server_exit, server_closed
   std::string_view unobserved;  // why; only with that outcome
   bool id_mismatch = false;
+  bool status_unset = false;  // no error for the span, whatever the outcome
+  mcp::AuthScheme auth = mcp::AuthScheme::kNone;  // auth_required: of the challenge
   bool declared = false;        // the tool's name may be written whatever its form
   std::string_view negotiated;  // initialize: the version in the result
 };
@@ -42,17 +57,23 @@ class SpanBuilder {
   // `transport`: network.transport, "pipe" or "tcp".
   SpanBuilder(Naming naming, std::string_view transport) : naming_(naming), transport_(transport) {}
 
-  // The span of an ended exchange.
-  void build_call(const mcp::OpenCall& call, const SessionText& session, const CallEnd& end, SpanRecord& span);
+  // The span of an ended exchange. `http` may be null, here and below: it was not over HTTP.
+  void build_call(const mcp::OpenCall& call, const SessionText& session, const CallEnd& end, SpanRecord& span,
+                  const HttpPart* http = nullptr);
   // The same exchange while it is open, for a call_open record: no end, no outcome.
-  void build_open(const mcp::OpenCall& call, const SessionText& session, bool declared, SpanRecord& span);
+  void build_open(const mcp::OpenCall& call, const SessionText& session, bool declared, SpanRecord& span,
+                  const HttpPart* http = nullptr);
   // A notification: a span that ends where it starts. `call` is filled as for a request.
   void build_notification(const mcp::OpenCall& call, const SessionText& session, SpanRecord& span);
 
   [[nodiscard]] Naming naming() const { return naming_; }
 
  private:
-  void start(const mcp::OpenCall& call, const SessionText& session, bool declared, SpanRecord& span);
+  void start(const mcp::OpenCall& call, const SessionText& session, bool declared, const HttpPart* http,
+             SpanRecord& span);
+  void add_session(const mcp::OpenCall& call, const SessionText& session, SpanRecord& span);
+  void start_message(const mcp::OpenCall& call, const SessionText& session, bool declared, SpanRecord& span);
+  void add_http(const mcp::OpenCall& call, const HttpPart& http, SpanRecord& span);
   std::string_view add_target(const mcp::OpenCall& call, bool declared, SpanRecord& span);
   void add_links(const mcp::OpenCall& call, const SessionText& session, SpanRecord& span);
   void add_status(const mcp::OpenCall& call, const CallEnd& end, SpanRecord& span);

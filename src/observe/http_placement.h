@@ -1,0 +1,141 @@
+// Placement over HTTP: the session stretch, trace, parent and ids of each message of many clients (semantics.md 2, 3).
+//
+// Runs on the relay thread, before the message goes on; what it decides travels with the fact. Sessions are known by
+// explicit keys (ids derived from the key, so that replicas agree) or guessed; many live at once, in a table that is
+// bounded in count: the least recently used goes, and comes back with the same derived ids. Without I/O; allocates only
+// when a session is new.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/keyed_hash.h"
+#include "base/random.h"
+#include "mcp/fact.h"
+#include "mcp/splice.h"
+#include "trace/w3c.h"
+
+namespace mcptrace::observe {
+
+// Which context a client's request gets for its parent, if there is one; the others become links.
+enum class ParentOrder : std::uint8_t { kMetaFirst, kHeaderFirst, kRootOnly };
+
+struct HttpPlacementOptions {
+  std::string name;                      // --name, else OTEL_SERVICE_NAME; empty: each route's own
+  std::vector<std::string> route_names;  // as configured: part of derived ids
+  Nanos gap = std::chrono::minutes(30);
+  bool inject = true;
+  ParentOrder parent = ParentOrder::kMetaFirst;
+  std::size_t most_sessions = 8192;
+};
+
+// What the head of a request says of its session and of its caller. Borrows.
+struct HttpCaller {
+  std::size_t route = 0;
+  Instant first_byte;
+  std::string_view session_id;    // Mcp-Session-Id
+  std::string_view endpoint;      // of the HTTP+SSE session that it is sent to, as the upstream wrote it
+  std::string_view conversation;  // "name=value" of the first configured header that is there
+  std::string_view baggage;
+  std::string_view authorization, user_agent, address;  // whose guessed session it is
+  std::string_view traceparent, tracestate;             // empty: none, or not usable
+  bool modern = false;                                  // by its protocol version header
+};
+
+class HttpPlacement {
+ public:
+  // References must outlive this.
+  HttpPlacement(HttpPlacementOptions options, const HashKey& key, Random& random);
+
+  // A stretch of a session. Valid as long as the table keeps it; afterwards it is silently nobody's.
+  struct Handle {
+    std::uint32_t slot = 0xffffffff;
+    std::uint32_t serial = 0;
+  };
+  struct Placed {
+    mcp::CallContext context;
+    std::string_view trace_state;  // of the span's own context; valid until the next call
+    std::array<mcp::CallerLink, 2> links{};
+    std::uint8_t link_count = 0;
+    std::uint64_t scope = 0;  // of an explicit transport session; 0: none
+    bool guessed = false;
+    bool own_root = false;
+    Handle stretch;
+    bool inject = false;       // `injection` is to be made
+    mcp::Injection injection;  // valid until the next call
+  };
+
+  // A message of a client. Only a request opens its session.
+  const Placed& place(const HttpCaller& caller, const mcp::Message& message, mcp::NotInjected may, Instant at);
+  // An exchange that has no message with a span of its own.
+  const Placed& place_exchange(const HttpCaller& caller);
+  // A legacy initialize, whose session only the answer tells: its trace, as far as the caller gives it; then the rest.
+  // `session_id` is the answer's; failed: it was no result.
+  const Placed& place_initialize(const HttpCaller& caller, const mcp::Message& message, mcp::NotInjected may);
+  void finish_initialize(const HttpCaller& caller, const mcp::Message& message, std::string_view session_id, bool failed,
+                         Placed& placed);
+  // The session of an HTTP+SSE stream.
+  const Placed& place_endpoint(const HttpCaller& caller);
+
+  // A message of the session passed; a request other than subscriptions/listen began to wait, and no longer does.
+  void touch(Handle stretch, Nanos boot);
+  void request_began(Handle stretch);
+  void request_ended(Handle stretch);
+
+ private:
+  enum class KeyKind : std::uint8_t { kTransport, kConversation, kGuessed };
+  struct Key {
+    KeyKind kind = KeyKind::kGuessed;
+    std::uint64_t high = 0, low = 0;  // in-memory hashes of the key
+    bool operator==(const Key& other) const = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const { return static_cast<std::size_t>(key.high); }
+  };
+  struct Stretch {
+    Key key;
+    mcp::CallContext root;  // session, root ids, session_print, derived, previous
+    std::int64_t day = 0;
+    Nanos last_message{};
+    std::uint32_t open = 0;  // requests that wait
+    bool announced = false;  // a request opened it
+    std::uint32_t newer = 0, older = 0;
+  };
+
+  std::string_view name_of(std::size_t route) const;
+  void write_key(const HttpCaller& caller, const mcp::Message* message, bool modern, KeyKind& kind);
+  Stretch& stretch_of(const HttpCaller& caller, KeyKind kind, bool opens);
+  void begin_stretch(Stretch& stretch, const HttpCaller& caller, std::int64_t day);
+  std::uint32_t slot_for(const Key& key);
+  void use(std::uint32_t slot);
+  void unlink(std::uint32_t slot);
+  Stretch* at(Handle handle);
+
+  void start();
+  void take_session(Stretch& stretch, bool opens);
+  void take_no_session();
+  void choose_parent(const HttpCaller& caller, const mcp::Message* message, bool may_use_root);
+  void take_root_as_parent();
+  void write_injection(mcp::NotInjected may);
+
+  HttpPlacementOptions options_;
+  const HashKey& key_;
+  Random& random_;
+  std::uint64_t seed_high_, seed_low_;
+  std::uint32_t last_serial_ = 0;
+  std::vector<Stretch> stretches_;
+  std::unordered_map<Key, std::uint32_t, KeyHash> by_key_;
+  std::uint32_t newest_ = 0xffffffff, oldest_ = 0xffffffff;
+  std::string text_;  // the key that is being looked up
+  Placed placed_;
+  std::array<char, trace::kTraceparentSize> traceparent_{};
+  std::array<char, 20> randomness_{};
+};
+
+}  // namespace mcptrace::observe
