@@ -1,0 +1,168 @@
+#include "http/answer_relay.h"
+
+#include <array>
+#include <charconv>
+
+#include "http/field_table.h"
+#include "http/head_writer.h"
+
+namespace mcptrace::http {
+namespace {
+
+constexpr std::size_t kMaxPieces = 64;
+constexpr std::string_view kLastChunk = "0\r\n\r\n", kLineEnd = "\r\n";
+
+bool is_event_stream_type(std::string_view content_type) {
+  constexpr std::string_view kType = "text/event-stream";
+  return content_type.size() >= kType.size() && same_text(content_type.substr(0, kType.size()), kType);
+}
+
+// "timeout=5, max=100" -> 5.
+std::chrono::seconds keep_alive_time(std::string_view value) {
+  constexpr std::string_view kTimeout = "timeout=";
+  const auto at = value.find(kTimeout);
+  if (at == std::string_view::npos) return {};
+  unsigned seconds = 0;
+  const char* const begin = value.data() + at + kTimeout.size();
+  std::from_chars(begin, value.data() + value.size(), seconds);
+  return std::chrono::seconds(std::min(seconds, 3600u));
+}
+
+}  // namespace
+
+void AnswerRelay::begin(const Asked& asked) {
+  asked_ = asked;
+  parser_.reset(asked.with_head);
+  state_ = State::kHead;
+  framing_ = BodyFraming::kNone;
+  status_ = 0;
+  anything_sent_ = keeps_client_ = keeps_server_ = event_stream_ = rewriting_ = false;
+  server_waits_ = {};
+  challenge_.clear();
+}
+
+void AnswerRelay::add(std::string_view bytes) {
+  if (!bytes.empty()) iov_.push_back({const_cast<char*>(bytes.data()), bytes.size()});
+}
+
+void AnswerRelay::take_head(bool closing) {
+  const ResponseHead& head = parser_.head();
+  if (head.status < 200) {  // interim: on it goes; HTTP/1.0 knows none
+    if (asked_.http_10 || head.status == 101) return;
+    write_response_head(head, {.framing = BodyFraming::kNone, .length = 0, .close = false, .interim = true}, out_);
+    return;
+  }
+  status_ = head.status;
+  state_ = State::kBody;
+  keeps_server_ = head.keep_alive && head.framing != BodyFraming::kUntilClose;
+  if (const Field* field = head.find(FieldName::kKeepAlive)) server_waits_ = keep_alive_time(field->value);
+  event_stream_ = is_event_stream_type(head.value(FieldName::kContentType));
+  rewriting_ = asked_.rewriter != nullptr && event_stream_ && head.status == 200;
+  if (head.status == 401) {
+    for (const Field& field : head.fields) {
+      if (field.id != FieldName::kWwwAuthenticate) continue;
+      challenge_.append(challenge_.empty() ? "" : ", ").append(field.value);
+    }
+  }
+  framing_ = head.framing;
+  if (rewriting_ && framing_ == BodyFraming::kLength) framing_ = BodyFraming::kChunked;
+  if (framing_ == BodyFraming::kChunked && asked_.http_10) framing_ = BodyFraming::kUntilClose;
+  keeps_client_ = asked_.keep_alive && !closing && framing_ != BodyFraming::kUntilClose;
+  write_response_head(head, {.framing = framing_, .length = head.length, .close = !keeps_client_, .interim = false}, out_);
+}
+
+// The pieces of one read: with chunked framing they become one chunk.
+void AnswerRelay::add_body(bool end) {
+  std::uint64_t size = 0;
+  if (rewriting_) {
+    rewritten_.clear();
+    for (const std::string_view piece : pieces_) asked_.rewriter->feed(piece, rewritten_);
+    if (end) asked_.rewriter->finish(rewritten_);
+    size = rewritten_.size();
+  } else {
+    for (const std::string_view piece : pieces_) size += piece.size();
+  }
+  const bool chunked = framing_ == BodyFraming::kChunked;
+  if (chunked && size != 0) {
+    std::array<char, 20> digits;
+    chunk_head_.assign(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), size, 16).ptr);
+    add(chunk_head_.append(kLineEnd));
+  }
+  if (rewriting_) {
+    add(rewritten_);
+  } else {
+    for (const std::string_view piece : pieces_) add(piece);
+  }
+  if (chunked && size != 0) add(kLineEnd);
+  if (chunked && end) add(kLastChunk);
+}
+
+bool AnswerRelay::pump(Stream& server, ExchangeTap* tap, bool closing, const Clock& clock) {
+  bool moved = false;
+  while ((state_ == State::kHead || state_ == State::kBody) && !client_.blocked() && !client_.write_failed()) {
+    const std::string_view input = server.unread();
+    if (input.empty()) break;
+    std::size_t position = 0;
+    pieces_.clear();
+    iov_.clear();
+    out_.clear();
+    bool head = false, end = false;
+    ParseEvent event = ParseEvent::kBody;
+    while (pieces_.size() < kMaxPieces) {
+      std::size_t used = 0;
+      event = parser_.next(input.substr(position), used);
+      position += used;
+      if (event == ParseEvent::kBody) {
+        pieces_.push_back(parser_.body());
+      } else if (event == ParseEvent::kHead) {
+        head = true;
+        take_head(closing);
+      } else {
+        end = event == ParseEvent::kEnd;
+        break;
+      }
+    }
+    if (event == ParseEvent::kBad) {
+      state_ = State::kBad;
+      return true;
+    }
+    add(out_);
+    const bool interim = head && state_ == State::kHead;
+    if (!interim) add_body(end);
+    const Instant at = clock.now();
+    if (!iov_.empty()) {
+      client_.write(iov_);
+      anything_sent_ = anything_sent_ || !interim;
+    }
+    if (tap != nullptr && !interim) {
+      if (head) tap->response(parser_.head(), at);
+      for (const std::string_view piece : pieces_) tap->response_piece(piece, at);
+    }
+    server.consume(position);
+    moved = moved || position != 0;
+    if (interim) {
+      if (!end) continue;
+      if (parser_.head().status == 101) state_ = State::kBad;  // never asked for
+      parser_.reset(asked_.with_head);
+    } else if (end) {
+      state_ = State::kDone;
+    }
+    if (event == ParseEvent::kNeedMore) break;
+  }
+  return moved;
+}
+
+AnswerRelay::State AnswerRelay::end_of_stream() {
+  if (state_ == State::kBody && parser_.end_of_stream() == ParseEvent::kEnd) {
+    state_ = State::kDone;
+    if (rewriting_) {
+      iov_.clear();
+      pieces_.clear();
+      add_body(true);
+      if (!iov_.empty()) client_.write(iov_);
+    }
+  }
+  return state_;
+}
+
+}  // namespace mcptrace::http

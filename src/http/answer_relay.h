@@ -1,0 +1,75 @@
+// The answer's half of an exchange: from the server's bytes to the client's, each as it comes. Bodies are passed on byte for
+// byte with their framing made anew; the one thing ever changed is the URI in the `endpoint` event of HTTP+SSE.
+// Without waiting: whoever calls it waits. Relay thread only; one object a client connection, reused.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/endpoint_rewriter.h"
+#include "http/exchange_tap.h"
+#include "http/message_parser.h"
+#include "http/stream.h"
+
+namespace mcptrace::http {
+
+class AnswerRelay {
+ public:
+  enum class State : std::uint8_t {
+    kHead,  // the final head is still to come
+    kBody,
+    kDone,
+    kBad,  // not HTTP, or framed in a way that could be read in two
+  };
+
+  explicit AnswerRelay(Stream& client) : client_(client) {}
+
+  struct Asked {
+    bool with_head = false;        // the request was HEAD
+    bool http_10 = false;          // the client speaks HTTP/1.0
+    bool keep_alive = false;       // the client wants to go on after this
+    EndpointRewriter* rewriter = nullptr;  // for the answer to a GET that may open an HTTP+SSE session
+  };
+  void begin(const Asked& asked);
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] bool anything_sent() const { return anything_sent_; }
+  [[nodiscard]] int status() const { return status_; }
+  [[nodiscard]] bool is_event_stream() const { return event_stream_; }
+
+  // Passes on what the server has sent and the client takes. True if anything moved.
+  // `closing`: the client is told that this is the connection's last answer. `tap` may be null.
+  bool pump(Stream& server, ExchangeTap* tap, bool closing, const Clock& clock);
+  // The server's connection ended: kDone if that is how the body ends, else it was cut.
+  State end_of_stream();
+  // The client's connection can be used for another answer.
+  [[nodiscard]] bool client_can_go_on() const { return keeps_client_; }
+  // The server's connection can be used for another request; for how long it says it waits (zero: it does not say).
+  [[nodiscard]] bool server_can_go_on() const { return keeps_server_; }
+  [[nodiscard]] std::chrono::seconds server_waits() const { return server_waits_; }
+  // The WWW-Authenticate fields of a 401, joined by ", "; empty for every other answer.
+  [[nodiscard]] const std::string& challenge() const { return challenge_; }
+
+ private:
+  void take_head(bool closing);
+  void add(std::string_view bytes);
+  void add_body(bool end);
+
+  Stream& client_;
+  ResponseParser parser_;
+  Asked asked_;
+  State state_ = State::kDone;
+  BodyFraming framing_ = BodyFraming::kNone;  // towards the client
+  int status_ = 0;
+  bool anything_sent_ = false, keeps_client_ = false, keeps_server_ = false, event_stream_ = false, rewriting_ = false;
+  std::chrono::seconds server_waits_{};
+  std::string out_, chunk_head_, rewritten_, challenge_;
+  std::vector<iovec> iov_;
+  std::vector<std::string_view> pieces_;
+};
+
+}  // namespace mcptrace::http

@@ -1,0 +1,94 @@
+#include "http/authority.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+
+#include "http/field_table.h"
+
+namespace mcptrace::http {
+namespace {
+
+constexpr std::array<bool, 256> make_host_bytes() {
+  std::array<bool, 256> table{};
+  for (const char* c = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"; *c != 0; ++c) {
+    table[static_cast<unsigned char>(*c)] = true;
+  }
+  return table;
+}
+constexpr std::array<bool, 256> kHostBytes = make_host_bytes();
+
+bool is_name(std::string_view host) {
+  if (host.empty() || host.size() > 255) return false;
+  char before = '.';
+  for (const char c : host) {
+    if (!kHostBytes[static_cast<unsigned char>(c)] || (c == '.' && before == '.')) return false;
+    before = c;
+  }
+  return before != '.';
+}
+
+// An address of this family in the one spelling that inet_pton takes.
+bool is_address(int family, std::string_view text, void* bytes) {
+  std::array<char, INET6_ADDRSTRLEN> copy;
+  if (text.size() >= copy.size()) return false;
+  std::memcpy(copy.data(), text.data(), text.size());
+  copy[text.size()] = 0;
+  return inet_pton(family, copy.data(), bytes) == 1;
+}
+
+bool is_ipv6(std::string_view bracketed) {
+  in6_addr address;
+  return bracketed.size() > 2 && bracketed.find('\0') == bracketed.npos &&
+         is_address(AF_INET6, bracketed.substr(1, bracketed.size() - 2), &address);
+}
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc() || end != text.data() + text.size() || text.size() > 5 || port == 0) return std::nullopt;
+  return port;
+}
+
+}  // namespace
+
+std::optional<Authority> parse_authority(std::string_view text) {
+  const bool bracketed = text.starts_with('[');
+  std::size_t host_end = 0;
+  if (bracketed) {
+    host_end = text.find(']');
+    if (host_end == text.npos) return std::nullopt;
+    ++host_end;
+  } else {
+    host_end = std::min(text.find(':'), text.size());
+  }
+  Authority authority{.host = text.substr(0, host_end)};
+  if (bracketed ? !is_ipv6(authority.host) : !is_name(authority.host)) return std::nullopt;
+  if (host_end == text.size()) return authority;
+  if (text[host_end] != ':') return std::nullopt;
+  const auto port = parse_port(text.substr(host_end + 1));
+  if (!port) return std::nullopt;
+  authority.port = *port;
+  return authority;
+}
+
+bool same_authority(const Authority& left, const Authority& right, std::uint16_t default_port) {
+  const auto port = [&](const Authority& a) { return a.port == 0 ? default_port : a.port; };
+  return same_text(left.host, right.host) && port(left) == port(right);
+}
+
+bool is_loopback_host(std::string_view host) {
+  if (same_text(host, "localhost")) return true;
+  if (host.starts_with('[')) {
+    in6_addr address;
+    return host.size() > 2 && is_address(AF_INET6, host.substr(1, host.size() - 2), &address) &&
+           IN6_IS_ADDR_LOOPBACK(&address);
+  }
+  in_addr address;
+  return is_address(AF_INET, host, &address) && ntohl(address.s_addr) >> 24 == 127;
+}
+
+}  // namespace mcptrace::http

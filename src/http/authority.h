@@ -1,0 +1,30 @@
+// "host" or "host:port" as they stand in a Host field, a URL or an absolute target: one reading for all of them, so
+// that routing, access and logs never see two. Strict: what is unusual is refused, for it has been read in two ways
+// before (faults.md H8).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace mcptrace::http {
+
+struct Authority {
+  std::string_view host;   // as it was written; IPv6 with its brackets
+  std::uint16_t port = 0;  // 0: none was written
+
+  [[nodiscard]] bool is_ipv6() const { return host.starts_with('['); }
+};
+
+// Letters, digits, `-`, `.`, `_` and `~` in labels that are not empty; a dotted IPv4 address; or an IPv6 address in
+// brackets, without a zone. No user, no percent-encoding, no trailing dot, no empty or zero port. Borrows from `text`.
+std::optional<Authority> parse_authority(std::string_view text);
+
+// The same place for a scheme whose default port is given: hosts without regard to case, ports with the default filled
+// in.
+bool same_authority(const Authority& left, const Authority& right, std::uint16_t default_port);
+
+// "localhost", 127.0.0.0/8 in four decimal parts, or [::1].
+bool is_loopback_host(std::string_view host);
+
+}  // namespace mcptrace::http

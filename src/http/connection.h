@@ -1,0 +1,52 @@
+// One client's connection: its requests, one after the other, each an exchange; what is no request is answered here.
+// Relay thread only. Held by shared_ptr: its coroutine outlives whoever started it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "http/exchange.h"
+
+namespace mcptrace::http {
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(Context& context, std::shared_ptr<Stream> client, const asio::ip::tcp::endpoint& peer);
+
+  // Until the connection is over.
+  Async<> run();
+
+  // The proxy is ending: no further request after the present one.
+  void drain();
+  // At once.
+  void stop();
+  // Since when it has been waiting for a request; the far future while it is not.
+  [[nodiscard]] Nanos idle_since() const;
+  [[nodiscard]] const std::string& address() const { return address_; }
+
+ private:
+  enum class Stage : std::uint8_t { kWaiting, kReadingHead, kExchange, kLeaving };
+
+  enum class Look : std::uint8_t { kMore, kRequest, kRefused, kOver };
+  void await_request();
+  Look look_for_request();
+  Async<> leave();
+
+  Context& context_;
+  std::shared_ptr<Stream> client_;
+  std::string address_;
+  Signal signal_;
+  Deadline deadline_;
+  RequestParser parser_;
+  Exchange exchange_;
+  Stage stage_ = Stage::kWaiting;
+  std::size_t head_size_ = 0;
+  std::uint64_t served_ = 0;
+  Instant first_byte_;
+  Nanos waiting_since_{};
+  bool stopped_ = false;
+};
+
+}  // namespace mcptrace::http

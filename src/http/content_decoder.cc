@@ -1,0 +1,242 @@
+#include "http/content_decoder.h"
+
+#include <brotli/decode.h>
+#include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace mcptrace::http {
+namespace {
+
+constexpr std::size_t kOutBytes = 16 << 10;
+constexpr int kZstdWindowLog = 23;  // 8 MiB, the least that RFC 8878 asks of decoders
+
+enum class Step : std::uint8_t {
+  kMore,  // goes on, with more input or more room
+  kDone,  // the encoded data is over; more of it may follow
+  kCorrupt,
+  kUnsupported,
+};
+
+bool same_token(std::string_view text, std::string_view lower_case) {
+  return std::ranges::equal(text, lower_case, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t";
+  const std::size_t begin = std::min(text.find_first_not_of(kBlank), text.size());
+  const std::size_t end = text.find_last_not_of(kBlank);
+  return end == std::string_view::npos ? std::string_view{} : text.substr(begin, end + 1 - begin);
+}
+
+}  // namespace
+
+class ContentDecoder::Codec {
+ public:
+  virtual ~Codec() = default;
+  // Takes from the front of `in`, writes to `out`, says how many bytes. Neither taking nor writing anything = needs
+  // more.
+  virtual Step step(std::string_view& in, std::span<char> out, std::size_t& written) = 0;
+  // After kDone: whether `next` begins another part of the same body.
+  virtual bool goes_on(std::string_view next) = 0;
+};
+
+namespace {
+
+using Codec = ContentDecoder::Codec;
+
+// gzip and both kinds of deflate.
+class ZlibCodec final : public Codec {
+ public:
+  enum class Format : std::uint8_t { kGzip, kDeflate };
+  explicit ZlibCodec(Format format) : format_(format) {}
+  ~ZlibCodec() override {
+    if (open_) inflateEnd(&stream_);
+  }
+  ZlibCodec(const ZlibCodec&) = delete;
+  ZlibCodec& operator=(const ZlibCodec&) = delete;
+
+  Step step(std::string_view& in, std::span<char> out, std::size_t& written) override {
+    if (in.empty() && !open_) return Step::kMore;
+    if (!open_ && inflateInit2(&stream_, window_bits(in.front())) != Z_OK) return Step::kUnsupported;
+    open_ = true;
+    const std::size_t given = std::min<std::size_t>(in.size(), 1 << 30);
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
+    stream_.avail_in = static_cast<uInt>(given);
+    stream_.next_out = reinterpret_cast<Bytef*>(out.data());
+    stream_.avail_out = static_cast<uInt>(out.size());
+    const int status = inflate(&stream_, Z_SYNC_FLUSH);
+    written = out.size() - stream_.avail_out;
+    in.remove_prefix(given - stream_.avail_in);
+    if (status == Z_STREAM_END) return Step::kDone;
+    if (status == Z_NEED_DICT || status == Z_MEM_ERROR) return Step::kUnsupported;
+    return status == Z_OK || status == Z_BUF_ERROR ? Step::kMore : Step::kCorrupt;
+  }
+
+  // RFC 1952 2.2: a file is a series of members.
+  bool goes_on(std::string_view next) override {
+    constexpr char kGzipMagic = '\x1f';
+    return format_ == Format::kGzip && next.front() == kGzipMagic && inflateReset(&stream_) == Z_OK;
+  }
+
+ private:
+  // What is called deflate is zlib's format (RFC 9110 8.4.1.2), but some send it bare; then the low bits of the first
+  // byte are hardly ever those of zlib's.
+  int window_bits(char first) const {
+    constexpr int kLargest = 15, kGzipOnly = 16;
+    if (format_ == Format::kGzip) return kLargest + kGzipOnly;
+    return (first & 0x0f) == Z_DEFLATED ? kLargest : -kLargest;
+  }
+
+  Format format_;
+  bool open_ = false;
+  z_stream stream_{};
+};
+
+class BrotliCodec final : public Codec {
+ public:
+  Step step(std::string_view& in, std::span<char> out, std::size_t& written) override {
+    if (state_ == nullptr) return Step::kUnsupported;
+    auto next_in = reinterpret_cast<const std::uint8_t*>(in.data());
+    auto next_out = reinterpret_cast<std::uint8_t*>(out.data());
+    std::size_t in_left = in.size(), out_left = out.size();
+    const auto result = BrotliDecoderDecompressStream(state_.get(), &in_left, &next_in, &out_left, &next_out, nullptr);
+    written = out.size() - out_left;
+    in.remove_prefix(in.size() - in_left);
+    if (result == BROTLI_DECODER_RESULT_SUCCESS) return Step::kDone;
+    return result == BROTLI_DECODER_RESULT_ERROR ? Step::kCorrupt : Step::kMore;
+  }
+  bool goes_on(std::string_view) override { return false; }
+
+ private:
+  struct Destroy {
+    void operator()(BrotliDecoderState* state) const { BrotliDecoderDestroyInstance(state); }
+  };
+  std::unique_ptr<BrotliDecoderState, Destroy> state_{BrotliDecoderCreateInstance(nullptr, nullptr, nullptr)};
+};
+
+class ZstdCodec final : public Codec {
+ public:
+  ZstdCodec() {
+    if (stream_ != nullptr) ZSTD_DCtx_setParameter(stream_.get(), ZSTD_d_windowLogMax, kZstdWindowLog);
+  }
+  Step step(std::string_view& in, std::span<char> out, std::size_t& written) override {
+    if (stream_ == nullptr) return Step::kUnsupported;
+    if (!is_frame(in)) return Step::kCorrupt;
+    ZSTD_inBuffer input{in.data(), in.size(), 0};
+    ZSTD_outBuffer output{out.data(), out.size(), 0};
+    const std::size_t result = ZSTD_decompressStream(stream_.get(), &output, &input);
+    written = output.pos;
+    in.remove_prefix(input.pos);
+    if (ZSTD_isError(result) != 0) return code_of(result);
+    magic_seen_ = result == 0 ? 0 : std::min(kMagicBytes, magic_seen_ + input.pos);
+    return result == 0 ? Step::kDone : Step::kMore;
+  }
+  // RFC 8878 3: frames may be concatenated.
+  bool goes_on(std::string_view) override { return true; }
+
+ private:
+  struct Free {
+    void operator()(ZSTD_DCtx* stream) const { ZSTD_freeDCtx(stream); }
+  };
+  static constexpr std::size_t kMagicBytes = 4;
+
+  // Whether a frame of RFC 8878 (3.1.1 or 3.1.2) goes on with `in`. The library may also read what was zstd before it
+  // had a standard, by old code that nobody should meet here.
+  bool is_frame(std::string_view in) const {
+    constexpr std::string_view kFrame = "\x28\xb5\x2f\xfd", kSkippable = "\x50\x2a\x4d\x18";
+    for (std::size_t i = 0; i < in.size() && magic_seen_ + i < kMagicBytes; ++i) {
+      const std::size_t at = magic_seen_ + i;
+      const char skippable = at == 0 ? static_cast<char>(in[i] & '\xf0') : in[i];
+      if (in[i] != kFrame[at] && skippable != kSkippable[at]) return false;
+    }
+    return true;
+  }
+
+  static Step code_of(std::size_t result) {
+    switch (ZSTD_getErrorCode(result)) {
+      case ZSTD_error_frameParameter_windowTooLarge:
+      case ZSTD_error_dictionary_wrong:
+      case ZSTD_error_memory_allocation:
+        return Step::kUnsupported;
+      default:
+        return Step::kCorrupt;
+    }
+  }
+
+  std::unique_ptr<ZSTD_DCtx, Free> stream_{ZSTD_createDCtx()};
+  std::size_t magic_seen_ = 0;  // bytes of a frame's first four
+};
+
+}  // namespace
+
+bool is_encoded(std::string_view content_encoding) {
+  const std::string_view coding = trimmed(content_encoding);
+  return !coding.empty() && !same_token(coding, "identity");
+}
+
+std::unique_ptr<ContentDecoder> ContentDecoder::make(std::string_view content_encoding, DecodeLimits limits) {
+  const std::string_view coding = trimmed(content_encoding);
+  std::unique_ptr<Codec> codec;
+  if (same_token(coding, "gzip") || same_token(coding, "x-gzip")) {
+    codec = std::make_unique<ZlibCodec>(ZlibCodec::Format::kGzip);
+  } else if (same_token(coding, "deflate")) {
+    codec = std::make_unique<ZlibCodec>(ZlibCodec::Format::kDeflate);
+  } else if (same_token(coding, "br")) {
+    codec = std::make_unique<BrotliCodec>();
+  } else if (same_token(coding, "zstd")) {
+    codec = std::make_unique<ZstdCodec>();
+  } else {
+    return nullptr;
+  }
+  return std::unique_ptr<ContentDecoder>(new ContentDecoder(std::move(codec), limits));
+}
+
+ContentDecoder::ContentDecoder(std::unique_ptr<Codec> codec, DecodeLimits limits)
+    : codec_(std::move(codec)), limits_(limits) {}
+ContentDecoder::~ContentDecoder() = default;
+
+Result<> ContentDecoder::feed(std::string_view bytes, const Sink& sink) {
+  if (state_ == State::kStopped) return stop(stopped_code_, stopped_);
+  fed_ += bytes.size();
+  [[clang::uninitialized]] std::array<char, kOutBytes> out;  // clearing it would cost more than an event does
+  while (true) {
+    if (state_ == State::kDone && !bytes.empty()) state_ = codec_->goes_on(bytes) ? State::kGoing : State::kPast;
+    if (state_ != State::kGoing) return {};
+    const std::size_t before = bytes.size();
+    std::size_t written = 0;
+    const Step step = codec_->step(bytes, out, written);
+    decoded_ += written;
+    if (decoded_ > limits_.bytes) return stop(Errc::kLimit, "decodes to more than the limit");
+    if (decoded_ > limits_.free_bytes && decoded_ / limits_.ratio > fed_) {
+      return stop(Errc::kLimit, "decodes to too many times its size");
+    }
+    if (written > 0) sink({out.data(), written});
+    if (step == Step::kCorrupt) return stop(Errc::kCorrupt, "not what its coding says");
+    if (step == Step::kUnsupported)
+      return stop(Errc::kUnsupported, "wants a dictionary, or more memory than it may have");
+    if (step == Step::kDone) state_ = State::kDone;
+    if (state_ == State::kGoing && bytes.size() == before && written == 0) return {};
+  }
+}
+
+Result<> ContentDecoder::end() const {
+  if (state_ == State::kStopped) return std::unexpected(Error{stopped_code_, std::string(stopped_)});
+  if (state_ != State::kGoing || fed_ == 0) return {};
+  return std::unexpected(Error{Errc::kCorrupt, "ends in the middle"});
+}
+
+// The format's memory is not needed any more.
+Result<> ContentDecoder::stop(Errc code, std::string_view why) {
+  codec_.reset();
+  state_ = State::kStopped;
+  stopped_code_ = code;
+  stopped_ = why;
+  return std::unexpected(Error{code, std::string(why)});
+}
+
+}  // namespace mcptrace::http

@@ -1,0 +1,183 @@
+#include "http/endpoint_rewriter.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "http/authority.h"
+
+namespace mcptrace::http {
+namespace {
+
+constexpr std::string_view kBom = "\xef\xbb\xbf";
+
+// RFC 3986 5.2.4, for a path.
+std::string without_dots(std::string_view path) {
+  std::string out;
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/', 1), path.size());
+    const std::string_view segment = path.substr(0, end);
+    path.remove_prefix(end);
+    if (segment == "/..") {
+      out.resize(std::min(out.rfind('/'), out.size()));
+      if (path.empty()) out += '/';
+    } else if (segment == "/.") {
+      if (path.empty()) out += '/';
+    } else {
+      out += segment;
+    }
+  }
+  return out;
+}
+
+// A relative reference (no scheme, no authority, no leading slash) from where `target` is.
+std::string resolve(std::string_view target, std::string_view reference) {
+  const std::string_view path = target.substr(0, std::min(target.find('?'), target.size()));
+  if (reference.starts_with('?') || reference.starts_with('#')) return std::string(path).append(reference);
+  const std::size_t tail = std::min(reference.find_first_of("?#"), reference.size());
+  std::string merged(path.substr(0, path.rfind('/') + 1));
+  merged.append(reference.substr(0, tail));
+  return without_dots(merged).append(reference.substr(tail));
+}
+
+// A name before the first colon, and no slash, question or number sign before that.
+bool has_scheme(std::string_view uri) {
+  const std::size_t colon = uri.find(':');
+  return colon != uri.npos && uri.substr(0, colon).find_first_of("/?#") == uri.npos;
+}
+
+// Of "//authority/…" or "http://authority/…": does it name the upstream, or us?
+bool is_ours_or_upstreams(const UrlOrigin& url, const UpstreamUrl& upstream, std::string_view scheme,
+                          std::string_view own_host) {
+  const auto named = parse_authority(url.authority);
+  if (!named) return false;
+  const auto same = [&](bool tls, std::string_view host) {
+    const auto other = parse_authority(host);
+    return other && tls == url.tls && same_authority(*named, *other, tls ? 443 : 80);
+  };
+  return same(upstream.tls, upstream.authority) || same(scheme == "https", own_host);
+}
+
+}  // namespace
+
+ClientUri client_uri(const RouteTable& routes, std::size_t route, std::string_view uri, std::string_view scheme,
+                     std::string_view own_host, std::string_view request_target) {
+  const ClientUri unchanged{std::string(uri)};
+  const ClientUri unreachable{std::string(uri), false};
+  const UpstreamUrl& upstream = routes[route].upstream;
+
+  std::optional<UrlOrigin> url = split_url(uri);
+  if (uri.starts_with("//")) {
+    const std::size_t end = std::min(uri.find_first_of("/?#", 2), uri.size());
+    url = UrlOrigin{upstream.tls, uri.substr(2, end - 2), uri.substr(end)};
+  }
+  if (url) {
+    if (!is_ours_or_upstreams(*url, upstream, scheme, own_host)) return unchanged;
+    const auto target =
+        routes.client_target(route, url->rest.starts_with('/') ? url->rest : "/" + std::string(url->rest));
+    if (!target) return unreachable;
+    return {std::string(scheme).append("://").append(own_host).append(*target)};
+  }
+  if (uri.starts_with('/')) {
+    const auto target = routes.client_target(route, uri);
+    return target ? ClientUri{*target} : unreachable;
+  }
+  if (uri.empty() || has_scheme(uri) || request_target.empty()) return unchanged;
+  const auto sent = routes.find(request_target);
+  if (!sent || sent->route != route) return unchanged;
+  const auto target = routes.client_target(route, resolve(sent->target, uri));
+  if (!target) return unreachable;
+  const auto whole = split_url(request_target);
+  const bool same = *target == resolve(whole ? whole->rest : request_target, uri);
+  return same ? unchanged : ClientUri{*target};
+}
+
+void EndpointRewriter::begin(const RouteTable& routes, std::size_t route, std::string_view scheme,
+                             std::string_view own_host, std::string_view request_target) {
+  routes_ = &routes;
+  route_ = route;
+  scheme_.assign(scheme);
+  own_host_.assign(own_host);
+  request_target_.assign(request_target);
+  stage_ = Stage::kLooking;
+  unreachable_ = after_cr_ = is_endpoint_ = other_type_ = false;
+  first_line_ = true;
+  data_lines_ = 0;
+  line_ = 0;
+  held_.clear();
+}
+
+void EndpointRewriter::finish(std::string& out) {
+  out.append(held_);
+  held_.clear();
+  stage_ = Stage::kPassing;
+}
+
+void EndpointRewriter::feed(std::string_view bytes, std::string& out) {
+  std::size_t scanned = held_.size();  // no line ends from line_ to here
+  std::size_t keep = 0;                // what must not go on yet begins here
+  held_.append(bytes);
+  while (stage_ == Stage::kLooking) {
+    if (after_cr_ && line_ < held_.size()) {
+      after_cr_ = false;
+      if (held_[line_] == '\n') ++line_;
+    }
+    if (data_lines_ == 0) keep = line_;
+    const std::size_t end = held_.find_first_of("\r\n", std::max(scanned, line_));
+    if (std::min(end, held_.size()) - keep > kMaxHeldBytes) return finish(out);
+    if (end == held_.npos) break;
+    const std::size_t begin = line_;
+    after_cr_ = held_[end] == '\r';
+    line_ = scanned = end + 1;
+    if (end != begin) {
+      take_line(std::string_view(held_).substr(begin, end - begin), begin);
+      if (other_type_ && data_lines_ != 0) return finish(out);
+    } else {
+      end_event(out);
+    }
+  }
+  if (stage_ == Stage::kPassing) return finish(out);
+  out.append(held_, 0, keep);
+  held_.erase(0, keep);
+  line_ -= keep;
+  data_begin_ -= std::min(data_begin_, keep);
+}
+
+void EndpointRewriter::take_line(std::string_view line, std::size_t line_begin) {
+  if (first_line_ && line.starts_with(kBom)) {
+    line.remove_prefix(kBom.size());
+    line_begin += kBom.size();
+  }
+  first_line_ = false;
+  const std::size_t colon = std::min(line.find(':'), line.size());
+  std::size_t value = std::min(colon + 1, line.size());
+  if (value < line.size() && line[value] == ' ') ++value;
+  take_value(line.substr(0, colon), line.substr(value), line_begin + value);
+}
+
+void EndpointRewriter::take_value(std::string_view name, std::string_view value, std::size_t value_begin) {
+  if (name == "event") {
+    is_endpoint_ = value == "endpoint";
+    other_type_ = !value.empty() && !is_endpoint_;
+  } else if (name == "data") {
+    ++data_lines_;
+    data_begin_ = value_begin;
+    data_size_ = value.size();
+  }
+}
+
+// At a blank line.
+void EndpointRewriter::end_event(std::string& out) {
+  first_line_ = false;
+  const bool dispatched = data_lines_ != 0;
+  if (dispatched && is_endpoint_ && data_lines_ == 1) {
+    const std::string_view uri = std::string_view(held_).substr(data_begin_, data_size_);
+    const ClientUri mapped = client_uri(*routes_, route_, uri, scheme_, own_host_, request_target_);
+    unreachable_ = !mapped.reachable;
+    held_.replace(data_begin_, data_size_, mapped.uri);
+  }
+  is_endpoint_ = other_type_ = false;
+  data_lines_ = 0;
+  if (dispatched) finish(out);
+}
+
+}  // namespace mcptrace::http

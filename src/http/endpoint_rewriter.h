@@ -1,0 +1,72 @@
+// The one thing of a server's answer that a reverse proxy must change: the URI in the `endpoint` event that opens an
+// HTTP+SSE session (MCP 2024-11-05), to which the client is to POST. The client would else post past us, to a path that
+// is not ours, or refuse another origin than the one it called.
+//
+// Bytes are held back only from the first `data` line on until it is clear that the stream's first event is no
+// `endpoint` event, at most 8 KiB of them; then they go on as they came, as does everything after that event. LF, CR
+// and CRLF; cut anywhere. One stream at a time, one thread.
+//
+//   rewriter.begin(routes, route, "http", "127.0.0.1:8080", "/sse");
+//   out.clear(); rewriter.feed(piece, out); …           // appends what may go on
+//   rewriter.finish(out);                               // the stream ended: what was held
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "http/target.h"
+
+namespace mcptrace::http {
+
+inline constexpr std::size_t kMaxHeldBytes = 8 << 10;
+
+// What a client of ours must be told instead of `uri`, which this route's upstream wrote.
+struct ClientUri {
+  std::string uri;
+  bool reachable = true;  // false: no target of ours leads there; `uri` is as it came
+};
+// `scheme`, `own_host`: how the client called us. `request_target`: of the stream's GET, as the client wrote it; a URI
+// that is relative to it (`message?id=1`) goes by it, and passes as it came if this is not given.
+ClientUri client_uri(const RouteTable& routes, std::size_t route, std::string_view uri, std::string_view scheme,
+                     std::string_view own_host, std::string_view request_target);
+
+class EndpointRewriter {
+ public:
+  // For another stream. `routes` outlives it.
+  void begin(const RouteTable& routes, std::size_t route, std::string_view scheme, std::string_view own_host,
+             std::string_view request_target = {});
+
+  // Appends to `out` what may go on.
+  void feed(std::string_view bytes, std::string& out);
+  void finish(std::string& out);
+
+  // Nothing more will change: bytes may go past feed().
+  [[nodiscard]] bool done() const { return stage_ == Stage::kPassing; }
+  // After an `endpoint` event whose URI none of our targets leads to: the session cannot work, and somebody should say
+  // so.
+  [[nodiscard]] bool unreachable() const { return unreachable_; }
+
+ private:
+  enum class Stage : std::uint8_t { kLooking, kPassing };
+
+  void take_line(std::string_view line, std::size_t line_begin);
+  void take_value(std::string_view name, std::string_view value, std::size_t value_begin);
+  void end_event(std::string& out);
+
+  const RouteTable* routes_ = nullptr;
+  std::size_t route_ = 0;
+  std::string scheme_, own_host_, request_target_;
+  Stage stage_ = Stage::kPassing;
+  bool unreachable_ = false;
+  bool first_line_ = true;  // a BOM may stand before it
+  bool after_cr_ = false;   // an LF that comes next belongs to that CR
+  bool is_endpoint_ = false, other_type_ = false;
+  std::size_t data_lines_ = 0;
+  std::size_t data_begin_ = 0, data_size_ = 0;  // in held_
+  std::size_t line_ = 0;                        // where the line that is looked at begins, in held_
+  std::string held_;
+};
+
+}  // namespace mcptrace::http

@@ -1,0 +1,238 @@
+#include "http/exchange.h"
+
+#include "http/head_writer.h"
+
+namespace mcptrace::http {
+
+Exchange::Exchange(Context& context, Stream& client, Signal& signal, PeerAddress peer)
+    : context_(context), client_(client), signal_(signal), peer_(peer), deadline_(context.io.get_executor(), signal),
+      tap_(context.tracing != nullptr ? context.tracing->tap() : nullptr), request_(client), answer_(client) {}
+
+Exchange::~Exchange() {
+  if (server_) server_->close();
+}
+
+bool Exchange::is_get_stream() const {
+  return stage_ == Stage::kRelaying && get_ && with_session_ && answer_.is_event_stream();
+}
+
+void Exchange::stop() {
+  if (stage_ != Stage::kIdle && stage_ != Stage::kEnded) end(After::kClose, ExchangeEnd::kServerClosed, "closed");
+  signal_.fire();
+}
+
+void Exchange::refuse(int status, std::string_view reason) {
+  const std::string answer = error_response(status, {}, reason, !head_only_);
+  const iovec piece{const_cast<char*>(answer.data()), answer.size()};
+  client_.write({&piece, 1});
+}
+
+// Ends the exchange, once: the server's connection is let go, and the tap is told.
+void Exchange::end(After after, ExchangeEnd how, std::string_view error_type) {
+  if (stage_ == Stage::kEnded) return;
+  stage_ = Stage::kEnded;
+  after_ = after;
+  deadline_.clear();
+  connecting_.reset();
+  if (server_) {
+    server_->listen(nullptr);
+    const bool clean = how == ExchangeEnd::kComplete && request_.state() == RequestRelay::State::kDone &&
+                       answer_.state() == AnswerRelay::State::kDone && answer_.server_can_go_on() && !client_finished_;
+    if (clean) {
+      context_.pools[route_]->put(std::move(server_), answer_.server_waits());
+    } else if (how == ExchangeEnd::kClientClosed && after == After::kReset) {
+      server_->abort();
+    } else {
+      server_->close();
+    }
+    server_.reset();
+  }
+  if (std::exchange(tapped_, false)) tap_->end(how, error_type, context_.clock.now());
+}
+
+// No answer came from the server: ours says which server, and why.
+void Exchange::fail(int status, std::string_view reason, std::string_view error_type) {
+  if (answer_.anything_sent()) return end(After::kClose, ExchangeEnd::kServerClosed, error_type);
+  const std::string answer = error_response(status, context_.routes.name(route_), reason, !head_only_);
+  const iovec piece{const_cast<char*>(answer.data()), answer.size()};
+  client_.write({&piece, 1});
+  end(After::kFinish, ExchangeEnd::kFailed, error_type);
+}
+
+// May this request go on, and where to?
+bool Exchange::admit() {
+  const RequestHead& head = request_.head();
+  if (head.method == "CONNECT") {
+    refuse(405, "this is no forward proxy");
+    return false;
+  }
+  const std::string_view host = head.value(FieldName::kHost);
+  const bool passed_before = !own_host_.empty() && host == own_host_ && head.find(FieldName::kOrigin) == nullptr;
+  if (!passed_before) {
+    if (const auto refused = context_.access.check(head)) {
+      refuse(403, *refused);
+      return false;
+    }
+    own_host_.assign(host);
+  }
+  auto found = context_.routes.find(head.target);
+  if (!found) {
+    refuse(404, "no route has this path");
+    return false;
+  }
+  route_ = found->route;
+  target_ = std::move(found->target);
+  host_.assign(context_.keep_host ? std::string_view(own_host_) : context_.routes.authority(route_));
+  return true;
+}
+
+Async<After> Exchange::run(RequestParser& parser, std::size_t head_size, Instant first_byte) {
+  begin(parser, head_size, first_byte);
+  for (;;) {
+    if (stage_ == Stage::kHolding) hold_body();
+    if (stage_ == Stage::kConnecting) reach_server();
+    if (stage_ == Stage::kRelaying) relay();
+    if (stage_ == Stage::kEnded) co_return after_;
+    before_waiting();
+    if (!signal_.take()) co_await signal_.wait();
+    after_waiting();
+  }
+}
+
+void Exchange::begin(RequestParser& parser, std::size_t head_size, Instant first_byte) {
+  request_.begin(parser, head_size);
+  const RequestHead& head = request_.head();
+  head_only_ = head.method == "HEAD";
+  get_ = head.method == "GET";
+  with_session_ = head.find(FieldName::kMcpSessionId) != nullptr;
+  client_finished_ = false;
+  body_waited_ = waiting_since_ = {};
+  if (!admit()) {
+    stage_ = Stage::kEnded;
+    after_ = After::kFinish;
+    return;
+  }
+  const bool may_open_sse = get_ && !with_session_;
+  if (may_open_sse) rewriter_.begin(context_.routes, route_, scheme(), own_host_, head.target);
+  answer_.begin({.with_head = head_only_,
+                 .http_10 = head.minor_version == 0,
+                 .keep_alive = head.keep_alive,
+                 .rewriter = may_open_sse ? &rewriter_ : nullptr});
+  stage_ = Stage::kConnecting;
+  if (!tap_) return;
+  tap_->begin(head, target_, route_, peer_, first_byte);
+  tapped_ = true;
+  if (tap_->body_wish() != BodyWish::kWhole) return;
+  request_.hold();
+  stage_ = Stage::kHolding;
+}
+
+// Until the body is here, or too large to be held.
+void Exchange::hold_body() {
+  request_.collect();
+  if (request_.state() == RequestRelay::State::kBad) {
+    refuse(400, "the body's framing is broken");
+    return end(After::kFinish, ExchangeEnd::kFailed, "status");
+  }
+  if (request_.state() == RequestRelay::State::kHolding) {
+    if (client_.read_end() != StreamEnd::kOpen) return end(After::kClose, ExchangeEnd::kClientClosed, {});
+    if (!deadline_.over()) return;
+    refuse(408, "the request's body did not come in time");
+    return end(After::kFinish, ExchangeEnd::kClientClosed, "timeout");
+  }
+  deadline_.clear();
+  request_.show(*tap_, context_.clock.now());
+  stage_ = Stage::kConnecting;
+}
+
+void Exchange::reach_server() {
+  UpstreamPool& pool = *context_.pools[route_];
+  if (!connecting_) {
+    server_ = pool.take();
+    if (!server_) connecting_ = pool.connect(signal_, kConnectTime);
+  }
+  if (connecting_) {
+    if (!connecting_->done()) {
+      if (client_.read_end() != StreamEnd::kOpen) end(After::kClose, ExchangeEnd::kClientClosed, {});
+      return;
+    }
+    const auto connecting = std::move(connecting_);
+    if (const ConnectFailure failure = connecting->failure(); failure != ConnectFailure::kNone) {
+      return fail(failure == ConnectFailure::kTimeout ? 504 : 502, describe(failure), error_type(failure));
+    }
+    server_ = connecting->take();
+  }
+  server_->listen(&signal_);
+  stage_ = Stage::kRelaying;
+  request_.send(*server_, {target_, host_});
+  if (context_.tracing != nullptr) context_.tracing->wake();
+}
+
+// Both ways at once, until the answer is over or somebody leaves.
+void Exchange::relay() {
+  if (request_.state() == RequestRelay::State::kStreaming) request_.pump(*server_, tap_.get(), context_.clock.now());
+  if (request_.state() != RequestRelay::State::kStreaming) deadline_.clear();
+  answer_.pump(*server_, tap_.get(), context_.draining, context_.clock);
+  if (!answer_.challenge().empty()) hint_about_challenge();
+  look_at_server();
+  if (stage_ == Stage::kRelaying) look_at_client();
+}
+
+// What the streams have read may move from here to the next signal, and at no other time.
+void Exchange::before_waiting() {
+  if (stage_ != Stage::kRelaying) request_.let_go();
+  client_.read_more();
+  if (server_) server_->read_more();
+  const bool owes_body = stage_ == Stage::kHolding || (request_.state() == RequestRelay::State::kStreaming && server_ && !server_->blocked());
+  if (!owes_body) return;
+  const auto allowed = kBodyTime + std::chrono::seconds(request_.received() / kBodyBytesPerSecond);
+  deadline_.arm(std::max<Nanos>(allowed - body_waited_, std::chrono::milliseconds(1)));
+  waiting_since_ = context_.clock.boot();
+}
+
+void Exchange::after_waiting() {
+  if (waiting_since_ == Nanos{}) return;
+  body_waited_ += context_.clock.boot() - std::exchange(waiting_since_, Nanos{});
+}
+
+void Exchange::look_at_server() {
+  if (answer_.state() == AnswerRelay::State::kBad) {
+    return fail(502, "the server's answer is not HTTP, or framed in a way that can be read in two", "closed");
+  }
+  if (answer_.state() != AnswerRelay::State::kDone && !client_.blocked() && server_->read_end() != StreamEnd::kOpen) {
+    const bool reset = server_->read_end() == StreamEnd::kReset;
+    if (reset || answer_.end_of_stream() != AnswerRelay::State::kDone) {
+      if (client_finished_) return end(After::kClose, ExchangeEnd::kClientClosed, {});
+      if (answer_.anything_sent()) return end(reset ? After::kReset : After::kClose, ExchangeEnd::kServerClosed, reset ? "reset" : "closed");
+      if (reset) return fail(502, "the server reset the connection", "reset");
+      return fail(502, "the server closed the connection without an answer", "closed");
+    }
+  }
+  if (answer_.state() != AnswerRelay::State::kDone || client_.blocked()) return;
+  const bool whole = request_.state() == RequestRelay::State::kDone;
+  end(whole && answer_.client_can_go_on() && !client_finished_ ? After::kReuse : After::kFinish, ExchangeEnd::kComplete, {});
+}
+
+// The client's leaving goes on to the server as it came: an end of its bytes as one, a reset as one.
+void Exchange::look_at_client() {
+  if (client_.write_failed() || client_.read_end() == StreamEnd::kReset) {
+    return end(After::kReset, ExchangeEnd::kClientClosed, {});
+  }
+  // Of a request that breaks off the server has had the beginning: it must not take that for the whole.
+  if (request_.state() == RequestRelay::State::kBad) return end(After::kClose, ExchangeEnd::kClientClosed, {});
+  if (deadline_.over()) return end(After::kClose, ExchangeEnd::kClientClosed, "timeout");
+  if (client_.read_end() == StreamEnd::kOpen || client_finished_) return;
+  if (request_.state() != RequestRelay::State::kDone) return end(After::kClose, ExchangeEnd::kClientClosed, {});
+  client_finished_ = true;
+  server_->finish_writing();
+}
+
+// A client checks that the challenge speaks of the server that it called (RFC 9728 3.3), which is us.
+void Exchange::hint_about_challenge() {
+  if (!RouteTable::foreign_origin(answer_.challenge(), scheme(), own_host_)) return;
+  context_.log.once(LogReason::kAuthorization,
+                    "the server's 401 names sign-in metadata of another address than this proxy's, which clients refuse: "
+                    "give the server the proxy's address as its public URL");
+}
+
+}  // namespace mcptrace::http

@@ -1,0 +1,84 @@
+// One request and its answer, relayed: to the server and back, each side's leaving passed on to the other at once. Nothing is
+// retried, repaired, compressed or delayed, but a request's body of at most 1 MiB that trace context may go into.
+//
+// One object a client connection, reused for its exchanges. Relay thread only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "http/answer_relay.h"
+#include "http/context.h"
+#include "http/request_relay.h"
+
+namespace mcptrace::http {
+
+// How the client's connection goes on after an exchange.
+enum class After : std::uint8_t {
+  kReuse,   // with the next request
+  kFinish,  // it is closed in order: FIN, and some patience with what the client still sends
+  kClose,   // at once: nobody is there any more, or the answer was cut so
+  kReset,
+};
+
+class Exchange {
+ public:
+  // `signal` is fired by everything that an exchange waits for. References must outlive this.
+  Exchange(Context& context, Stream& client, Signal& signal, PeerAddress peer);
+  ~Exchange();
+
+  // `parser` has a head, whose bytes are the first `head_size` of the client's unread ones.
+  Async<After> run(RequestParser& parser, std::size_t head_size, Instant first_byte);
+  // An answer of our own, to a request that does not go on.
+  void refuse(int status, std::string_view reason);
+
+  // Ends what is under way, from outside: the drain's time is over.
+  void stop();
+  // Nothing but a stream from a server of the legacy era to its client is under way, which the drain does not wait for.
+  [[nodiscard]] bool is_get_stream() const;
+
+ private:
+  enum class Stage : std::uint8_t {
+    kIdle,
+    kHolding,     // the request's body is being collected
+    kConnecting,  // to the server
+    kRelaying,
+    kEnded,
+  };
+
+  void begin(RequestParser& parser, std::size_t head_size, Instant first_byte);
+  bool admit();
+  void hold_body();
+  void reach_server();
+  void relay();
+  void look_at_client();
+  void look_at_server();
+  void before_waiting();
+  void after_waiting();
+  void fail(int status, std::string_view reason, std::string_view error_type);
+  void end(After after, ExchangeEnd how, std::string_view error_type);
+  void hint_about_challenge();
+  [[nodiscard]] std::string_view scheme() const { return context_.tls ? "https" : "http"; }
+
+  Context& context_;
+  Stream& client_;
+  Signal& signal_;
+  PeerAddress peer_;
+  Deadline deadline_;
+  std::unique_ptr<ExchangeTap> tap_;  // null: not traced
+  RequestRelay request_;
+  AnswerRelay answer_;
+  EndpointRewriter rewriter_;
+  std::unique_ptr<Connecting> connecting_;
+  std::shared_ptr<Stream> server_;
+  std::string target_, host_, own_host_;  // own_host_: the client's Host field, once it has passed
+  std::size_t route_ = 0;
+  Stage stage_ = Stage::kIdle;
+  After after_ = After::kReuse;
+  Nanos body_waited_{}, waiting_since_{};  // for what the client owes of its body
+  bool get_ = false, head_only_ = false, with_session_ = false, client_finished_ = false, tapped_ = false;
+};
+
+}  // namespace mcptrace::http

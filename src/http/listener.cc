@@ -1,0 +1,183 @@
+#include "http/listener.h"
+
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <cerrno>
+#include <vector>
+
+namespace mcptrace::http {
+namespace {
+
+constexpr std::chrono::milliseconds kPause{50};  // after accept(2) failed for want of descriptors or memory
+constexpr int kBacklog = 1024;
+
+Error listen_error(const ListenAddress& address, const error_code& error) {
+  return {Errc::kIo, "cannot listen on " + address.host + " port " + std::to_string(address.port) + ": " + error.message()};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<asio::ssl::context>> load_certificate(const CertificateFiles& files) {
+  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+  SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
+  error_code error;
+  context->use_certificate_chain_file(files.certificate, error);
+  if (error) return std::unexpected(Error{Errc::kIo, "cannot use the certificate in " + files.certificate + ": " + error.message()});
+  context->use_private_key_file(files.key, asio::ssl::context::pem, error);
+  if (error) return std::unexpected(Error{Errc::kIo, "cannot use the key in " + files.key + ": " + error.message()});
+  return context;
+}
+
+Result<Acceptor> open_listener(asio::io_context& io, const ListenAddress& address, int inherited) {
+  Acceptor acceptor(io.get_executor());
+  error_code error;
+  if (inherited >= 0) {
+    sockaddr_storage name{};
+    socklen_t size = sizeof name;
+    int accepting = 0;
+    socklen_t flag_size = sizeof accepting;
+    const bool listens = getsockname(inherited, reinterpret_cast<sockaddr*>(&name), &size) == 0 &&
+                         getsockopt(inherited, SOL_SOCKET, SO_ACCEPTCONN, &accepting, &flag_size) == 0 && accepting != 0 &&
+                         (name.ss_family == AF_INET || name.ss_family == AF_INET6);
+    if (!listens) {
+      return std::unexpected(Error{Errc::kInvalidArgument, "LISTEN_FDS: descriptor 3 is no listening TCP socket"});
+    }
+    acceptor.assign(name.ss_family == AF_INET ? asio::ip::tcp::v4() : asio::ip::tcp::v6(), inherited, error);
+    if (error) return std::unexpected(listen_error(address, error));
+    return acceptor;
+  }
+  const auto host = asio::ip::make_address(address.host, error);
+  if (error) {
+    return std::unexpected(Error{Errc::kInvalidArgument, "--listen wants a numeric address, got '" + address.host + "'"});
+  }
+  const asio::ip::tcp::endpoint endpoint(host, address.port);
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(Acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(kBacklog, error);
+  if (error) return std::unexpected(listen_error(address, error));
+  return acceptor;
+}
+
+Listener::Listener(Context& context, Acceptor acceptor, std::shared_ptr<asio::ssl::context> certificate,
+                   std::size_t max_connections)
+    : context_(context), acceptor_(std::move(acceptor)), certificate_(std::move(certificate)),
+      max_connections_(max_connections), pause_(context.io.get_executor(), room_) {}
+
+Listener::~Listener() = default;
+
+std::uint16_t Listener::port() const {
+  error_code ignored;
+  return acceptor_.local_endpoint(ignored).port();
+}
+
+void Listener::start() {
+  asio::co_spawn(context_.io.get_executor(), accept(), [this](const std::exception_ptr&) { check_done(); });
+}
+
+Async<> Listener::accept() {
+  while (acceptor_.is_open()) {
+    while (connections() >= max_connections_ && acceptor_.is_open()) co_await wait_for_room();
+    Socket socket(context_.io.get_executor());
+    asio::ip::tcp::endpoint peer;
+    error_code error;
+    co_await acceptor_.async_accept(socket, peer, asio::redirect_error(kAwait, error));
+    if (!acceptor_.is_open()) co_return;
+    if (error) {
+      // No descriptor, no memory: what waits in the queue goes on waiting until something is closed.
+      const bool exhausted = error.value() == EMFILE || error.value() == ENFILE || error.value() == ENOBUFS || error.value() == ENOMEM;
+      if (exhausted) co_await wait_for_room();
+      continue;
+    }
+    if (has_its_share(peer)) continue;  // closed
+    prepare(socket);
+    asio::co_spawn(context_.io.get_executor(), serve(std::move(socket), peer), [this](const std::exception_ptr&) { check_done(); });
+  }
+}
+
+// One other machine may not take all the room there is.
+bool Listener::has_its_share(const asio::ip::tcp::endpoint& peer) const {
+  if (peer.address().is_loopback()) return false;
+  const auto found = by_address_.find(peer.address().to_string());
+  return found != by_address_.end() && found->second >= std::max<std::size_t>(max_connections_ / 2, 1);
+}
+
+// Makes room by closing who has been idle longest; else waits until somebody leaves, or a little.
+Async<> Listener::wait_for_room() {
+  Connection* oldest = nullptr;
+  for (Connection* connection : connections_) {
+    if (connection->idle_since() == Nanos::max()) continue;
+    if (oldest == nullptr || connection->idle_since() < oldest->idle_since()) oldest = connection;
+  }
+  if (oldest != nullptr) oldest->stop();
+  pause_.arm(kPause);
+  if (!room_.take()) co_await room_.wait();
+  pause_.clear();
+}
+
+Async<> Listener::serve(Socket socket, asio::ip::tcp::endpoint peer) {
+  std::shared_ptr<Stream> stream;
+  if (certificate_) {
+    auto tls = std::make_unique<TlsSocket>(std::move(socket), *certificate_);
+    Timer timer(context_.io.get_executor(), kHeadTime);
+    timer.async_wait([&tls](const error_code& cancelled) {
+      error_code ignored;
+      if (!cancelled && tls) tls->next_layer().close(ignored);
+    });
+    error_code error;
+    ++shaking_;
+    co_await tls->async_handshake(TlsSocket::server, asio::redirect_error(kAwait, error));
+    --shaking_;
+    timer.cancel();
+    if (error || !acceptor_.is_open()) co_return;
+    stream = make_tls_stream(std::move(tls));
+  } else {
+    stream = make_plain_stream(std::move(socket));
+  }
+  const auto connection = std::make_shared<Connection>(context_, std::move(stream), peer);
+  connections_.insert(connection.get());
+  if (!peer.address().is_loopback()) ++by_address_[connection->address()];
+  co_await connection->run();
+  forget(*connection);
+}
+
+void Listener::forget(Connection& connection) {
+  connections_.erase(&connection);
+  if (const auto found = by_address_.find(connection.address()); found != by_address_.end() && --found->second == 0) {
+    by_address_.erase(found);
+  }
+  room_.fire();
+}
+
+void Listener::drain(std::function<void()> done) {
+  done_ = std::move(done);
+  error_code ignored;
+  acceptor_.close(ignored);
+  room_.fire();
+  // A connection may end, and so leave the set, while it is told.
+  const std::vector<Connection*> all(connections_.begin(), connections_.end());
+  for (Connection* connection : all) {
+    if (connections_.contains(connection)) connection->drain();
+  }
+  check_done();
+}
+
+void Listener::stop() {
+  error_code ignored;
+  acceptor_.close(ignored);
+  const std::vector<Connection*> all(connections_.begin(), connections_.end());
+  for (Connection* connection : all) {
+    if (connections_.contains(connection)) connection->stop();
+  }
+}
+
+void Listener::check_done() {
+  if (done_ && !acceptor_.is_open() && connections() == 0) std::exchange(done_, nullptr)();
+}
+
+}  // namespace mcptrace::http

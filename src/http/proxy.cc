@@ -1,0 +1,146 @@
+#include "http/proxy.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+
+namespace mcptrace::http {
+namespace {
+
+constexpr std::size_t kOwnDescriptors = 64;  // the spool's, the resolver's, standard streams
+constexpr std::size_t kMostConnections = 32768;
+
+// As many as there are descriptors for, two each: the client's and the server's.
+std::size_t connections_possible() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 256;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kMostConnections;
+  const auto descriptors = static_cast<std::size_t>(limit.rlim_cur);
+  return std::clamp<std::size_t>(descriptors > kOwnDescriptors ? (descriptors - kOwnDescriptors) / 2 : 1, 1, kMostConnections);
+}
+
+}  // namespace
+
+class Proxy::Impl {
+ public:
+  Impl(ProxyOptions options, RouteTable routes, const Clock& clock, Log& log, TapSource* tracing)
+      : options_(std::move(options)),
+        context_{.io = io_,
+                 .clock = clock,
+                 .log = log,
+                 .routes = std::move(routes),
+                 .pools = {},
+                 .access = *options_.access,
+                 .tracing = tracing,
+                 .keep_host = options_.keep_host,
+                 .tls = options_.certificate.has_value(),
+                 .draining = false},
+        signals_(io_.get_executor(), SIGTERM, SIGINT), reload_(io_.get_executor(), SIGHUP),
+        drain_timer_(io_.get_executor()) {}
+
+  Result<> open() {
+    const bool any_tls = std::ranges::any_of(options_.routes, [](const Route& route) { return route.upstream.tls; });
+    if (any_tls) {
+      MCPTRACE_TRY(TlsClient tls, TlsClient::make(options_.upstream_ca));
+      tls_ = std::make_unique<TlsClient>(std::move(tls));
+    }
+    for (const Route& route : options_.routes) {
+      context_.pools.push_back(std::make_unique<UpstreamPool>(
+          io_, Origin{route.upstream.tls, route.upstream.host, route.upstream.port}, tls_.get()));
+    }
+    std::shared_ptr<asio::ssl::context> certificate;
+    if (options_.certificate) {
+      MCPTRACE_TRY(certificate, load_certificate(*options_.certificate));
+    }
+    MCPTRACE_TRY(Acceptor acceptor, open_listener(io_, options_.listen, options_.inherited_listener));
+    listener_ = std::make_unique<Listener>(context_, std::move(acceptor), std::move(certificate), connections_possible());
+    if (options_.ready) {
+      MCPTRACE_TRY(Acceptor ready, open_listener(io_, *options_.ready, -1));
+      ready_ = std::make_unique<ReadyListener>(context_, std::move(ready));
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::uint16_t port() const { return listener_->port(); }
+  [[nodiscard]] std::uint16_t ready_port() const { return ready_ ? ready_->port() : 0; }
+
+  void run() {
+    listener_->start();
+    if (ready_) ready_->start();
+    wait_for_signal();
+    wait_for_reload();
+    io_.run();
+  }
+
+ private:
+  void wait_for_signal() {
+    signals_.async_wait([this](const error_code& error, int) {
+      if (error) return;
+      if (context_.draining) return listener_->stop();
+      drain();
+      wait_for_signal();
+    });
+  }
+
+  void drain() {
+    context_.draining = true;
+    drain_timer_.expires_after(options_.drain);
+    drain_timer_.async_wait([this](const error_code& error) {
+      if (!error) listener_->stop();
+    });
+    listener_->drain([this] { finish(); });
+  }
+
+  // Nobody is left: what could still wake us goes, and run() returns.
+  void finish() {
+    drain_timer_.cancel();
+    signals_.cancel();
+    reload_.cancel();
+    if (ready_) ready_->stop();
+    for (const auto& pool : context_.pools) pool->close_idle();
+    io_.stop();
+  }
+
+  void wait_for_reload() {
+    reload_.async_wait([this](const error_code& error, int) {
+      if (error) return;
+      if (options_.certificate) {
+        if (auto certificate = load_certificate(*options_.certificate)) {
+          listener_->set_certificate(*std::move(certificate));
+        } else {
+          context_.log.once(LogReason::kConfiguration, "the old certificate stays: " + certificate.error().message);
+        }
+      }
+      wait_for_reload();
+    });
+  }
+
+  ProxyOptions options_;
+  asio::io_context io_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
+  std::unique_ptr<TlsClient> tls_;
+  Context context_;
+  std::unique_ptr<Listener> listener_;
+  std::unique_ptr<ReadyListener> ready_;
+  asio::signal_set signals_, reload_;
+  Timer drain_timer_;
+};
+
+Proxy::Proxy(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Proxy::~Proxy() = default;
+
+Result<std::unique_ptr<Proxy>> Proxy::make(ProxyOptions options, const Clock& clock, Log& log, TapSource* tracing) {
+  MCPTRACE_TRY(RouteTable routes, RouteTable::make(options.routes));
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(routes), clock, log, tracing);
+  MCPTRACE_TRY_VOID(impl->open());
+  return std::unique_ptr<Proxy>(new Proxy(std::move(impl)));
+}
+
+std::uint16_t Proxy::port() const { return impl_->port(); }
+std::uint16_t Proxy::ready_port() const { return impl_->ready_port(); }
+void Proxy::run() { impl_->run(); }
+
+}  // namespace mcptrace::http

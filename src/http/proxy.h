@@ -1,0 +1,50 @@
+// The reverse proxy as a whole: made from options that are checked already, it runs on the calling thread until it is told to
+// end.
+//
+//   auto proxy = Proxy::make(options, clock, log, tracing);   // listens already; `tracing` may be null
+//   proxy->run();                                             // until SIGTERM or SIGINT, and the drain that follows
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "http/listener.h"
+#include "http/ready.h"
+
+namespace mcptrace::http {
+
+struct ProxyOptions {
+  ListenAddress listen;
+  int inherited_listener = -1;         // a listening socket that we were started with (LISTEN_FDS)
+  std::optional<ListenAddress> ready;  // GET /-/ready
+  std::vector<Route> routes;           // at least one
+  std::optional<Access> access;  // always there; Access has no empty form
+  bool keep_host = false;
+  std::optional<CertificateFiles> certificate;
+  std::string upstream_ca;  // a file; empty: the system's store
+  std::chrono::seconds drain{25};
+};
+
+class Proxy {
+ public:
+  // Error: an address that cannot be listened on, a certificate that cannot be read.
+  static Result<std::unique_ptr<Proxy>> make(ProxyOptions options, const Clock& clock, Log& log, TapSource* tracing);
+  ~Proxy();
+
+  [[nodiscard]] std::uint16_t port() const;
+  [[nodiscard]] std::uint16_t ready_port() const;  // 0: there is none
+  void run();
+
+ private:
+  class Impl;
+  explicit Proxy(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mcptrace::http

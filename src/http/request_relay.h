@@ -1,0 +1,79 @@
+// The request's half of an exchange: from the client's bytes to the server's, held for injection or passed on as it comes.
+// Without waiting: whoever calls it waits. Relay thread only; one object a client connection, reused.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/exchange_tap.h"
+#include "http/message_parser.h"
+#include "http/stream.h"
+
+namespace mcptrace::http {
+
+// Where the request goes, and as what.
+struct Destination {
+  std::string_view target;
+  std::string_view host;  // the Host field's value
+};
+
+class RequestRelay {
+ public:
+  enum class State : std::uint8_t {
+    kHolding,    // the body is being collected; nothing has gone on
+    kWhole,      // the body is here; nothing has gone on
+    kStreaming,  // it goes on as it comes; nothing, or the beginning, has gone on
+    kDone,       // all of it has gone on
+    kBad,        // the body's framing is broken: parser().problem()
+  };
+
+  explicit RequestRelay(Stream& client) : client_(client) {}
+
+  // `parser` has a head, whose bytes are the first `head_size` of the client's unread ones, and outlives the exchange.
+  void begin(RequestParser& parser, std::size_t head_size);
+  void hold() { state_ = State::kHolding; }
+  [[nodiscard]] const RequestHead& head() const { return *head_; }
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] std::uint64_t received() const { return received_; }
+
+  // kHolding: takes what the client has sent; becomes kWhole, kStreaming (too large to hold) or kBad, or stays.
+  void collect();
+  // The client's bytes may move from here on: keeps what is still needed of them.
+  void let_go();
+  // Shows what was held to the tap, which says what is to go in. Before there is a server to send it to: a request that never
+  // reaches one is traced, too.
+  void show(ExchangeTap& tap, Instant at);
+  // Sends the head, and what there is of the body.
+  void send(Stream& server, const Destination& destination);
+  // kStreaming: passes on what the client has sent and the server takes. True if anything moved.
+  bool pump(Stream& server, ExchangeTap* tap, Instant at);
+
+ private:
+  void send_whole(Stream& server, const Destination& destination);
+  void add(std::string_view bytes);
+  void add_spliced(const mcp::Edits& edits);
+  void begin_chunk(std::uint64_t size);
+  void finish_taking();
+
+  Stream& client_;
+  RequestParser* parser_ = nullptr;
+  std::unique_ptr<RequestParser> kept_parser_;  // of head_copy_
+  const RequestHead* head_ = nullptr;
+  State state_ = State::kDone;
+  bool chunked_ = false;
+  std::size_t head_size_ = 0;
+  std::size_t position_ = 0;  // of the client's unread bytes: parsed, not yet consumed
+  std::uint64_t received_ = 0;
+  std::string head_copy_, body_copy_, out_, chunk_head_;
+  std::string_view body_;  // kWhole; before that the only piece so far, if body_copy_ is empty
+  Rewrite rewrite_;
+  std::vector<iovec> iov_;
+  std::vector<std::string_view> pieces_;
+};
+
+}  // namespace mcptrace::http

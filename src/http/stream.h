@@ -1,0 +1,100 @@
+// One TCP connection, plain or TLS, as the relay sees it: bytes that came and were not yet taken, bytes that wait to be
+// written, and how each direction ended. Never blocks, never throws; what happens fires the listener's signal.
+//
+// Relay thread only. Held by shared_ptr: an operation under way must outlive its starter.
+//
+//   stream->listen(&signal);
+//   stream->read_more();                       // as long as there is room, one read is under way
+//   …co_await signal.wait()…
+//   while (!stream->unread().empty()) stream->consume(take(stream->unread()));
+//   stream->write(pieces);                     // goes out at once if the socket takes it; else it waits here
+//   if (stream->blocked()) …take nothing more from the other side until a signal says it is not…
+#pragma once
+
+#include <sys/uio.h>
+
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/async.h"
+
+namespace mcptrace::http {
+
+// How a direction of a connection ended.
+enum class StreamEnd : std::uint8_t { kOpen, kFinished, kReset };
+
+class Stream : public std::enable_shared_from_this<Stream> {
+ public:
+  virtual ~Stream() = default;
+
+  // Null: nobody. What happened meanwhile is seen by looking.
+  void listen(Signal* signal) { signal_ = signal; }
+
+  // What was read and not consumed; in one piece; stays where it is until read_more().
+  [[nodiscard]] std::string_view unread() const { return {in_.data() + taken_, filled_ - taken_}; }
+  void consume(std::size_t count) { taken_ += count; }
+  // Has a read under way, unless the peer ended or kMaxUnread bytes wait to be consumed.
+  void read_more();
+  [[nodiscard]] StreamEnd read_end() const { return read_end_; }
+
+  // The pieces are written or copied when this returns.
+  void write(std::span<const iovec> pieces);
+  [[nodiscard]] bool blocked() const { return sending_ < in_flight_.size() || !queued_.empty(); }
+  // The peer takes nothing any more.
+  [[nodiscard]] bool write_failed() const { return write_failed_; }
+  // FIN (TLS: close_notify before it) once all is written.
+  void finish_writing();
+
+  // Closes: what waits to be written is given up; what the socket has taken still goes out.
+  virtual void close() = 0;
+  // Closes with a reset.
+  virtual void abort() = 0;
+  // Did the peer say something, or leave, while nobody looked? For idle connections.
+  [[nodiscard]] virtual bool is_quiet() = 0;
+  [[nodiscard]] virtual Socket& socket() = 0;
+
+  static constexpr std::size_t kMaxUnread = 96 << 10;  // above the limit of a head
+
+ protected:
+  virtual void start_read(char* into, std::size_t size) = 0;  // then on_read()
+  virtual std::size_t write_now(std::span<const iovec> pieces) = 0;  // what the socket took; may set write_failed_
+  virtual void start_flush(std::string_view bytes) = 0;              // then on_flushed()
+  virtual void start_finish() = 0;
+  void on_read(const error_code& error, std::size_t count);
+  void on_flushed(bool failed, std::size_t count);
+  void fire() {
+    if (signal_ != nullptr) signal_->fire();
+  }
+
+  bool write_failed_ = false;
+  bool closed_ = false;
+
+ private:
+  void flush();
+
+  Signal* signal_ = nullptr;
+  std::vector<char> in_;
+  std::size_t taken_ = 0, filled_ = 0;
+  std::size_t last_read_ = 0;
+  bool reading_ = false;
+  StreamEnd read_end_ = StreamEnd::kOpen;
+  std::string in_flight_, queued_;  // in_flight_ stays where it is while it is flushed
+  std::size_t sending_ = 0;         // of in_flight_: gone
+  bool flushing_ = false, finish_wanted_ = false, finished_ = false;
+};
+
+std::shared_ptr<Stream> make_plain_stream(Socket socket);
+
+using TlsSocket = asio::ssl::stream<Socket>;
+// After its handshake.
+std::shared_ptr<Stream> make_tls_stream(std::unique_ptr<TlsSocket> socket);
+
+// What every connection of ours is: non-blocking, without Nagle's delay, with TCP keep-alive.
+void prepare(Socket& socket);
+
+}  // namespace mcptrace::http

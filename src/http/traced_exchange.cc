@@ -1,0 +1,628 @@
+#include "http/traced_exchange.h"
+
+#include <algorithm>
+
+namespace mcptrace::http {
+namespace {
+
+using mcp::Fact;
+using mcp::FactKind;
+using mcp::HttpMethod;
+using mcp::Message;
+using mcp::MessageKind;
+using mcp::Method;
+using mcp::NotInjected;
+using mcp::Text;
+
+constexpr std::size_t kMostKept = 16 << 10;  // of one field's value, and of all together
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+// The media type, without its parameters.
+bool is_type(std::string_view content_type, std::string_view type) {
+  return same_name(trim(content_type.substr(0, content_type.find(';'))), type);
+}
+
+HttpMethod method_of(std::string_view method) {
+  if (method == "POST") return HttpMethod::kPost;
+  if (method == "GET") return HttpMethod::kGet;
+  if (method == "DELETE") return HttpMethod::kDelete;
+  if (method == "HEAD") return HttpMethod::kHead;
+  if (method == "PUT") return HttpMethod::kPut;
+  if (method == "OPTIONS") return HttpMethod::kOptions;
+  if (method == "PATCH") return HttpMethod::kPatch;
+  return HttpMethod::kOther;
+}
+
+mcp::HttpError error_of(std::string_view type) {
+  if (type == "refused") return mcp::HttpError::kRefused;
+  if (type == "dns") return mcp::HttpError::kDns;
+  if (type == "tls") return mcp::HttpError::kTls;
+  if (type == "timeout") return mcp::HttpError::kTimeout;
+  if (type == "reset") return mcp::HttpError::kReset;
+  if (type == "closed") return mcp::HttpError::kClosed;
+  return type.empty() ? mcp::HttpError::kNone : mcp::HttpError::kOther;
+}
+
+mcp::AuthScheme scheme_of(std::string_view challenge) {
+  const std::string_view scheme = challenge.substr(0, challenge.find_first_of(" \t,"));
+  if (same_name(scheme, "bearer")) return mcp::AuthScheme::kBearer;
+  if (same_name(scheme, "basic")) return mcp::AuthScheme::kBasic;
+  if (same_name(scheme, "digest")) return mcp::AuthScheme::kDigest;
+  if (same_name(scheme, "dpop")) return mcp::AuthScheme::kDpop;
+  if (same_name(scheme, "negotiate")) return mcp::AuthScheme::kNegotiate;
+  return mcp::AuthScheme::kOther;
+}
+
+bool is_modern_version(std::string_view version) {
+  return (version.starts_with("20") && version >= "2026-07-28") || version.starts_with("DRAFT-2026");
+}
+
+// The first address of X-Forwarded-For, or of the first `for=` of Forwarded (RFC 7239); without port and brackets.
+std::string_view forwarded_client(std::string_view x_forwarded_for, std::string_view forwarded) {
+  std::string_view found = trim(x_forwarded_for.substr(0, x_forwarded_for.find(',')));
+  if (found.empty()) {
+    std::string_view element = forwarded.substr(0, forwarded.find(','));
+    while (!element.empty()) {
+      const std::string_view pair = trim(element.substr(0, element.find(';')));
+      element.remove_prefix(std::min(element.size(), element.find(';') == std::string_view::npos
+                                                         ? element.size()
+                                                         : element.find(';') + 1));
+      if (pair.size() > 4 && same_name(pair.substr(0, 4), "for=")) found = pair.substr(4);
+    }
+    if (found.size() >= 2 && found.front() == '"' && found.back() == '"') found = found.substr(1, found.size() - 2);
+  }
+  if (found.starts_with('[')) return found.substr(1, found.find(']') - 1);
+  if (std::ranges::count(found, ':') == 1) found = found.substr(0, found.find(':'));
+  return found;
+}
+
+// An address as it may be written: nothing else gets from a header onto a span.
+bool is_address(std::string_view text) {
+  return !text.empty() && text.size() <= 45 && text.find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos;
+}
+
+}  // namespace
+
+TracedExchange::~TracedExchange() { release(); }
+
+void TracedExchange::begin(const RequestHead& head, std::string_view target, std::size_t route,
+                           const PeerAddress& client, Instant first_byte) {
+  caller_ = {};
+  caller_.route = route;
+  caller_.first_byte = now_ = first_byte;
+  http_ = {};
+  http_.exchange = shared_.next_serial();
+  http_.scope = http_.exchange;
+  http_.began = first_byte;
+  http_.method = method_of(head.method);
+  http_.minor_version = head.minor_version;
+  http_.route = static_cast<std::uint16_t>(route);
+  http_.client_port = client.port;
+  context_ = {};
+  stretch_ = {};
+  scope_ = 0;
+  messages_ = spans_ = waiting_ = 0;
+  began_ = false;
+  rewrite_ = {};
+  request_bytes_ = answer_bytes_ = last_event_ = 0;
+  answer_ = Answer::kNothing;
+  answer_session_.clear();
+  message_in_event_ = ending_ = end_told_ = false;
+  read_head(head, target, client);
+  choose_wish(head);
+}
+
+// Copies what is needed of the head, since it does not outlive this call.
+void TracedExchange::read_head(const RequestHead& head, std::string_view target, const PeerAddress& client) {
+  std::array<std::string_view, 10> values{};
+  enum { kTarget, kSession, kVersion, kEvent, kAgent, kPrincipal, kParent, kBaggage, kClient, kConversation };
+  std::string_view x_forwarded_for, forwarded, conversation_name;
+  std::size_t parents = 0, states = 0, total = 0;
+  for (const Field& field : head.fields) {
+    const auto take = [&](std::size_t which) {
+      if (values[which].empty() && field.value.size() <= kMostKept) values[which] = field.value;
+    };
+    switch (field.id) {
+      case FieldName::kMcpSessionId:
+        take(kSession);
+        break;
+      case FieldName::kMcpProtocolVersion:
+        take(kVersion);
+        break;
+      case FieldName::kLastEventId:
+        take(kEvent);
+        break;
+      case FieldName::kUserAgent:
+        take(kAgent);
+        break;
+      case FieldName::kAuthorization:
+        take(kPrincipal);
+        break;
+      case FieldName::kTraceparent:
+        take(kParent);
+        ++parents;
+        break;
+      case FieldName::kTracestate:
+        ++states;
+        total += field.value.size() + 1;
+        break;
+      case FieldName::kBaggage:
+        take(kBaggage);
+        break;
+      case FieldName::kXForwardedFor:
+        if (x_forwarded_for.empty()) x_forwarded_for = field.value;
+        break;
+      case FieldName::kForwarded:
+        if (forwarded.empty()) forwarded = field.value;
+        break;
+      case FieldName::kOther:
+        if (!conversation_name.empty()) break;
+        for (const std::string& name : shared_.options().conversation_headers) {
+          if (!same_name(field.name, name) || field.value.empty()) continue;
+          take(kConversation);
+          conversation_name = name;
+        }
+        break;
+      default:
+        break;
+    }
+  }
+  if (parents != 1) values[kParent] = {};
+  values[kTarget] = target;
+  values[kClient] = client.address;
+  if (shared_.options().trust_proxy) {
+    if (const auto first = forwarded_client(x_forwarded_for, forwarded); is_address(first)) {
+      values[kClient] = first;
+      http_.client_port = 0;
+    }
+  }
+  for (const std::string_view value : values) total += value.size();
+  total += conversation_name.size() + 1;
+  text_.clear();
+  text_.reserve(total);
+  const auto keep = [&](std::string_view value) {
+    text_.append(value);
+    return std::string_view(text_).substr(text_.size() - value.size());
+  };
+  target_ = keep(values[kTarget]);
+  caller_.session_id = keep(values[kSession]);
+  version_ = keep(values[kVersion]);
+  last_event_id_ = keep(values[kEvent]);
+  caller_.user_agent = keep(values[kAgent]);
+  caller_.authorization = keep(values[kPrincipal]);
+  caller_.traceparent = keep(values[kParent]);
+  caller_.baggage = keep(values[kBaggage]);
+  caller_.address = client_ = keep(values[kClient]);
+  if (!values[kConversation].empty()) {
+    const std::size_t at = text_.size();
+    text_.append(conversation_name).append("=").append(values[kConversation]);
+    caller_.conversation = std::string_view(text_).substr(at);
+  }
+  if (states != 0 && !caller_.traceparent.empty()) {
+    const std::size_t at = text_.size();
+    for (const Field& field : head.fields) {
+      if (field.id != FieldName::kTracestate) continue;
+      if (text_.size() != at) text_.append(",");
+      text_.append(field.value);
+    }
+    caller_.tracestate = std::string_view(text_).substr(at);
+  }
+  caller_.modern = is_modern_version(version_);
+  if (caller_.modern) http_.flags |= mcp::kModernPeer;
+  if (!caller_.modern && !caller_.session_id.empty()) http_.flags |= mcp::kKnownSession;
+  if (http_.method == HttpMethod::kPost) caller_.endpoint = shared_.endpoint(caller_.route, target_);
+  if (!caller_.endpoint.empty()) {
+    endpoint_.assign(caller_.endpoint);
+    caller_.endpoint = endpoint_;
+  }
+}
+
+void TracedExchange::choose_wish(const RequestHead& head) {
+  wish_ = BodyWish::kNothing;
+  request_done_ = true;
+  not_injected_ = NotInjected::kNone;
+  if (http_.method != HttpMethod::kPost || head.framing == BodyFraming::kNone ||
+      !is_type(head.value(FieldName::kContentType), "application/json")) {
+    return;
+  }
+  request_done_ = false;
+  const std::string_view coding = head.value(FieldName::kContentEncoding);
+  if (is_encoded(coding)) {
+    not_injected_ = NotInjected::kEncoded;
+    request_decoder_ = ContentDecoder::make(coding);
+    if (!request_decoder_) http_.problem = mcp::BodyProblem::kEncoding;
+  } else if (std::ranges::any_of(head.fields, [](const Field& field) {
+               return field.id == FieldName::kContentDigest || field.id == FieldName::kContentMd5 ||
+                      field.id == FieldName::kDigest || field.id == FieldName::kReprDigest ||
+                      field.id == FieldName::kSignature || field.id == FieldName::kSignatureInput;
+             })) {
+    not_injected_ = NotInjected::kSigned;
+  } else if (head.expects_continue) {
+    not_injected_ = NotInjected::kWaits;
+  } else if (head.framing == BodyFraming::kLength && head.length > kHoldBytes) {
+    not_injected_ = NotInjected::kTooLarge;
+  }
+  const bool hold = shared_.options().inject && not_injected_ == NotInjected::kNone;
+  wish_ = hold ? BodyWish::kWhole : BodyWish::kPieces;
+}
+
+Rewrite TracedExchange::whole_body(std::string_view body, Instant at) {
+  now_ = at;
+  request_done_ = true;
+  mcp::MessageScanner& scanner = shared_.whole_scanner();
+  scanner.feed(body, *this);
+  scanner.end_line(body.size(), *this);
+  return rewrite_;
+}
+
+void TracedExchange::body_piece(std::string_view bytes) {
+  if (request_done_) return;
+  // It was to be held, and proved too long.
+  if (not_injected_ == NotInjected::kNone) not_injected_ = NotInjected::kTooLarge;
+  if (!request_decoder_) {
+    if (http_.problem == mcp::BodyProblem::kNone) feed_request(bytes);
+    return;
+  }
+  const auto fed = request_decoder_->feed(bytes, [this](std::string_view text) { feed_request(text); });
+  if (fed) return;
+  http_.problem = fed.error().code == Errc::kLimit ? mcp::BodyProblem::kTooLarge : mcp::BodyProblem::kEncoding;
+  request_decoder_.reset();
+}
+
+void TracedExchange::feed_request(std::string_view bytes) {
+  if (!request_scanner_) request_scanner_ = shared_.lend_scanner(mcp::Direction::kClientToServer);
+  request_bytes_ += bytes.size();
+  request_scanner_->feed(bytes, *this);
+}
+
+void TracedExchange::body_end(Instant at) {
+  now_ = at;
+  finish_request(true);
+}
+
+void TracedExchange::finish_request(bool whole) {
+  if (request_done_) return;
+  request_done_ = true;
+  if (request_scanner_) {
+    if (whole && http_.problem == mcp::BodyProblem::kNone) request_scanner_->end_line(request_bytes_, *this);
+    shared_.give_back(mcp::Direction::kClientToServer, *std::move(request_scanner_));
+    request_scanner_.reset();
+  }
+  request_decoder_.reset();
+}
+
+void TracedExchange::on_message(const Message& message, const mcp::SpliceMap* map) {
+  if (message.direction == mcp::Direction::kClientToServer) {
+    on_client_message(message, map);
+  } else {
+    on_server_message(message);
+  }
+}
+
+NotInjected TracedExchange::judge(const Message& message, const mcp::SpliceMap* map) const {
+  if (map == nullptr) return message.has(mcp::kInBatch) ? NotInjected::kBatch : NotInjected::kBadShape;
+  const NotInjected may = mcp::may_inject(message, *map);
+  return may != NotInjected::kNone ? may : not_injected_;
+}
+
+void TracedExchange::take_place(const observe::HttpPlacement::Placed& placed) {
+  if (messages_ == 0 || context_.session == 0) {
+    context_ = placed.context;
+    stretch_ = placed.stretch;
+    scope_ = placed.scope;
+    if (scope_ != 0) http_.scope = scope_;
+  }
+  http_.links = placed.links;
+  http_.link_count = placed.link_count;
+  const auto flag = [this](mcp::HttpFlag which, bool set) {
+    http_.flags = static_cast<std::uint16_t>(set ? http_.flags | which : http_.flags & ~which);
+  };
+  flag(mcp::kGuessed, placed.guessed);
+  flag(mcp::kOwnRoot, placed.own_root);
+}
+
+void TracedExchange::on_client_message(const Message& message, const mcp::SpliceMap* map) {
+  if (message.kind == MessageKind::kNotJson) return;
+  const bool request = message.kind == MessageKind::kRequest;
+  if (request && message.method == Method::kInitialize && !message.has(mcp::kInBatch) && caller_.endpoint.empty()) {
+    return hold_initialize(message, map);
+  }
+  Fact fact;
+  fact.at = now_;
+  fact.message = message;
+  if (caller_.modern && message.method != Method::kInitialize) fact.message.flags |= mcp::kModern;
+  if (fact.message[Text::kProtocolVersion].empty()) fact.message[Text::kProtocolVersion] = version_;
+  const auto& placed = shared_.placement().place(caller_, fact.message, judge(message, map), now_);
+  take_place(placed);
+  ++messages_;
+  if (request || message.kind == MessageKind::kNotification) ++spans_;
+  if (request && message.method != Method::kSubscriptionsListen) {
+    ++waiting_;
+    shared_.placement().request_began(stretch_);
+  }
+  fact.context = placed.context;
+  fact.trace_state = placed.trace_state;
+  if (placed.inject && map != nullptr) inject(*map, placed.injection);
+  mcp::scope_ids(fact.message, http_.scope);
+  push(fact);
+}
+
+void TracedExchange::inject(const mcp::SpliceMap& map, const mcp::Injection& injection) {
+  traceparent_.assign(injection.traceparent);
+  tracestate_.assign(injection.tracestate);
+  mcp::plan_splice(map, injection, edits_);
+  rewrite_ = {&edits_, traceparent_, tracestate_};
+}
+
+// Its session is known only from the answer, and so, without a caller, its trace: the fact waits here.
+void TracedExchange::hold_initialize(const Message& message, const mcp::SpliceMap* map) {
+  Fact fact;
+  fact.at = now_;
+  fact.message = message;
+  held_place_ = shared_.placement().place_initialize(caller_, message, judge(message, map));
+  fact.trace_state = held_place_.trace_state;
+  if (held_place_.inject && map != nullptr) inject(*map, held_place_.injection);
+  held_.assign((mcp::packed_size(fact) + 7) / 8, 0);
+  mcp::pack(fact, reinterpret_cast<char*>(held_.data()));
+  ++messages_, ++spans_;
+}
+
+void TracedExchange::release_initialize(bool failed) {
+  Fact fact = mcp::unpack({reinterpret_cast<const char*>(held_.data()), held_.size() * sizeof(std::uint64_t)});
+  held_place_.trace_state = fact.trace_state;
+  shared_.placement().finish_initialize(caller_, fact.message, answer_session_, failed, held_place_);
+  take_place(held_place_);
+  if (!answer_session_.empty()) http_.flags |= mcp::kKnownSession;
+  fact.context = held_place_.context;
+  fact.trace_state = held_place_.trace_state;
+  mcp::scope_ids(fact.message, http_.scope);
+  push(fact);
+  held_.clear();
+}
+
+void TracedExchange::response(const ResponseHead& head, Instant at) {
+  now_ = at;
+  http_.status = static_cast<std::uint16_t>(head.status);
+  http_.answered = at.boot;
+  const bool good = head.status >= 200 && head.status < 300;
+  for (const Field& field : head.fields) {
+    if (field.id == FieldName::kWwwAuthenticate &&
+        (http_.auth == mcp::AuthScheme::kNone || http_.auth == mcp::AuthScheme::kOther)) {
+      http_.auth = scheme_of(field.value);
+    }
+  }
+  const std::string_view type = head.value(FieldName::kContentType);
+  if (good && is_type(type, "text/event-stream")) {
+    http_.flags |= mcp::kStreamed;
+    if (messages_ != 0 || http_.method == HttpMethod::kGet) answer_ = Answer::kEvents;
+  } else if (messages_ != 0 && is_type(type, "application/json")) {
+    answer_ = Answer::kJson;
+  }
+  if (good && !held_.empty()) {
+    const std::string_view session = head.value(FieldName::kMcpSessionId);
+    if (session.size() <= kMostKept) answer_session_.assign(session);
+  }
+  const std::string_view coding = head.value(FieldName::kContentEncoding);
+  if (answer_ != Answer::kNothing && is_encoded(coding)) {
+    decoder_ = ContentDecoder::make(coding);
+    if (!decoder_) {
+      http_.problem = mcp::BodyProblem::kEncoding;
+      answer_ = Answer::kNothing;
+    }
+  }
+  // An event stream without a session may prove to be one of HTTP+SSE by its first event.
+  const bool may_be_session = answer_ == Answer::kEvents && messages_ == 0 && caller_.session_id.empty();
+  if (request_done_ && spans_ == 0 && !may_be_session) begin_http();
+}
+
+void TracedExchange::response_piece(std::string_view bytes, Instant at) {
+  now_ = at;
+  if (answer_ != Answer::kNothing) {
+    if (!decoder_) {
+      feed_answer(bytes);
+    } else if (const auto fed = decoder_->feed(bytes, [this](std::string_view text) { feed_answer(text); }); !fed) {
+      http_.problem = fed.error().code == Errc::kLimit ? mcp::BodyProblem::kTooLarge : mcp::BodyProblem::kEncoding;
+      answer_ = Answer::kNothing;
+    }
+  }
+  shared_.sink().passed();
+}
+
+void TracedExchange::feed_answer(std::string_view bytes) {
+  answer_bytes_ += bytes.size();
+  if (answer_ == Answer::kJson) {
+    if (!scanner_) scanner_ = shared_.lend_scanner(mcp::Direction::kServerToClient);
+    scanner_->feed(bytes, *this);
+    return;
+  }
+  if (!framer_) framer_ = shared_.lend_framer();
+  framer_->passed(bytes, *this);
+  // Between two events there is nothing to remember.
+  if (bytes.ends_with("\n\n") || bytes.ends_with("\r\n\r\n")) {
+    shared_.give_back(*std::move(framer_));
+    framer_.reset();
+    last_event_ = 0;
+  }
+}
+
+std::uint64_t TracedExchange::event_print(std::uint64_t id) const {
+  if (id == 0) return 0;
+  return (id ^ (scope_ * 0x9e3779b97f4a7c15u)) | 1;
+}
+
+// The session of a stream is opened by requests elsewhere.
+void TracedExchange::refresh_session() {
+  if (context_.session != 0 || scope_ == 0) return;
+  const auto& placed = shared_.placement().place_endpoint(caller_);
+  context_ = placed.context;
+  stretch_ = placed.stretch;
+}
+
+void TracedExchange::on_server_message(const Message& message) {
+  if (message.kind == MessageKind::kNotJson) return;
+  // Whatever the body of a challenge looks like, it is no answer.
+  if ((http_.status == 401 || http_.status == 403) && http_.auth != mcp::AuthScheme::kNone) return;
+  finish_request(true);
+  // An event before the result is one of a session, too.
+  if (!held_.empty()) release_initialize(message.kind == MessageKind::kError || http_.status >= 300);
+  if (!began_ && spans_ == 0) begin_http();
+  refresh_session();
+  http_.event = 0;
+  if (answer_ == Answer::kEvents && framer_ && framer_->event_id() != last_event_) {
+    http_.event = event_print(framer_->event_id());
+    http_.flags |= mcp::kHasEvents;
+  }
+  message_in_event_ = true;
+  Fact fact;
+  fact.at = now_;
+  fact.message = message;
+  fact.context = context_;
+  mcp::scope_ids(fact.message, http_.scope);
+  end_told_ = ending_ && !message.has(mcp::kInBatch);
+  push(fact, end_told_);
+  http_.event = 0;
+  shared_.placement().touch(stretch_, now_.boot);
+}
+
+void TracedExchange::on_declared(std::span<const std::uint64_t> name_hashes) {
+  if (answer_ == Answer::kNothing || !began_) return;
+  Fact fact;
+  fact.kind = FactKind::kDeclaredTools;
+  fact.at = now_;
+  fact.declared = name_hashes;
+  fact.context = context_;
+  push(fact);
+}
+
+void TracedExchange::on_event(const mcp::SseEvent& event) {
+  if (event.type == "endpoint" && http_.method == HttpMethod::kGet && endpoint_target_.empty() && !event.data_cut) {
+    set_endpoint(event.data);
+  }
+  if (!began_ && spans_ == 0) begin_http();
+  if (event.has_id && !message_in_event_) {
+    http_.event = event_print(event.id_print);
+    http_.flags |= mcp::kHasEvents;
+    Fact fact;
+    fact.kind = FactKind::kHttpEvent;
+    fact.at = now_;
+    fact.context = context_;
+    push(fact);
+    http_.event = 0;
+  }
+  last_event_ = event.id_print;
+  message_in_event_ = false;
+}
+
+// This stream is an HTTP+SSE session, and what is sent to that URI belongs to it.
+void TracedExchange::set_endpoint(std::string_view uri) {
+  endpoint_.assign(uri);
+  endpoint_target_ = resolve_endpoint(target_, uri);
+  caller_.endpoint = endpoint_;
+  shared_.learn_endpoint(caller_.route, endpoint_target_, endpoint_, http_.exchange);
+  if (!began_) begin_http();
+  http_.flags |= mcp::kSseSession;
+  Fact fact;
+  fact.kind = FactKind::kHttpEvent;
+  fact.at = now_;
+  fact.context = context_;
+  push(fact);
+}
+
+// It has no message that would make a span.
+void TracedExchange::begin_http() {
+  const auto& placed = shared_.placement().place_exchange(caller_);
+  take_place(placed);
+  if (!last_event_id_.empty()) http_.resumes = event_print(mcp::sse_id_print(last_event_id_));
+  Fact fact;
+  fact.kind = FactKind::kHttpBegin;
+  fact.at = caller_.first_byte;
+  fact.context = placed.context;
+  fact.trace_state = placed.trace_state;
+  ++spans_;
+  push(fact);
+}
+
+void TracedExchange::push(Fact& fact, bool ends) {
+  fact.http = &http_;
+  http_.end = ends ? end_ : mcp::HttpEnd::kOpen;
+  if (!began_) {
+    http_.flags |= mcp::kBegins;
+    fact.client = client_;
+  }
+  shared_.sink().push(fact);
+  http_.flags &= static_cast<std::uint16_t>(~mcp::kBegins);
+  http_.link_count = 0;
+  began_ = true;
+}
+
+void TracedExchange::end_answer(ExchangeEnd how) {
+  const bool whole = how == ExchangeEnd::kComplete;
+  if (decoder_ && whole && answer_ != Answer::kNothing && !decoder_->end()) {
+    http_.problem = mcp::BodyProblem::kEncoding;
+  }
+  if (scanner_) {
+    if (whole && answer_ == Answer::kJson) {
+      ending_ = true;
+      scanner_->end_line(answer_bytes_, *this);
+    }
+    shared_.give_back(mcp::Direction::kServerToClient, *std::move(scanner_));
+    scanner_.reset();
+  }
+}
+
+void TracedExchange::end(ExchangeEnd how, std::string_view error_type, Instant at) {
+  finish_request(false);
+  end_ = static_cast<mcp::HttpEnd>(static_cast<std::uint8_t>(how) + 1);
+  http_.error = error_of(error_type);
+  end_answer(how);
+  now_ = at;
+  if (!end_told_) {
+    if (!held_.empty()) {
+      // Resumed elsewhere, it may still succeed.
+      const bool resumable = !answer_session_.empty() && (http_.flags & mcp::kHasEvents) != 0;
+      release_initialize(!resumable);
+    }
+    if (spans_ == 0) begin_http();
+    refresh_session();
+    Fact fact;
+    fact.kind = FactKind::kHttpEnd;
+    fact.at = at;
+    fact.context = context_;
+    push(fact, true);
+  }
+  release();
+  shared_.sink().passed();
+}
+
+// Nothing of the exchange stays, least of all its secrets.
+void TracedExchange::release() {
+  for (; waiting_ != 0; --waiting_) shared_.placement().request_ended(stretch_);
+  if (!endpoint_target_.empty()) {
+    shared_.forget_endpoint(caller_.route, endpoint_target_, http_.exchange);
+    endpoint_target_.clear();
+  }
+  if (framer_) shared_.give_back(*std::move(framer_));
+  framer_.reset();
+  if (scanner_) shared_.give_back(mcp::Direction::kServerToClient, *std::move(scanner_));
+  scanner_.reset();
+  if (request_scanner_) shared_.give_back(mcp::Direction::kClientToServer, *std::move(request_scanner_));
+  request_scanner_.reset();
+  decoder_.reset();
+  request_decoder_.reset();
+  std::ranges::fill(text_, '\0');
+  text_.clear();
+  caller_ = {};
+}
+
+}  // namespace mcptrace::http

@@ -1,0 +1,105 @@
+// One client connection's tap: turns what passes of each exchange into facts (tracing.h). Made by Tracing; called by the
+// relay in the order that exchange_tap.h says.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/content_decoder.h"
+#include "http/exchange_tap.h"
+#include "http/tracing_shared.h"
+
+namespace mcptrace::http {
+
+class TracedExchange final : public ExchangeTap, private mcp::SseSink {
+ public:
+  explicit TracedExchange(TracingShared& shared) : shared_(shared) {}
+  ~TracedExchange() override;
+
+  void begin(const RequestHead& head, std::string_view target, std::size_t route, const PeerAddress& client,
+             Instant first_byte) override;
+  [[nodiscard]] BodyWish body_wish() const override { return wish_; }
+  Rewrite whole_body(std::string_view body, Instant at) override;
+  void body_piece(std::string_view bytes) override;
+  void body_end(Instant at) override;
+  void response(const ResponseHead& head, Instant at) override;
+  void response_piece(std::string_view bytes, Instant at) override;
+  void end(ExchangeEnd how, std::string_view error_type, Instant at) override;
+
+ private:
+  enum class Answer : std::uint8_t { kNothing, kJson, kEvents };
+
+  void on_message(const mcp::Message& message, const mcp::SpliceMap* map) override;
+  void on_declared(std::span<const std::uint64_t> name_hashes) override;
+  void on_event(const mcp::SseEvent& event) override;
+
+  void read_head(const RequestHead& head, std::string_view target, const PeerAddress& client);
+  void choose_wish(const RequestHead& head);
+  void feed_request(std::string_view bytes);
+  void finish_request(bool whole);
+
+  void on_client_message(const mcp::Message& message, const mcp::SpliceMap* map);
+  void on_server_message(const mcp::Message& message);
+  mcp::NotInjected judge(const mcp::Message& message, const mcp::SpliceMap* map) const;
+  void take_place(const observe::HttpPlacement::Placed& placed);
+  void inject(const mcp::SpliceMap& map, const mcp::Injection& injection);
+  void hold_initialize(const mcp::Message& message, const mcp::SpliceMap* map);
+  void release_initialize(bool failed);
+
+  void feed_answer(std::string_view bytes);
+  void begin_http();
+  void set_endpoint(std::string_view uri);
+  void refresh_session();
+  std::uint64_t event_print(std::uint64_t id) const;
+  void end_answer(ExchangeEnd how);
+  // `ends`: and the exchange is over.
+  void push(mcp::Fact& fact, bool ends = false);
+  void release();
+
+  TracingShared& shared_;
+
+  // The request. Strings of `caller_` and `target_` lie in text_.
+  std::string text_;
+  observe::HttpCaller caller_;
+  std::string_view target_, version_, last_event_id_, client_;
+  BodyWish wish_ = BodyWish::kNothing;
+  mcp::NotInjected not_injected_ = mcp::NotInjected::kNone;  // why this body cannot be changed
+  bool request_done_ = true;
+  std::uint64_t request_bytes_ = 0;
+  std::optional<mcp::MessageScanner> request_scanner_;
+  std::unique_ptr<ContentDecoder> request_decoder_;
+  Instant now_;
+
+  // What it came to.
+  mcp::HttpFact http_;
+  mcp::CallContext context_;                      // of its session
+  observe::HttpPlacement::Handle stretch_;
+  std::uint64_t scope_ = 0;                       // of an explicit transport session; 0: none
+  std::uint32_t messages_ = 0, spans_ = 0, waiting_ = 0;  // JSON-RPC messages; those with spans; requests
+  bool began_ = false;                            // the observer knows of it
+  mcp::Edits edits_;
+  std::string traceparent_, tracestate_;
+  Rewrite rewrite_;
+  std::vector<std::uint64_t> held_;               // an initialize that waits for its answer, packed
+  observe::HttpPlacement::Placed held_place_;
+
+  // The answer.
+  Answer answer_ = Answer::kNothing;
+  std::string answer_session_;
+  std::optional<mcp::MessageScanner> scanner_;
+  std::optional<mcp::SseFramer> framer_;
+  std::unique_ptr<ContentDecoder> decoder_;
+  std::uint64_t answer_bytes_ = 0;
+  std::uint64_t last_event_ = 0;
+  bool message_in_event_ = false;
+  bool ending_ = false, end_told_ = false;
+  mcp::HttpEnd end_ = mcp::HttpEnd::kOpen;
+  std::string endpoint_, endpoint_target_;
+};
+
+}  // namespace mcptrace::http

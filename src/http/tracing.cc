@@ -1,0 +1,106 @@
+#include "http/tracing.h"
+
+#include "http/traced_exchange.h"
+#include "http/tracing_shared.h"
+
+namespace mcptrace::http {
+namespace {
+
+constexpr std::size_t kMostIdle = 64;
+constexpr std::size_t kMostEndpoints = 16384;
+
+observe::HttpPlacementOptions placement_options(const TracingOptions& options) {
+  observe::HttpPlacementOptions placement;
+  placement.name = options.name;
+  placement.route_names = options.route_names;
+  placement.gap = options.gap;
+  placement.inject = options.inject;
+  placement.parent = options.parent;
+  return placement;
+}
+
+}  // namespace
+
+TracingShared::TracingShared(TracingOptions options, const HashKey& key, Random& random, FactSink& sink)
+    : options_(std::move(options)),
+      key_(key),
+      sink_(sink),
+      placement_(placement_options(options_), key, random),
+      seed_(random.u64()),
+      whole_scanner_(mcp::Direction::kClientToServer, key, {options_.conversation_keys}) {}
+
+mcp::MessageScanner TracingShared::lend_scanner(mcp::Direction direction) {
+  auto& idle = direction == mcp::Direction::kClientToServer ? client_scanners_ : server_scanners_;
+  if (idle.empty()) return mcp::MessageScanner(direction, key_, {options_.conversation_keys});
+  mcp::MessageScanner scanner = std::move(idle.back());
+  idle.pop_back();
+  return scanner;
+}
+
+void TracingShared::give_back(mcp::Direction direction, mcp::MessageScanner scanner) {
+  auto& idle = direction == mcp::Direction::kClientToServer ? client_scanners_ : server_scanners_;
+  if (idle.size() >= kMostIdle) return;
+  scanner.discard();
+  idle.push_back(std::move(scanner));
+}
+
+mcp::SseFramer TracingShared::lend_framer() {
+  if (framers_.empty()) {
+    return mcp::SseFramer(mcp::MessageScanner(mcp::Direction::kServerToClient, key_, {options_.conversation_keys}));
+  }
+  mcp::SseFramer framer = std::move(framers_.back());
+  framers_.pop_back();
+  return framer;
+}
+
+void TracingShared::give_back(mcp::SseFramer framer) {
+  if (framers_.size() >= kMostIdle) return;
+  framer.reset();
+  framers_.push_back(std::move(framer));
+}
+
+void TracingShared::learn_endpoint(std::size_t route, std::string_view target, std::string_view uri,
+                                   std::uint64_t exchange) {
+  if (endpoints_.size() >= kMostEndpoints) return;
+  endpoints_[endpoint_key(route, target)] = {std::string(target), std::string(uri), exchange};
+}
+
+void TracingShared::forget_endpoint(std::size_t route, std::string_view target, std::uint64_t exchange) {
+  const auto found = endpoints_.find(endpoint_key(route, target));
+  if (found != endpoints_.end() && found->second.exchange == exchange) endpoints_.erase(found);
+}
+
+std::string_view TracingShared::endpoint(std::size_t route, std::string_view target) const {
+  if (endpoints_.empty()) return {};
+  const auto found = endpoints_.find(endpoint_key(route, target));
+  return found != endpoints_.end() && found->second.target == target ? found->second.uri : std::string_view{};
+}
+
+std::string resolve_endpoint(std::string_view target, std::string_view uri) {
+  uri = uri.substr(0, uri.find('#'));
+  if (const auto scheme = uri.find("://"); scheme != std::string_view::npos && scheme < uri.find_first_of("/?")) {
+    uri.remove_prefix(scheme + 3);
+    const auto path = uri.find_first_of("/?");
+    if (path == std::string_view::npos) return "/";
+    return uri[path] == '/' ? std::string(uri.substr(path)) : "/" + std::string(uri.substr(path));
+  }
+  if (uri.starts_with("//")) {
+    const auto path = uri.find('/', 2);
+    return path == std::string_view::npos ? "/" : std::string(uri.substr(path));
+  }
+  if (uri.starts_with('/')) return std::string(uri);
+  const std::string_view path = target.substr(0, target.find('?'));
+  if (uri.empty()) return std::string(target);
+  if (uri.starts_with('?')) return std::string(path).append(uri);
+  return std::string(path.substr(0, path.rfind('/') + 1)).append(uri);
+}
+
+Tracing::Tracing(TracingOptions options, const HashKey& key, Random& random, FactSink& sink)
+    : shared_(std::make_unique<TracingShared>(std::move(options), key, random, sink)) {}
+Tracing::~Tracing() = default;
+
+void Tracing::wake() { shared_->sink().passed(); }
+
+std::unique_ptr<ExchangeTap> Tracing::tap() { return std::make_unique<TracedExchange>(*shared_); }
+
+}  // namespace mcptrace::http

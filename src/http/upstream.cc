@@ -1,0 +1,246 @@
+#include "http/upstream.h"
+
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+
+namespace mcptrace::http {
+namespace {
+
+// Python's usual server closes an idle connection after 5 s, as does Node's, which says so.
+constexpr std::chrono::seconds kIdleLimit{4};
+constexpr std::chrono::milliseconds kFresh{500};
+constexpr std::size_t kMaxIdle = 256;
+
+using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
+
+// The work of one attempt; its handlers keep it alive, `abandoned` makes them do nothing more.
+class Attempt : public std::enable_shared_from_this<Attempt> {
+ public:
+  Attempt(asio::io_context& io, const Origin& origin, TlsClient* tls, Signal& signal)
+      : origin_(origin), tls_(tls), signal_(&signal), resolver_(io.get_executor()), timer_(io.get_executor()),
+        socket_(io.get_executor()) {}
+
+  void start(std::chrono::nanoseconds time_out) {
+    timer_.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(time_out));
+    timer_.async_wait([self = shared_from_this()](const error_code& error) {
+      if (!error) self->finish(ConnectFailure::kTimeout);
+    });
+    error_code error;
+    const auto address = asio::ip::make_address(origin_.host, error);
+    if (!error) {
+      endpoints_.emplace_back(address, origin_.port);
+      return try_next();
+    }
+    resolver_.async_resolve(origin_.host, std::to_string(origin_.port), Resolver::numeric_service,
+                            [self = shared_from_this()](const error_code& failed, Resolver::results_type results) {
+                              if (failed || results.empty()) return self->finish(ConnectFailure::kDns);
+                              for (const auto& result : results) self->endpoints_.push_back(result.endpoint());
+                              self->try_next();
+                            });
+  }
+  void abandon() {
+    signal_ = nullptr;
+    finish(ConnectFailure::kTimeout);
+  }
+  [[nodiscard]] bool done() const { return done_; }
+  [[nodiscard]] ConnectFailure failure() const { return failure_; }
+  std::shared_ptr<Stream> take() { return std::move(stream_); }
+
+ private:
+  void try_next() {
+    if (done_) return;
+    if (next_ == endpoints_.size()) return finish(last_failure_);
+    const auto endpoint = endpoints_[next_++];
+    error_code error;
+    socket_.close(error);
+    socket_.async_connect(endpoint, [self = shared_from_this()](const error_code& failed) {
+      if (self->done_) return;
+      if (failed) {
+        self->last_failure_ =
+            failed == asio::error::connection_refused ? ConnectFailure::kRefused : ConnectFailure::kUnreachable;
+        return self->try_next();
+      }
+      prepare(self->socket_);
+      if (self->origin_.tls) return self->shake_hands();
+      self->stream_ = make_plain_stream(std::move(self->socket_));
+      self->finish(ConnectFailure::kNone);
+    });
+  }
+
+  void shake_hands() {
+    tls_socket_ = std::make_unique<TlsSocket>(std::move(socket_), tls_->context());
+    SSL* const ssl = tls_socket_->native_handle();
+    error_code error;
+    asio::ip::make_address(origin_.host, error);
+    if (error) SSL_set_tlsext_host_name(ssl, origin_.host.c_str());  // a numeric address is no server name (RFC 6066)
+    tls_socket_->set_verify_mode(asio::ssl::verify_peer, error);
+    tls_socket_->set_verify_callback(asio::ssl::host_name_verification(origin_.host), error);
+    tls_socket_->async_handshake(TlsSocket::client, [self = shared_from_this()](const error_code& failed) {
+      if (self->done_) return;
+      if (failed) return self->finish(ConnectFailure::kTls);
+      self->stream_ = make_tls_stream(std::move(self->tls_socket_));
+      self->finish(ConnectFailure::kNone);
+    });
+  }
+
+  void finish(ConnectFailure failure) {
+    if (done_) return;
+    done_ = true;
+    failure_ = failure;
+    timer_.cancel();
+    if (failure != ConnectFailure::kNone) {
+      error_code ignored;
+      resolver_.cancel();
+      socket_.close(ignored);
+      if (tls_socket_) tls_socket_->next_layer().close(ignored);
+    }
+    if (signal_ != nullptr) signal_->fire();
+  }
+
+  Origin origin_;
+  TlsClient* tls_;
+  Signal* signal_;
+  Resolver resolver_;
+  Timer timer_;
+  Socket socket_;
+  std::unique_ptr<TlsSocket> tls_socket_;
+  std::vector<asio::ip::tcp::endpoint> endpoints_;
+  std::size_t next_ = 0;
+  std::shared_ptr<Stream> stream_;
+  bool done_ = false;
+  ConnectFailure failure_ = ConnectFailure::kNone, last_failure_ = ConnectFailure::kUnreachable;
+};
+
+class ConnectingAttempt final : public Connecting {
+ public:
+  explicit ConnectingAttempt(std::shared_ptr<Attempt> attempt) : attempt_(std::move(attempt)) {}
+  ~ConnectingAttempt() override { attempt_->abandon(); }
+  [[nodiscard]] bool done() const override { return attempt_->done(); }
+  [[nodiscard]] ConnectFailure failure() const override { return attempt_->failure(); }
+  std::shared_ptr<Stream> take() override { return attempt_->take(); }
+
+ private:
+  std::shared_ptr<Attempt> attempt_;
+};
+
+}  // namespace
+
+std::string_view error_type(ConnectFailure failure) {
+  switch (failure) {
+    case ConnectFailure::kRefused:
+    case ConnectFailure::kUnreachable:
+      return "refused";
+    case ConnectFailure::kDns:
+      return "dns";
+    case ConnectFailure::kTls:
+      return "tls";
+    case ConnectFailure::kTimeout:
+      return "timeout";
+    case ConnectFailure::kNone:
+      break;
+  }
+  return {};
+}
+
+std::string_view describe(ConnectFailure failure) {
+  switch (failure) {
+    case ConnectFailure::kRefused:
+      return "the server refused the connection";
+    case ConnectFailure::kUnreachable:
+      return "the server cannot be reached";
+    case ConnectFailure::kDns:
+      return "the server's name cannot be resolved";
+    case ConnectFailure::kTls:
+      return "the server's TLS handshake or certificate failed";
+    case ConnectFailure::kTimeout:
+      return "the server did not accept the connection in time";
+    case ConnectFailure::kNone:
+      break;
+  }
+  return {};
+}
+
+Result<TlsClient> TlsClient::make(const std::string& ca_file) {
+  TlsClient made;
+  made.context_ = std::make_unique<asio::ssl::context>(asio::ssl::context::tls_client);
+  error_code error;
+  SSL_CTX_set_min_proto_version(made.context_->native_handle(), TLS1_2_VERSION);
+  if (ca_file.empty()) {
+    made.context_->set_default_verify_paths(error);
+  } else {
+    made.context_->load_verify_file(ca_file, error);
+  }
+  if (error) {
+    return std::unexpected(Error{Errc::kIo, "no CA certificates from " + (ca_file.empty() ? "the system's store" : ca_file) +
+                                                ": " + error.message()});
+  }
+  return made;
+}
+
+UpstreamPool::UpstreamPool(asio::io_context& io, Origin origin, TlsClient* tls)
+    : io_(io), origin_(std::move(origin)), tls_(tls), sweeper_(io.get_executor()),
+      alive_(std::make_shared<UpstreamPool*>(this)) {}
+
+UpstreamPool::~UpstreamPool() {
+  *alive_ = nullptr;
+  close_idle();
+}
+
+std::shared_ptr<Stream> UpstreamPool::take() {
+  while (!idle_.empty()) {
+    const Idle idle = std::move(idle_.back());
+    idle_.pop_back();
+    const auto now = std::chrono::steady_clock::now();
+    const bool open = idle.stream->read_end() == StreamEnd::kOpen && idle.stream->unread().empty();
+    // Just used, it is hardly being closed; later, what has not reached our loop yet is looked for.
+    if (open && now < idle.until && (now - idle.since < kFresh || idle.stream->is_quiet())) return idle.stream;
+    idle.stream->close();
+  }
+  return nullptr;
+}
+
+void UpstreamPool::put(std::shared_ptr<Stream> stream, std::chrono::seconds idle_limit) {
+  const auto limit = idle_limit.count() > 0 ? std::min(idle_limit - std::chrono::seconds(1), std::chrono::seconds(60)) : kIdleLimit;
+  if (limit.count() <= 0 || idle_.size() >= kMaxIdle || !stream->unread().empty()) return stream->close();
+  stream->listen(nullptr);
+  stream->read_more();
+  const auto now = std::chrono::steady_clock::now();
+  idle_.push_back({std::move(stream), now, now + limit});
+  sweep();
+}
+
+// Closes what has been idle for too long; runs as long as anything is idle.
+void UpstreamPool::sweep() {
+  if (sweeping_ || idle_.empty()) return;
+  sweeping_ = true;
+  sweeper_.expires_after(std::chrono::seconds(1));
+  sweeper_.async_wait([alive = alive_](const error_code& error) {
+    if (error || *alive == nullptr) return;
+    UpstreamPool& pool = **alive;
+    pool.sweeping_ = false;
+    const auto now = std::chrono::steady_clock::now();
+    std::erase_if(pool.idle_, [now](const Idle& idle) {
+      if (now < idle.until && idle.stream->read_end() == StreamEnd::kOpen) return false;
+      idle.stream->close();
+      return true;
+    });
+    pool.sweep();
+  });
+}
+
+std::unique_ptr<Connecting> UpstreamPool::connect(Signal& signal, std::chrono::nanoseconds time_out) {
+  auto attempt = std::make_shared<Attempt>(io_, origin_, tls_, signal);
+  attempt->start(time_out);
+  return std::make_unique<ConnectingAttempt>(std::move(attempt));
+}
+
+void UpstreamPool::close_idle() {
+  for (const Idle& idle : idle_) idle.stream->close();
+  idle_.clear();
+  sweeper_.cancel();
+}
+
+}  // namespace mcptrace::http

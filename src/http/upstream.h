@@ -1,0 +1,82 @@
+// Connections to the servers behind the proxy: resolved, connected, verified, and kept for the next exchange.
+//
+// A connection is used again only if it has been quiet, and for less time than servers commonly wait before they close it:
+// a request that goes out on a connection that is just being closed is lost, and no request is ever sent twice.
+// Relay thread only.
+#pragma once
+
+#include <boost/asio/ip/basic_resolver.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "http/stream.h"
+
+namespace mcptrace::http {
+
+// Where to, as configured.
+struct Origin {
+  bool tls = false;
+  std::string host;  // name or numeric address, without brackets
+  std::uint16_t port = 80;
+};
+
+// OpenSSL's settings for servers that we connect to: the system's trust store, or one CA file alone.
+class TlsClient {
+ public:
+  // Error: the file cannot be read or holds no certificate.
+  static Result<TlsClient> make(const std::string& ca_file);
+  asio::ssl::context& context() { return *context_; }
+
+ private:
+  std::unique_ptr<asio::ssl::context> context_;
+};
+
+// Why there is no connection; error.type and what the client is told.
+enum class ConnectFailure : std::uint8_t { kNone, kRefused, kDns, kTls, kTimeout, kUnreachable };
+std::string_view error_type(ConnectFailure failure);  // refused, dns, tls, timeout
+std::string_view describe(ConnectFailure failure);    // one clause for a person, without names or addresses
+
+// One attempt: to each address in turn, all within one time-out. Gives up when it is destroyed.
+class Connecting {
+ public:
+  virtual ~Connecting() = default;
+  [[nodiscard]] virtual bool done() const = 0;
+  [[nodiscard]] virtual ConnectFailure failure() const = 0;
+  virtual std::shared_ptr<Stream> take() = 0;  // after done(), without failure
+};
+
+class UpstreamPool {
+ public:
+  UpstreamPool(asio::io_context& io, Origin origin, TlsClient* tls);
+  ~UpstreamPool();
+
+  // An idle connection that can be used, or null.
+  std::shared_ptr<Stream> take();
+  // After an exchange that left it clean. `idle_limit`: from the server's Keep-Alive field; zero: it did not say.
+  void put(std::shared_ptr<Stream> stream, std::chrono::seconds idle_limit);
+  // A new connection; `signal` is fired when it is done.
+  std::unique_ptr<Connecting> connect(Signal& signal, std::chrono::nanoseconds time_out);
+  [[nodiscard]] const Origin& origin() const { return origin_; }
+  void close_idle();
+
+ private:
+  struct Idle {
+    std::shared_ptr<Stream> stream;
+    std::chrono::steady_clock::time_point since, until;
+  };
+  void sweep();
+
+  asio::io_context& io_;
+  Origin origin_;
+  TlsClient* tls_;
+  std::vector<Idle> idle_;  // the newest last
+  Timer sweeper_;
+  bool sweeping_ = false;
+  std::shared_ptr<UpstreamPool*> alive_;
+};
+
+}  // namespace mcptrace::http
