@@ -11,6 +11,7 @@
 #include "mcp/fact.h"
 #include "mcp/server_framer.h"
 #include "mcp/splice.h"
+#include "mcp/sse_framer.h"
 
 namespace mcptrace::mcp {
 namespace {
@@ -88,6 +89,26 @@ void server_answer(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(line.size()));
 }
 BENCHMARK(server_answer)->Arg(200)->Arg(1 << 10)->Arg(64 << 10);
+
+class CountingSseSink final : public SseSink {
+ public:
+  void on_message(const Message& message, const SpliceMap*) override { bytes += message.bytes; }
+  void on_declared(std::span<const std::uint64_t>) override {}
+  void on_event(const SseEvent& event) override { bytes += event.id_print; }
+  std::uint64_t bytes = 0;
+};
+
+// The same answer as server_answer's, in an event.
+void server_event(benchmark::State& state) {
+  const std::string event =
+      "event: message\nid: 6f1c_17\ndata: " + answer_line(static_cast<std::size_t>(state.range(0))) + "\n";
+  CountingSseSink sink;
+  SseFramer framer(make_scanner(Direction::kServerToClient));
+  for (auto _ : state) framer.passed(event, sink);
+  benchmark::DoNotOptimize(sink.bytes);
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(event.size()));
+}
+BENCHMARK(server_event)->Arg(200)->Arg(1 << 10)->Arg(64 << 10);
 
 void tools_list(benchmark::State& state) {
   std::string line = R"({"jsonrpc":"2.0","id":2,"result":{"tools":[)";

@@ -6,7 +6,6 @@
 // Prints a table on stderr and one JSON object on stdout. A wrapper's run counts only if every call is in the spool as
 // a span; otherwise the program says so and exits with 1.
 #include <fcntl.h>
-#include <sched.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,31 +16,17 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "otlp/encode.h"
-#include "spool/reader.h"
+#include "measure.h"
 
+namespace mcptrace::bench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Strings = std::vector<std::string>;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-[[noreturn]] void fail(const std::string& what) {
-  std::fprintf(stderr, "stdio_bench: %s\n", what.c_str());
-  std::exit(1);
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values.empty() ? 0 : values[values.size() / 2];
-}
 
 // A process between two pipes.
 struct Child {
@@ -107,39 +92,11 @@ std::size_t read_lines(int fd, std::vector<char>& buffer, std::size_t at_least) 
   return lines;
 }
 
-// CPU seconds of all threads of a process, from the scheduler's own count in nanoseconds.
-double cpu_seconds(pid_t pid) {
-  double total = 0;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
-    std::ifstream file(task.path() / "schedstat");
-    double nanoseconds = 0;
-    file >> nanoseconds;
-    total += nanoseconds / 1e9;
-  }
-  return total;
-}
-
-double peak_mib(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("VmHWM:")) return std::strtod(line.c_str() + 6, nullptr) / 1024;
-  }
-  return 0;
-}
-
 struct Subject {
   std::string name;
   Strings command;
   bool traced = false;
 };
-
-void pin(bool one_core) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  for (int core = 0; core < (one_core ? 1 : cores); ++core) CPU_SET(static_cast<std::size_t>(core), &set);
-  sched_setaffinity(0, sizeof(set), &set);
-}
 
 double latency_p50(const Subject& subject, std::size_t rounds) {
   Child child = start(subject.command);
@@ -191,26 +148,6 @@ double start_up_ms(const Subject& subject) {
   return elapsed;
 }
 
-// How many tool-call spans the spool holds.
-std::size_t spans_in(const std::string& directory) {
-  std::size_t spans = 0;
-  const auto files = mcptrace::spool::list_files(directory);
-  if (!files) fail(files.error().message);
-  for (const auto& file : *files) {
-    mcptrace::spool::FileReader reader(file.path);
-    while (const auto record = reader.next()) {
-      mcptrace::trace::SpanHeader header;
-      std::string_view bytes;
-      if (record->type == mcptrace::spool::RecordType::kSpan &&
-          mcptrace::otlp::split_record(record->payload, header, bytes) &&
-          header.operation == mcptrace::trace::Operation::kToolCall) {
-        ++spans;
-      }
-    }
-  }
-  return spans;
-}
-
 class Bench {
  public:
   Bench(std::vector<Subject> subjects, std::string state) : subjects_(std::move(subjects)), state_(std::move(state)) {}
@@ -233,19 +170,19 @@ class Bench {
 
  private:
   void check(std::size_t calls) {
-    const std::size_t have = spans_in(state_ + "/spool");
-    if (have == calls) return;
+    const Traced traced = read_spool(state_ + "/spool");
+    if (traced.ok == calls && traced.dropped == 0 && !traced.damaged) return;
     lost = true;
-    std::fprintf(stderr, "stdio_bench: %zu calls, %zu spans in the spool: this run does not count\n", calls, have);
+    std::fprintf(stderr,
+                 "stdio_bench: %zu calls, %zu spans ended ok in the spool, %lld drops: this run does not count\n",
+                 calls, traced.ok, static_cast<long long>(traced.dropped));
   }
 
   std::vector<Subject> subjects_;
   std::string state_;
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   if (argc < 5) fail("usage: stdio_bench MCPTRACE BARE_RELAY ECHO_SERVER STATE_DIRECTORY [rounds [calls]]");
   const std::string state = argv[4];
   setenv("MCPTRACE_HOME", state.c_str(), 1);
@@ -301,3 +238,8 @@ int main(int argc, char** argv) {
       *std::max_element(peak.begin(), peak.end()), added, bench.lost ? "false" : "true");
   return bench.lost ? 1 : 0;
 }
+
+}  // namespace
+}  // namespace mcptrace::bench
+
+int main(int argc, char** argv) { return mcptrace::bench::run(argc, argv); }

@@ -10,6 +10,7 @@ const text = (string) => ({ content: [{ type: 'text', text: string }] });
 
 server.registerTool('echo', { inputSchema: { message: z.string() } }, ({ message }) => text(message));
 server.registerTool('fail', { inputSchema: { message: z.string() } }, ({ message }) => ({ ...text(message), isError: true }));
+server.registerTool('läuft nicht', { inputSchema: {} }, () => ({ ...text('as it says'), isError: true }));
 server.registerTool('wait', { inputSchema: {} }, () => new Promise(() => {}));
 server.registerTool('leave', { inputSchema: {} }, () => process.exit(3));
 server.registerPrompt('greet', { argsSchema: { who: z.string() } }, ({ who }) =>

@@ -7,7 +7,8 @@ import path from 'node:path';
 import test from 'node:test';
 import zlib from 'node:zlib';
 import {
-  filesBelow, freshDirectory, freshHome, legacyClient, legacyServer, mcptrace, modernClient, modernServer, otlpText, sessionList, traced,
+  calls, filesBelow, freshDirectory, freshHome, legacyClient, legacyServer, mcptrace, modernClient, modernServer, otlpText, sessionList,
+  sessions, traced,
 } from './peers.mjs';
 
 const canary = (what) => `${what}-${crypto.randomBytes(12).toString('hex')}`;
@@ -97,6 +98,27 @@ test('modern: nothing of what was said is written', async (t) => {
   assert.ok(asked.content[0].text.includes(words.answer));
   await peer.close();
   check(everythingWritten(home, peer), [...Object.values(words), path.basename(record)]);
+});
+
+test('a name of an odd form is written if this or another process of the installation saw it declared', async (t) => {
+  const home = freshHome(t);
+  const record = path.join(freshDirectory(t), 'record');
+  const session = async (...steps) => {
+    const before = sessions(home).length;
+    const peer = await legacyClient(traced(home, legacyServer(record)));
+    for (const step of steps) await step(peer.client);
+    await peer.close();
+    return calls(sessions(home)[before]).map((span) => span.attributes['mcp.tool_name']);
+  };
+  const list = (client) => client.listTools();
+  const call = (client) => client.callTool({ name: 'läuft nicht', arguments: {} });
+  assert.match((await session(call))[0], /^_OTHER#[0-9a-f]{8}$/);
+  assert.deepEqual(await session(list), []);
+  assert.deepEqual(await session(call), ['läuft nicht']);
+  const file = fs.readFileSync(path.join(home, 'declared'), 'utf8');
+  assert.match(file, /^([0-9a-f]{8} [0-9a-f]{16}\n)+$/);
+  assert.equal(mcptrace(home, ['clear']).status, 0);
+  assert.match((await session(call))[0], /^_OTHER#[0-9a-f]{8}$/);
 });
 
 test('the state directory is its owner\'s alone', async (t) => {

@@ -12,6 +12,16 @@
 //   …                                what the server was given, where that differs from what the client wrote
 //   --- records
 //   …
+//
+// With `option: http`, of HTTP exchanges; #N is a client's connection:
+//   0.000 #1 > POST /mcp               the request; then words: chunked, expect, cut, from=ADDRESS, route=N
+//     Mcp-Session-Id: a                its header fields, and its body behind "| ", of type JSON unless it says so
+//     | {"jsonrpc":"2.0",…}
+//   0.010 #1 < 200                     the answer's head, likewise; with a body, that is all of the answer
+//   0.011 #1 << data: {…}\n\n          a piece of the answer's body
+//   0.012 #1 end                       it is complete; end client, end server [TYPE], end failed TYPE
+//   9.000 shutdown
+//
 // Everything after a section's line up to the next "--- " line belongs to it, byte for byte.
 #pragma once
 
@@ -33,5 +43,6 @@ std::string format_case(const Case& golden);
 
 // Runs the transcript through framing, placement and tracer, and fills `forwarded` and `records` with what came out.
 Result<Case> run_case(const Case& golden);
+Result<Case> run_http_case(const Case& golden);
 
 }  // namespace mcptrace::golden

@@ -6,7 +6,7 @@
 namespace mcptrace::golden {
 
 Pipeline::Pipeline(observe::PlacementOptions placement, observe::TracerOptions tracer, observe::RecordSink& sink)
-    : key_({1, 2, 3}),
+    : key_(key()),
       clock_(start()),
       placement_(placement, key_, relay_random_, activity_),
       tracer_(with_first(std::move(tracer)), tracer_random_, activity_, sink),

@@ -19,6 +19,7 @@ class Pipeline final : private mcp::ClientDecider, private mcp::MessageSink {
   // `sink` must outlive the pipeline.
   Pipeline(observe::PlacementOptions placement, observe::TracerOptions tracer, observe::RecordSink& sink);
 
+  static HashKey key() { return HashKey({1, 2, 3}); }
   static Instant start() { return {std::chrono::seconds(1'700'000'000), std::chrono::seconds(1000)}; }
 
   // Time goes on to `since_start`; deadlines on the way are kept, as the product's threads would.

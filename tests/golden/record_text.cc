@@ -87,12 +87,15 @@ void TextSink::record(spool::RecordType type, const trace::SpanHeader& header, c
   text += flags;
   if (!span.trace_state.empty()) text.append(" [").append(span.trace_state).append("]");
   if (header.flags & trace::kDerivedIds) text += " derived";
+  if (header.flags & trace::kGuessedSession) text += " guessed";
   text += "\n";
   if (type == spool::RecordType::kSessionClose) return;
   if (span.status == trace::StatusCode::kError) text.append("  ERROR ").append(span.status_message).append("\n");
   text += attributes(span.attributes);
-  for (const trace::SpanEvent& event : span.events)
+  for (const trace::SpanEvent& event : span.events) {
     text.append("  event ").append(time(event.at)).append(" ").append(event.name).append("\n");
+    text += attributes(event.attributes);
+  }
   if (span.dropped_events != 0) text += "  events not kept: " + std::to_string(span.dropped_events) + "\n";
   for (const trace::SpanLink& link : span.links) {
     text.append("  link ")

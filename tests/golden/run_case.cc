@@ -1,4 +1,6 @@
 // Plays a transcript: the same framing, placement and tracer as the product, with time, randomness and files taken out.
+#include <algorithm>
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -9,9 +11,21 @@
 namespace mcptrace::golden {
 namespace {
 
+// What other processes of the installation saw declared.
+class Elsewhere final : public observe::DeclaredNames {
+ public:
+  bool contains(std::string_view server, std::uint64_t name) override {
+    return std::ranges::find(known, std::pair(std::string(server), name)) != known.end();
+  }
+  void add(std::string_view, std::span<const std::uint64_t>) override {}
+
+  std::vector<std::pair<std::string, std::uint64_t>> known;
+};
+
 struct Settings {
   observe::PlacementOptions placement;
   observe::TracerOptions tracer;
+  std::vector<std::pair<std::string, std::string>> declared;  // of which server, which name
 };
 
 Result<Settings> read_settings(const std::vector<std::string>& options) {
@@ -32,6 +46,11 @@ Result<Settings> read_settings(const std::vector<std::string>& options) {
       settings.tracer.environment = settings.placement.environment = trace::parse_traceparent(option.substr(12));
     } else if (option.starts_with("max-open=")) {
       settings.tracer.max_open = static_cast<std::size_t>(std::stoi(option.substr(9)));
+    } else if (option.starts_with("declared-elsewhere=")) {
+      const auto colon = option.find(':');
+      settings.declared.emplace_back(option.substr(19, colon - 19), option.substr(colon + 1));
+    } else if (option.starts_with("command=")) {
+      settings.tracer.command_print = option.substr(8);
     } else {
       return std::unexpected(Error{Errc::kInvalidArgument, "unknown option '" + option + "'"});
     }
@@ -42,20 +61,37 @@ Result<Settings> read_settings(const std::vector<std::string>& options) {
 class Player {
  public:
   explicit Player(Settings settings)
-      : sink_(Pipeline::start().wall, settings.tracer.naming),
-        pipeline_(std::move(settings.placement), std::move(settings.tracer), sink_) {}
+      : elsewhere_(names_of(settings.declared)),
+        sink_(Pipeline::start().wall, settings.tracer.naming),
+        pipeline_(std::move(settings.placement), with(std::move(settings.tracer), elsewhere_), sink_) {}
 
   Result<> play(const std::string& line);
   std::string records() { return sink_.text; }
   std::string forwarded;
 
  private:
+  static Elsewhere names_of(const std::vector<std::pair<std::string, std::string>>& declared);
+  static observe::TracerOptions with(observe::TracerOptions options, Elsewhere& elsewhere) {
+    options.declared = &elsewhere;
+    return options;
+  }
   Result<> end(std::istringstream& words);
   Result<> pass(const std::string& verb, std::string bytes);
 
+  Elsewhere elsewhere_;
   TextSink sink_;
   Pipeline pipeline_;
 };
+
+Elsewhere Player::names_of(const std::vector<std::pair<std::string, std::string>>& declared) {
+  Elsewhere elsewhere;
+  for (const auto& [server, name] : declared) {
+    KeyedHash hash(Pipeline::key(), "tool-name");
+    hash.update(name);
+    elsewhere.known.emplace_back(server, mcp::odd_name_hash(hash.finish64()));
+  }
+  return elsewhere;
+}
 
 Result<> Player::end(std::istringstream& words) {
   observe::TrafficEnd traffic;
@@ -105,7 +141,7 @@ Result<> Player::play(const std::string& line) {
   if (verb == "wall") {
     pipeline_.jump_wall(std::chrono::seconds(number));
   } else if (verb == "drop") {
-    pipeline_.tracer().add_dropped(static_cast<std::uint64_t>(number));
+    pipeline_.tracer().add_dropped(static_cast<std::uint64_t>(number), pipeline_.now().boot);
   } else {
     return std::unexpected(Error{Errc::kInvalidArgument, "unknown verb: " + line});
   }
@@ -115,6 +151,7 @@ Result<> Player::play(const std::string& line) {
 }  // namespace
 
 Result<Case> run_case(const Case& golden) {
+  if (std::ranges::find(golden.options, "http") != golden.options.end()) return run_http_case(golden);
   MCPTRACE_TRY(Settings settings, read_settings(golden.options));
   Player player(std::move(settings));
   std::istringstream lines(golden.transcript);

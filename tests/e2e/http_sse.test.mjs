@@ -1,0 +1,197 @@
+// Event streams through `mcptrace proxy`: every byte as the server wrote it and as soon as it wrote it, and every close passed on.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import test from 'node:test';
+import zlib from 'node:zlib';
+import {
+  ask, chunk, dechunk, getStream, listen, modernHeaders, modernMeta, parseAnswer, raw, rawServer, startProxy, streamHead, toolCall,
+} from './http_peers.mjs';
+import { calls, freshHome, outcome, sessions } from './peers.mjs';
+
+async function rig(t, answer) {
+  const home = freshHome(t);
+  const server = await rawServer(t, answer);
+  const proxy = await startProxy(home, server.origin);
+  return { home, server, proxy };
+}
+
+const message = (id) => JSON.stringify({ jsonrpc: '2.0', id, result: { content: [] } });
+const streams = {
+  'line feeds': `event: message\nid: 1\ndata: ${message(1)}\n\n`,
+  'carriage returns': `event: message\rid: 1\rdata: ${message(1)}\r\r`,
+  'both': `event: message\r\nid: 1\r\ndata: ${message(1)}\r\n\r\n`,
+  'all kinds at once': `data: a\r\ndata: b\rdata: c\n\n\r\r\n\r\n`,
+  'a byte order mark': `\ufeffdata: x\n\n`,
+  'comments and retry': `: ping - 2026-01-01\r\n\r\n:\n\nretry: 3000\n\nid: 7\ndata: \n\n`,
+  'several data lines': `data: {"jsonrpc":"2.0",\ndata: "id":1,"result":{}}\n\n`,
+  'no blank line at the end': `data: ${message(1)}\n\ndata: half an ev`,
+  'unknown fields, NULs, what is no text': `\0\xff\xfe: \x80\nfoo\nevent:\ndata\n\n`,
+  'nothing': '',
+};
+
+for (const framing of ['chunks', 'bytes in chunks of one', 'until the connection ends']) {
+  test(`a stream comes through byte by byte: ${framing}`, async (t) => {
+    let body = Buffer.alloc(0);
+    const { proxy } = await rig(t, (socket) => {
+      socket.write(streamHead(...(framing === 'until the connection ends' ? ['Connection: close'] : ['Transfer-Encoding: chunked'])));
+      if (framing === 'until the connection ends') return socket.end(body);
+      const size = framing === 'chunks' ? Math.max(body.length, 1) : 1;
+      for (let at = 0; at < body.length; at += size) socket.write(chunk(body.subarray(at, at + size)));
+      socket.end('0\r\n\r\n');
+    });
+    for (const [name, text] of Object.entries(streams)) {
+      body = Buffer.from(text);
+      const client = await raw(proxy.port);
+      client.socket.write(getStream(proxy).replace('Accept:', 'Connection: close\r\nAccept:'));
+      assert.equal(await client.closed, 'end');
+      const answer = parseAnswer(client.received, { untilClose: true });
+      assert.equal(answer.status, 200, name);
+      assert.ok(answer.ended, `${name}: the end of the stream is the end here`);
+      assert.ok(answer.body.equals(body), `${name}: ${JSON.stringify(answer.body.toString('latin1'))}`);
+      assert.equal(answer.headers['content-type'], 'text/event-stream; charset=utf-8');
+      assert.equal(answer.headers['cache-control'], 'no-cache, no-transform');
+      assert.equal(answer.headers['content-encoding'], undefined);
+      client.socket.destroy();
+    }
+  });
+}
+
+// The server writes the next piece only when the client has the one before: whoever buffers never gets further.
+test('every piece is passed on before the next one comes', async (t) => {
+  const pieces = ['e', 'vent: message\n', 'data: {"jsonr', 'pc":"2.0","method":"notifications/message"}\n', '\n', ': ', 'x\r', '\n\r\n', 'data: 2\n\n'];
+  const started = Promise.withResolvers();
+  const { proxy } = await rig(t, (socket) => {
+    socket.write(streamHead('Transfer-Encoding: chunked'));
+    started.resolve(socket);
+  });
+  const client = await raw(proxy.port);
+  client.socket.write(getStream(proxy, 'Mcp-Session-Id: 1'));
+  const server = await started.promise;
+  await client.untilText('\r\n\r\n');
+  let expected = '';
+  for (const piece of pieces) {
+    server.write(chunk(piece));
+    expected += piece;
+    await client.until((bytes) => parseAnswer(bytes, { untilClose: true }).body.toString() === expected);
+  }
+  client.socket.destroy();
+});
+
+// The first event of a stream without a session may be the one that names an endpoint, which must be changed: it goes on in
+// whole lines.
+test('so it is in a stream that may be one of HTTP+SSE, line by line', async (t) => {
+  const lines = [': hello\n', 'event: message\n', 'data: {"jsonrpc":"2.0"}\n', '\n', 'da', 'ta: 2\n\n'];
+  const started = Promise.withResolvers();
+  const { proxy } = await rig(t, (socket) => {
+    socket.write(streamHead('Transfer-Encoding: chunked'));
+    started.resolve(socket);
+  });
+  const client = await raw(proxy.port);
+  client.socket.write(getStream(proxy));
+  const server = await started.promise;
+  let expected = '';
+  for (const line of lines) {
+    server.write(chunk(line));
+    expected += line;
+    await client.until((bytes) => parseAnswer(bytes, { untilClose: true })?.body.toString() === expected);
+  }
+  client.socket.destroy();
+});
+
+test('the head of a stream comes before its first event', async (t) => {
+  const started = Promise.withResolvers();
+  const { proxy } = await rig(t, (socket) => {
+    socket.write(streamHead('Transfer-Encoding: chunked', 'X-Accel-Buffering: no'));
+    started.resolve(socket);
+  });
+  const client = await raw(proxy.port);
+  client.socket.write(getStream(proxy));
+  const head = await client.until((bytes) => parseAnswer(bytes, { untilClose: true }));
+  assert.equal(head.headers['x-accel-buffering'], 'no');
+  client.socket.destroy();
+});
+
+for (const how of ['FIN', 'RST']) {
+  test(`a client that leaves (${how}): the server's connection ends`, async (t) => {
+    const started = Promise.withResolvers();
+    const { proxy } = await rig(t, (socket) => {
+      socket.write(streamHead('Transfer-Encoding: chunked'));
+      socket.write(chunk(': here\n\n'));
+      started.resolve(socket);
+    });
+    const client = await raw(proxy.port, { allowHalfOpen: false });
+    client.socket.write(getStream(proxy));
+    const server = await started.promise;
+    await client.untilText(': here');
+    const gone = new Promise((resolve) => server.once('close', resolve));
+    const left = process.hrtime.bigint();
+    if (how === 'RST') client.socket.resetAndDestroy();
+    else client.socket.destroy();
+    server.resume();
+    await gone;
+    assert.ok(process.hrtime.bigint() - left < 2_000_000_000n);
+  });
+}
+
+for (const how of ['FIN', 'RST']) {
+  test(`a server that breaks off (${how}): no clean end is made up`, async (t) => {
+    const started = Promise.withResolvers();
+    const { proxy } = await rig(t, (socket) => {
+      socket.write(streamHead('Transfer-Encoding: chunked'));
+      socket.write(chunk('data: 1\n\n'));
+      started.resolve(socket);
+    });
+    const client = await raw(proxy.port);
+    client.socket.write(getStream(proxy));
+    await client.untilText('data: 1');
+    const server = await started.promise;
+    if (how === 'RST') server.resetAndDestroy();
+    else server.end();
+    await client.closed;
+    const end = client.received.indexOf('\r\n\r\n') + 4;
+    const { ended, bytes } = dechunk(client.received.subarray(end));
+    assert.equal(bytes.toString(), 'data: 1\n\n');
+    assert.equal(ended, false, 'the last chunk was not sent');
+  });
+}
+
+const encoders = { gzip: zlib.createGzip, br: zlib.createBrotliCompress, deflate: zlib.createDeflate, ...(zlib.createZstdCompress && { zstd: zlib.createZstdCompress }) };
+for (const [coding, make] of Object.entries(encoders)) {
+  test(`a stream encoded as ${coding} passes as it is, and is traced`, async (t) => {
+    const home = freshHome(t);
+    const sent = [];
+    const server = await listen(t, async (request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': coding });
+      const encoder = make();
+      encoder.on('data', (bytes) => {
+        sent.push(bytes);
+        response.write(bytes);
+      });
+      encoder.write(`: first\n\ndata: ${JSON.stringify({ jsonrpc: '2.0', id: 1, result: { content: [], isError: true } })}\n\n`);
+      encoder.end();
+      await once(encoder, 'end');
+      response.end();
+    });
+    const proxy = await startProxy(home, server.origin);
+    const call = toolCall(1, 'echo', {}, modernMeta());
+    const answer = await ask(`${proxy.origin}/mcp`, { body: call, headers: { ...modernHeaders(call), 'accept-encoding': coding } });
+    assert.equal(answer.headers['content-encoding'], coding);
+    assert.ok(answer.bytes.equals(Buffer.concat(sent)));
+    await proxy.stop();
+    assert.deepEqual(calls(sessions(home).flat()).map(outcome), ['tool_error']);
+  });
+}
+
+test('a stream of an unknown encoding passes, and its call is unobserved', async (t) => {
+  const home = freshHome(t);
+  const server = await listen(t, (request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'secret-7' });
+    response.end('qwerty');
+  });
+  const proxy = await startProxy(home, server.origin);
+  const call = toolCall(1, 'echo', {}, modernMeta());
+  assert.equal((await ask(`${proxy.origin}/mcp`, { body: call, headers: modernHeaders(call) })).text, 'qwerty');
+  await proxy.stop();
+  assert.deepEqual(calls(sessions(home).flat()).map((span) => [outcome(span), span.attributes['mcptrace.unobserved']]),
+    [['unobserved', 'encoding']]);
+});

@@ -1,0 +1,69 @@
+// Server-sent events: how the stream is cut changes nothing of what is said, and what is said keeps its limits.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/check.h"
+#include "mcp/sse_framer.h"
+
+namespace {
+
+using namespace mcptrace;
+using namespace mcptrace::mcp;
+
+const HashKey& fuzz_key() {
+  static const HashKey key({});
+  return key;
+}
+
+class Sink final : public SseSink {
+ public:
+  void on_message(const Message& message, const SpliceMap*) override {
+    seen = mix64(message[Text::kId], seen) + message.bytes + message.flags + message.id.exact + message.name_hash;
+    ++messages;
+  }
+  void on_declared(std::span<const std::uint64_t> hashes) override { declared += hashes.size(); }
+  void on_event(const SseEvent& event) override {
+    MCPTRACE_CHECK(event.type.size() <= kSseTypeBytes && event.data.size() <= kSseDataBytes);
+    MCPTRACE_CHECK(event.has_data || event.has_id);
+    MCPTRACE_CHECK(!event.is_message || (event.has_data && event.data.empty()));
+    MCPTRACE_CHECK(event.data_cut || event.is_message || event.data.size() == event.bytes);
+    MCPTRACE_CHECK(event.id_print == framer->event_id());
+    seen = mix64(event.type, seen);
+    seen = mix64(event.data, seen) + event.bytes * 8 + event.data_cut * 4u + event.has_id * 2u + event.is_message;
+    seen += event.id_print;
+    ++events;
+  }
+
+  const SseFramer* framer = nullptr;
+  std::uint64_t seen = 0, messages = 0, declared = 0, events = 0;
+};
+
+Sink run(SseFramer& framer, std::string_view stream, std::size_t cut, bool& unfinished) {
+  Sink sink;
+  sink.framer = &framer;
+  // Copies, so that AddressSanitizer sees who looks beyond a piece or after it.
+  for (std::size_t at = 0; at < stream.size(); at += cut) framer.passed(std::string(stream.substr(at, cut)), sink);
+  unfinished = framer.end();
+  framer.reset();
+  return sink;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  constexpr std::size_t kMostBytes = 32 << 10;
+  if (size < 1 || size > kMostBytes) return 0;
+  const std::size_t cut = 1 + data[0] % 64;
+  const std::string_view stream(reinterpret_cast<const char*>(data) + 1, size - 1);
+
+  SseFramer framer({Direction::kServerToClient, fuzz_key(), {.conversation_keys = default_conversation_keys()}});
+  bool whole_unfinished = false, unfinished = false;
+  const Sink whole = run(framer, stream, kMostBytes, whole_unfinished);
+  for (const std::size_t each : {cut, std::size_t{1}}) {
+    const Sink pieces = run(framer, stream, each, unfinished);
+    MCPTRACE_CHECK(pieces.seen == whole.seen && pieces.messages == whole.messages && pieces.events == whole.events);
+    MCPTRACE_CHECK(pieces.declared == whole.declared && unfinished == whole_unfinished);
+  }
+  return 0;
+}

@@ -1,0 +1,142 @@
+#include "golden/http_pipeline.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "mcp/splice.h"
+
+namespace mcptrace::golden {
+namespace {
+
+struct Known {
+  std::string_view name;
+  http::FieldName id;
+};
+constexpr Known kKnown[] = {
+    {"host", http::FieldName::kHost},
+    {"origin", http::FieldName::kOrigin},
+    {"user-agent", http::FieldName::kUserAgent},
+    {"authorization", http::FieldName::kAuthorization},
+    {"content-type", http::FieldName::kContentType},
+    {"content-encoding", http::FieldName::kContentEncoding},
+    {"content-digest", http::FieldName::kContentDigest},
+    {"content-md5", http::FieldName::kContentMd5},
+    {"digest", http::FieldName::kDigest},
+    {"repr-digest", http::FieldName::kReprDigest},
+    {"signature", http::FieldName::kSignature},
+    {"signature-input", http::FieldName::kSignatureInput},
+    {"forwarded", http::FieldName::kForwarded},
+    {"x-forwarded-for", http::FieldName::kXForwardedFor},
+    {"www-authenticate", http::FieldName::kWwwAuthenticate},
+    {"location", http::FieldName::kLocation},
+    {"last-event-id", http::FieldName::kLastEventId},
+    {"mcp-protocol-version", http::FieldName::kMcpProtocolVersion},
+    {"mcp-session-id", http::FieldName::kMcpSessionId},
+    {"traceparent", http::FieldName::kTraceparent},
+    {"tracestate", http::FieldName::kTracestate},
+    {"baggage", http::FieldName::kBaggage},
+};
+
+std::vector<http::Field> fields_of(const HeaderLines& lines) {
+  std::vector<http::Field> fields;
+  for (const auto& [name, value] : lines) {
+    std::string lowered = name;
+    std::ranges::transform(lowered, lowered.begin(), [](unsigned char c) { return std::tolower(c); });
+    const auto* known = std::ranges::find(kKnown, lowered, &Known::name);
+    const auto id = known == std::end(kKnown) ? http::FieldName::kOther : known->id;
+    fields.push_back({id, name, value});
+  }
+  return fields;
+}
+
+}  // namespace
+
+HttpPipeline::HttpPipeline(http::TracingOptions tracing, observe::TracerOptions tracer, observe::RecordSink& sink,
+                           std::uint64_t seed)
+    : key_({1, 2, 3}),
+      clock_(start()),
+      relay_random_(seed),
+      tracer_random_(seed + 1),
+      tracer_(std::move(tracer), tracer_random_, activity_, sink),
+      tracing_(std::move(tracing), key_, relay_random_, *this) {}
+
+void HttpPipeline::push(const mcp::Fact& fact) {
+  ++facts_;
+  std::vector<std::uint64_t> record((mcp::packed_size(fact) + 7) / 8);
+  mcp::pack(fact, reinterpret_cast<char*>(record.data()));
+  tracer_.feed(mcp::unpack({reinterpret_cast<const char*>(record.data()), mcp::packed_size(fact)}));
+}
+
+void HttpPipeline::go_to(Nanos since_start) {
+  const Nanos at = start().boot + since_start;
+  while (const auto next = tracer_.next_deadline()) {
+    if (*next > at) break;
+    if (*next > clock_.boot()) clock_.advance(*next - clock_.boot());
+    tracer_.on_time(clock_.now());
+  }
+  if (at > clock_.boot()) clock_.advance(at - clock_.boot());
+}
+
+http::ExchangeTap& HttpPipeline::tap(int connection) {
+  auto& tap = taps_[connection];
+  if (!tap) tap = tracing_.tap();
+  return *tap;
+}
+
+Forwarded HttpPipeline::pass_body(http::ExchangeTap& tap, const Request& request, Instant at) {
+  Forwarded forwarded;
+  forwarded.body = request.body;
+  if (request.cut) {
+    if (tap.body_wish() == http::BodyWish::kPieces) tap.body_piece(request.body);
+    return forwarded;
+  }
+  if (tap.body_wish() == http::BodyWish::kWhole && request.body.size() <= http::kHoldBytes) {
+    const http::Rewrite rewrite = tap.whole_body(request.body, at);
+    if (rewrite.edits != nullptr) forwarded.body = mcp::apply(request.body, *rewrite.edits);
+    forwarded.traceparent = rewrite.traceparent;
+    forwarded.tracestate = rewrite.tracestate;
+    forwarded.changed = rewrite.edits != nullptr || !rewrite.traceparent.empty();
+  } else if (tap.body_wish() != http::BodyWish::kNothing) {
+    const std::string_view body = request.body;
+    tap.body_piece(body.substr(0, body.size() / 2));
+    tap.body_piece(body.substr(body.size() / 2));
+    tap.body_end(at);
+  }
+  return forwarded;
+}
+
+Forwarded HttpPipeline::request(int connection, const Request& request) {
+  const std::vector<http::Field> fields = fields_of(request.headers);
+  http::RequestHead head;
+  head.method = request.method;
+  head.target = request.target;
+  head.fields = fields;
+  head.expects_continue = request.expects_continue;
+  if (request.chunked) {
+    head.framing = http::BodyFraming::kChunked;
+  } else if (!request.body.empty()) {
+    head.framing = http::BodyFraming::kLength;
+    head.length = request.body.size();
+  }
+  http::ExchangeTap& exchange = tap(connection);
+  const auto port = static_cast<std::uint16_t>(50'000 + connection);
+  exchange.begin(head, request.target, request.route, {request.client, port}, clock_.now());
+  return pass_body(exchange, request, clock_.now());
+}
+
+void HttpPipeline::answer(int connection, int status, const HeaderLines& headers) {
+  const std::vector<http::Field> fields = fields_of(headers);
+  http::ResponseHead head;
+  head.status = status;
+  head.fields = fields;
+  tap(connection).response(head, clock_.now());
+}
+
+void HttpPipeline::piece(int connection, std::string_view bytes) { tap(connection).response_piece(bytes, clock_.now()); }
+
+void HttpPipeline::end(int connection, http::ExchangeEnd how, std::string_view error_type) {
+  tap(connection).end(how, error_type, clock_.now());
+}
+
+}  // namespace mcptrace::golden
