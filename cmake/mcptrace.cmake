@@ -36,6 +36,11 @@ else()
   target_compile_definitions(mcptrace_flags INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=3>)
 endif()
 
+if(CMAKE_INTERPROCEDURAL_OPTIMIZATION)
+  # What many programs link is optimised once.
+  target_link_options(mcptrace_flags INTERFACE -Wl,--thinlto-cache-dir=${CMAKE_BINARY_DIR}/lto-cache)
+endif()
+
 function(mcptrace_names out)
   set(names "")
   foreach(name ${ARGN})

@@ -1,5 +1,7 @@
 #include "base/ids.h"
 
+#include <bit>
+
 namespace mcptrace {
 namespace {
 
@@ -20,11 +22,23 @@ int hex_value(char digit, bool any_case) {
 
 }  // namespace
 
+// Four bytes at a time, each digit in a byte of its own: 10 and more are 39 further on.
 void write_hex(std::span<const std::uint8_t> bytes, char* out) {
-  for (const std::uint8_t byte : bytes) {
-    std::memcpy(out, kHexPairs.data() + std::size_t{2} * byte, 2);
-    out += 2;
+  static_assert(std::endian::native == std::endian::little);
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  const std::uint8_t* at = bytes.data();
+  const std::uint8_t* const end = at + bytes.size();
+  for (; end - at >= 4; at += 4, out += 8) {
+    std::uint32_t four;
+    std::memcpy(&four, at, sizeof(four));
+    std::uint64_t digits = four;
+    digits = (digits | digits << 16) & 0x0000ffff0000ffff;
+    digits = (digits | digits << 8) & 0x00ff00ff00ff00ff;
+    digits = (digits >> 4 | digits << 8) & 0x0f * kOnes;
+    digits += '0' * kOnes + ((digits + 6 * kOnes) >> 4 & kOnes) * ('a' - '0' - 10);
+    std::memcpy(out, &digits, sizeof(digits));
   }
+  for (; at != end; ++at, out += 2) std::memcpy(out, kHexPairs.data() + std::size_t{2} * *at, 2);
 }
 
 std::string to_hex(std::span<const std::uint8_t> bytes) {

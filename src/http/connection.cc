@@ -22,7 +22,7 @@ Nanos Connection::idle_since() const { return stage_ == Stage::kWaiting ? waitin
 
 void Connection::drain() {
   if (exchange_.is_get_stream()) return exchange_.stop();
-  signal_.fire();
+  if (stage_ == Stage::kWaiting) deadline_.arm(kDrainGrace);
 }
 
 void Connection::stop() {
@@ -66,7 +66,11 @@ void Connection::await_request() {
   parser_.reset();
   stage_ = Stage::kWaiting;
   waiting_since_ = context_.clock.boot();
-  if (served_ == 0) deadline_.arm(kHeadTime);
+  if (context_.draining) {
+    deadline_.arm(kDrainGrace);
+  } else if (served_ == 0) {
+    deadline_.arm(kHeadTime);
+  }
 }
 
 // Is the next request's head here?
@@ -76,7 +80,7 @@ Connection::Look Connection::look_for_request() {
     if (stage_ == Stage::kWaiting) {
       stage_ = Stage::kReadingHead;
       first_byte_ = context_.clock.now();
-      if (served_ != 0) deadline_.clear();
+      if (served_ != 0 || context_.draining) deadline_.clear();
     }
     switch (parser_.next(client_->unread(), head_size_)) {
       case ParseEvent::kHead:
@@ -96,7 +100,6 @@ Connection::Look Connection::look_for_request() {
     exchange_.refuse(408, "the request's head did not come in time");
     return Look::kRefused;
   }
-  if (context_.draining && stage_ == Stage::kWaiting && !deadline_.armed()) deadline_.arm(kDrainGrace);
   return Look::kMore;
 }
 

@@ -17,7 +17,7 @@ bool Exchange::is_get_stream() const {
 }
 
 void Exchange::stop() {
-  if (stage_ != Stage::kIdle && stage_ != Stage::kEnded) end(After::kClose, ExchangeEnd::kServerClosed, "closed");
+  if (stage_ != Stage::kIdle && stage_ != Stage::kEnded) end(After::kClose, ExchangeEnd::kStopped, {});
   signal_.fire();
 }
 

@@ -47,6 +47,7 @@ enum class ExchangeEnd : std::uint8_t {
   kClientClosed,  // the client left before that
   kServerClosed,  // the server's connection ended before the answer did
   kFailed,        // no answer was to be had: error_type says why, and the client got our 502 or 504
+  kStopped,       // we ended it: the proxy's own end, and its patience with it, was over
 };
 
 class ExchangeTap {

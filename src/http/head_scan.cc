@@ -47,7 +47,7 @@ HeadScan::State HeadScan::look(std::string_view input) {
 // `line` with its LF.
 HeadScan::State HeadScan::take_line(std::string_view line) {
   if (line.size() < 2 || line[line.size() - 2] != '\r') return bad(400, "a line of the head ends in LF without CR");
-  if (line_ + line.size() > begin_ + kMaxHeadBytes) return bad(431, "the head is too long");
+  const bool too_long = line_ + line.size() > begin_ + kMaxHeadBytes;
   line.remove_suffix(2);
   if (line_ends_.empty() && line.empty() && begin_ == 0 && kind_ == Kind::kRequest) {
     begin_ = 2;  // RFC 9112 2.2
@@ -55,6 +55,7 @@ HeadScan::State HeadScan::take_line(std::string_view line) {
   }
   line_ends_.push_back(static_cast<std::uint32_t>(line_ - begin_ + line.size()));
   if (line_ends_.size() == 1) return kind_ == Kind::kRequest ? check_request_line(line) : check_status_line(line);
+  if (too_long) return bad(431, "the head is too long");
   if (line.empty()) return State::kDone;
   if (line.front() == ' ' || line.front() == '\t') {
     return bad(400, "a line of the head is folded or begins with a space");
@@ -87,12 +88,11 @@ HeadScan::State HeadScan::check_status_line(std::string_view line) {
 
 HeadScan::State HeadScan::check_unfinished(std::string_view input) {
   const std::string_view line = input.substr(line_);
-  if (input.size() > begin_ + kMaxHeadBytes) {
-    return line_ends_.empty() && kind_ == Kind::kRequest ? bad(414, "the request target is too long")
-                                                         : bad(431, "the head is too long");
+  if (!line_ends_.empty()) {
+    return input.size() > begin_ + kMaxHeadBytes ? bad(431, "the head is too long") : State::kNeedMore;
   }
-  if (!line_ends_.empty()) return State::kNeedMore;
   if (kind_ == Kind::kResponse) {
+    if (line.size() > kMaxTargetBytes + 2) return bad(431, "the status line is too long");
     const std::string_view start = line.substr(0, std::min<std::size_t>(line.size(), 7));
     return std::string_view("HTTP/1.").starts_with(start)
                ? State::kNeedMore

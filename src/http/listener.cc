@@ -14,6 +14,7 @@ namespace mcptrace::http {
 namespace {
 
 constexpr std::chrono::milliseconds kPause{50};  // after accept(2) failed for want of descriptors or memory
+constexpr std::chrono::seconds kIdleEnough{1};
 constexpr int kBacklog = 1024;
 
 Error listen_error(const ListenAddress& address, const error_code& error) {
@@ -90,8 +91,7 @@ Async<> Listener::accept() {
     if (!acceptor_.is_open()) co_return;
     if (error) {
       // No descriptor, no memory: what waits in the queue goes on waiting until something is closed.
-      const bool exhausted = error.value() == EMFILE || error.value() == ENFILE || error.value() == ENOBUFS || error.value() == ENOMEM;
-      if (exhausted) co_await wait_for_room();
+      if (is_exhausted(error)) co_await wait_for_room();
       continue;
     }
     if (has_its_share(peer)) continue;  // closed
@@ -114,7 +114,8 @@ Async<> Listener::wait_for_room() {
     if (connection->idle_since() == Nanos::max()) continue;
     if (oldest == nullptr || connection->idle_since() < oldest->idle_since()) oldest = connection;
   }
-  if (oldest != nullptr) oldest->stop();
+  // One that has only just become idle, or come, may have a request on its way.
+  if (oldest != nullptr && context_.clock.boot() - oldest->idle_since() > kIdleEnough) oldest->stop();
   pause_.arm(kPause);
   if (!room_.take()) co_await room_.wait();
   pause_.clear();

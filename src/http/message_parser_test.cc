@@ -273,6 +273,11 @@ TEST(ResponseParser, EndOfStream) {
   }
 }
 
+TEST(ResponseParser, BoundsItsHead) {
+  EXPECT_TRUE(response("HTTP/1.1 200 " + std::string(kMaxTargetBytes, 'x')).bad);
+  EXPECT_TRUE(response("HTTP/1.1 200 OK\r\nX: " + std::string(kMaxHeadBytes, 'x')).bad);
+}
+
 TEST(ResponseParser, RefusesWhatIsNoAnswer) {
   for (const std::string_view bytes :
        {"HTTP/2 200 OK\r\n\r\n", "HTTP/1.2 200 OK\r\n\r\n", "ICY 200 OK\r\n\r\n", "\r\nHTTP/1.1 200 OK\r\n\r\n",

@@ -21,7 +21,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
  public:
   Attempt(asio::io_context& io, const Origin& origin, TlsClient* tls, Signal& signal)
       : origin_(origin), tls_(tls), signal_(&signal), resolver_(io.get_executor()), timer_(io.get_executor()),
-        socket_(io.get_executor()) {}
+        pause_(io.get_executor()), socket_(io.get_executor()) {}
 
   void start(std::chrono::nanoseconds time_out) {
     timer_.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(time_out));
@@ -58,6 +58,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
     socket_.close(error);
     socket_.async_connect(endpoint, [self = shared_from_this()](const error_code& failed) {
       if (self->done_) return;
+      if (failed && is_exhausted(failed)) return self->try_again_later();
       if (failed) {
         self->last_failure_ =
             failed == asio::error::connection_refused ? ConnectFailure::kRefused : ConnectFailure::kUnreachable;
@@ -67,6 +68,15 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
       if (self->origin_.tls) return self->shake_hands();
       self->stream_ = make_plain_stream(std::move(self->socket_));
       self->finish(ConnectFailure::kNone);
+    });
+  }
+
+  // Something else has to be closed before there is a socket; the time-out ends this, too.
+  void try_again_later() {
+    --next_;
+    pause_.expires_after(std::chrono::milliseconds(50));
+    pause_.async_wait([self = shared_from_this()](const error_code& error) {
+      if (!error) self->try_next();
     });
   }
 
@@ -91,6 +101,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
     done_ = true;
     failure_ = failure;
     timer_.cancel();
+    pause_.cancel();
     if (failure != ConnectFailure::kNone) {
       error_code ignored;
       resolver_.cancel();
@@ -104,7 +115,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   TlsClient* tls_;
   Signal* signal_;
   Resolver resolver_;
-  Timer timer_;
+  Timer timer_, pause_;
   Socket socket_;
   std::unique_ptr<TlsSocket> tls_socket_;
   std::vector<asio::ip::tcp::endpoint> endpoints_;

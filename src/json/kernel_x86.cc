@@ -57,9 +57,33 @@ MCPTRACE_AVX2 inline std::uint64_t mask_of(const Bytes256& equal) {
   return low_mask | static_cast<std::uint64_t>(high_mask) << 32;
 }
 
-MCPTRACE_AVX2 inline bool is_any(const Bytes256& a, const Bytes256& b) {
-  const __m256i either = _mm256_or_si256(_mm256_or_si256(a.low, a.high), _mm256_or_si256(b.low, b.high));
-  return _mm256_testz_si256(either, either) == 0;
+// Not zero if one of 64 bytes is either.
+MCPTRACE_AVX2 inline __m256i quote_or_backslash(const char* data) {
+  const Bytes256 bytes = load_avx2(data);
+  const Bytes256 quotes = equal_bytes(bytes, '"');
+  const Bytes256 backslashes = equal_bytes(bytes, '\\');
+  return _mm256_or_si256(_mm256_or_si256(quotes.low, quotes.high), _mm256_or_si256(backslashes.low, backslashes.high));
+}
+
+// The whole blocks from here on that hold neither quote nor backslash, in bytes; their masks are cleared.
+MCPTRACE_AVX2 inline std::size_t count_inside(const char* data, std::size_t size, Block* blocks) {
+  static_assert(sizeof(Block) == sizeof(__m256i));
+  const auto clear = [](Block* block) MCPTRACE_AVX2 {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(block), _mm256_setzero_si256());
+  };
+  std::size_t at = 0;
+  for (; at + 2 * kBlockBytes <= size; at += 2 * kBlockBytes, blocks += 2) {
+    const __m256i either = _mm256_or_si256(quote_or_backslash(data + at), quote_or_backslash(data + at + kBlockBytes));
+    if (_mm256_testz_si256(either, either) == 0) break;
+    clear(blocks);
+    clear(blocks + 1);
+  }
+  for (; at + kBlockBytes <= size; at += kBlockBytes) {
+    const __m256i either = quote_or_backslash(data + at);
+    if (_mm256_testz_si256(either, either) == 0) break;
+    clear(blocks++);
+  }
+  return at;
 }
 
 MCPTRACE_AVX2 inline RawMasks compare_avx2(const Bytes256& bytes) {
@@ -82,6 +106,18 @@ MCPTRACE_AVX512 inline RawMasks compare_avx512(const char* data) {
   return {_mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('"')), _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\\')),
           _mm512_cmpeq_epi8_mask(folded, _mm512_set1_epi8(kOpen)),
           _mm512_cmpeq_epi8_mask(folded, _mm512_set1_epi8(kClose))};
+}
+
+MCPTRACE_AVX2 inline bool has_brackets(const Block* block) { return (block->opens | block->closes) != 0; }
+
+// One of the blocks from `first` to `last`, four of them.
+MCPTRACE_AVX2 inline bool has_brackets(const Block* first, const Block* last) {
+  static_assert(offsetof(Block, opens) == 16 && offsetof(Block, closes) == 24);
+  const auto load = [](const Block* block)
+                        MCPTRACE_AVX2 { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(&block->opens)); };
+  const __m128i any =
+      _mm_or_si128(_mm_or_si128(load(first), load(first + 1)), _mm_or_si128(load(last - 1), load(last)));
+  return _mm_testz_si128(any, any) == 0;
 }
 
 struct Brackets {
@@ -135,14 +171,15 @@ MCPTRACE_AVX2 void classify_avx2(const char* data, std::size_t size, Carry& carr
   Carry carry = carry_out;  // blocks could alias it
   std::size_t at = 0;
   for (; at + kBlockBytes <= size; at += kBlockBytes) {
-    const Bytes256 bytes = load_avx2(data + at);
     // Most bytes of most messages are the inside of a long string: there nothing else matters.
-    if (carry.in_string != 0 && !is_any(equal_bytes(bytes, '"'), equal_bytes(bytes, '\\'))) {
-      carry.escaped = 0;
-      *blocks++ = {};
-      continue;
+    if (carry.in_string != 0) {
+      const std::size_t inside = count_inside(data + at, size - at, blocks);
+      at += inside;
+      blocks += inside / kBlockBytes;
+      if (inside != 0) carry.escaped = 0;
+      if (at + kBlockBytes > size) break;
     }
-    finish_clmul(compare_avx2(bytes), kBlockBytes, carry, *blocks++);
+    finish_clmul(compare_avx2(load_avx2(data + at)), kBlockBytes, carry, *blocks++);
   }
   if (at != size) {
     const Tail tail(data, size);
@@ -173,8 +210,12 @@ MCPTRACE_AVX512 void classify_avx512(const char* data, std::size_t size, Carry& 
 MCPTRACE_AVX2 std::size_t skip_avx2(const Block* blocks, std::size_t at, std::size_t size, std::uint64_t& depth) {
   std::uint64_t rest = ~std::uint64_t{0} << at % kBlockBytes;
   auto level = static_cast<std::int64_t>(depth);
-  for (std::size_t index = at / kBlockBytes; index * kBlockBytes < size; ++index, rest = ~std::uint64_t{0}) {
-    if ((blocks[index].opens | blocks[index].closes) == 0) continue;  // the inside of a long string
+  const std::size_t count = (size + kBlockBytes - 1) / kBlockBytes;
+  for (std::size_t index = at / kBlockBytes; index < count; ++index, rest = ~std::uint64_t{0}) {
+    if (!has_brackets(blocks + index)) {  // the inside of a long string
+      while (index + 4 < count && !has_brackets(blocks + index + 1, blocks + index + 4)) index += 4;
+      continue;
+    }
     const Brackets brackets{blocks[index].opens & rest, blocks[index].closes & rest};
     const int closed = std::popcount(brackets.closes);
     // Most blocks have fewer closers than it takes.

@@ -16,6 +16,8 @@
 //     times. void on_text(std::string_view piece);
 //     // The value ended; `offset` is one past its last byte. Only for values that were entered or given as text.
 //     void on_end(Kind kind, std::uint64_t offset);
+//     // May be absent. In place of on_text() and on_end() where the whole text is at hand, as it mostly is.
+//     void on_whole_text(std::string_view text, Kind kind, std::uint64_t offset);
 //   };
 //   Scanner<Handler> scanner(handler);
 //   scanner.feed("{\"id\":"); scanner.feed("7}"); Shape shape = scanner.finish();
@@ -177,6 +179,7 @@ class Scanner {
   void enter(Kind kind, std::uint64_t offset);
   void close(Kind kind, std::uint64_t offset);
   void give_text(const char* end);
+  void end_text(Kind kind, const char* end, std::uint64_t offset);
   void keep_key(const char* end);
   void carry_over(const char* end);
   void value_ended() { state_ = level_ == 0 ? State::kAfter : State::kItems; }
@@ -195,6 +198,7 @@ class Scanner {
   State state_ = State::kBefore;
   Kind kind_ = Kind::kOther;   // of the string or scalar that is open
   bool wanted_ = false;        // its text was asked for
+  bool whole_ = false;         // and none of it was given yet
   bool has_key_ = false;       // key_ waits for its value
   bool key_kept_ = false;      // the key so far is in key_buffer_, not in the piece
   std::uint32_t objects_ = 0;  // bit n: the entered container at level n is an object; level 0 is outside the root
@@ -330,6 +334,7 @@ template <class Handler>
   }
   const Step step = handler_.on_value(has_key_ ? key_ : kNoKey, kind, offset_ + at);
   has_key_ = false;
+  whole_ = true;
   if (kind == Kind::kString) {
     wanted_ = step == Step::kText;
     token_ = data + at + 1;
@@ -416,10 +421,7 @@ template <class Handler>
     return size;
   }
   value_ended();
-  if (wanted_) {
-    give_text(data + quote);
-    handler_.on_end(Kind::kString, offset_ + quote + 1);
-  }
+  if (wanted_) end_text(Kind::kString, data + quote, offset_ + quote + 1);
   return quote + 1;
 }
 
@@ -431,10 +433,7 @@ std::size_t Scanner<Handler>::end_scalar(const char* data, std::size_t at, std::
     return size;
   }
   value_ended();
-  if (wanted_) {
-    give_text(data + at);
-    handler_.on_end(kind_, offset_ + at);
-  }
+  if (wanted_) end_text(kind_, data + at, offset_ + at);
   return at;
 }
 
@@ -465,6 +464,15 @@ void Scanner<Handler>::give_text(const char* end) {
 }
 
 template <class Handler>
+[[gnu::always_inline]] inline void Scanner<Handler>::end_text(Kind kind, const char* end, std::uint64_t offset) {
+  if constexpr (requires { handler_.on_whole_text(std::string_view(), kind, offset); }) {
+    if (whole_) return handler_.on_whole_text(std::string_view(token_, end), kind, offset);
+  }
+  give_text(end);
+  handler_.on_end(kind, offset);
+}
+
+template <class Handler>
 void Scanner<Handler>::keep_key(const char* end) {
   const std::size_t room = kMaxKey - std::min(kept_size_, kMaxKey);
   const auto length = static_cast<std::size_t>(end - token_);
@@ -479,6 +487,7 @@ void Scanner<Handler>::carry_over(const char* end) {
   if (state_ == State::kKey) {
     keep_key(end);
   } else if ((state_ == State::kString || state_ == State::kScalar) && wanted_) {
+    whole_ = false;
     give_text(end);
   } else if (has_key_ && key_.text.data() != key_buffer_.data()) {
     std::memcpy(key_buffer_.data(), key_.text.data(), key_.text.size());

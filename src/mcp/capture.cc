@@ -85,7 +85,7 @@ void IdCapture::feed(std::string_view raw) {
 
 void IdCapture::finish() {
   const std::string_view raw(raw_.data(), raw_size_);
-  if (!is_string_ && finish_small(raw)) return;
+  if (!is_string_ && take_small(raw)) return;
   is_integer_ &= has_integer_form(raw);
   const IdType type = is_string_ ? IdType::kString : is_integer_ ? IdType::kInteger : IdType::kNumber;
   if (hash_) {
@@ -100,12 +100,12 @@ void IdCapture::finish() {
 }
 
 // What nearly all ids are: a few digits, which need no decoding and may be shown.
-bool IdCapture::finish_small(std::string_view digits) {
+bool IdCapture::take_small(std::string_view digits) {
   const auto value = small_integer(digits);
   if (!value) return false;
-  store(make_small_id(digits, *value));
+  store(make_small_id(*value));
   if (slot_ != IdSlot::kMessage) return true;
-  std::memcpy(text_.data(), raw_.data(), kMostSmallDigits);  // more than there are: a fixed length is no call
+  std::memcpy(text_.data(), digits.data(), digits.size());
   text_size_ = digits.size();
   text_cut_ = false;
   print_ = 0;

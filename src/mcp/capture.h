@@ -93,6 +93,9 @@ class TextCapture {
   void begin(Slot slot, std::string_view prefix = {});
   void feed(std::string_view raw);
   void finish();
+  // In place of feed() and finish(), right after begin() without a prefix: all of it. False: it is not a short plain
+  // one, and nothing was done.
+  bool take(std::string_view raw);
   // Forgets everything, at no cost.
   void clear() { captured_ = cut_ = 0; }
 
@@ -169,6 +172,37 @@ inline void TextCapture::finish() {
   sizes_[internal::index(slot_)] = static_cast<std::uint16_t>(size_);
 }
 
+namespace internal {
+
+// For the few bytes that most texts have, where a call costs more than the search; of a longer one it says yes.
+inline bool may_hold_backslash(std::string_view text) {
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  if (text.size() > 8 * kWord) return true;
+  const auto holds = [](const char* at) {
+    std::uint64_t word;
+    std::memcpy(&word, at, kWord);
+    word ^= kOnes * static_cast<unsigned char>('\\');
+    return ((word - kOnes) & ~word & 0x80 * kOnes) != 0;
+  };
+  if (text.size() < kWord) return std::ranges::find(text, '\\') != text.end();
+  for (std::size_t at = 0; at + kWord < text.size(); at += kWord) {
+    if (holds(text.data() + at)) return true;
+  }
+  return holds(text.data() + text.size() - kWord);
+}
+
+}  // namespace internal
+
+inline bool TextCapture::take(std::string_view raw) {
+  if (raw.size() > limit_ || size_ != 0 || internal::may_hold_backslash(raw)) return false;
+  std::memcpy(data_, raw.data(), raw.size());
+  captured_ |= bit(slot_);
+  cut_ &= ~bit(slot_);
+  sizes_[internal::index(slot_)] = static_cast<std::uint16_t>(raw.size());
+  return true;
+}
+
 // Which of a message's ids.
 enum class IdSlot : std::uint8_t { kMessage, kRequestId, kProgressToken, kMetaProgressToken, kSubscription, kCount };
 
@@ -180,6 +214,9 @@ class IdCapture {
   void begin(IdSlot slot, json::Kind kind);
   void feed(std::string_view raw);
   void finish();
+  // In place of feed() and finish(), right after begin(): all of it. False: it is not of a few digits, and nothing was
+  // done.
+  bool take(std::string_view raw) { return !is_string_ && take_small(raw); }
   void clear() { captured_ = 0; }
 
   // kAbsent if there was none.
@@ -195,7 +232,7 @@ class IdCapture {
 
  private:
   void store(const RequestId& id);
-  bool finish_small(std::string_view digits);
+  bool take_small(std::string_view digits);
   std::string_view decode();
   void keep_text(IdType type, std::string_view decoded);
 

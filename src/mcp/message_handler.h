@@ -26,6 +26,7 @@ class MessageHandler {
   json::Step on_value(const json::Key& key, json::Kind kind, std::uint64_t offset);
   void on_text(std::string_view piece);
   void on_end(json::Kind kind, std::uint64_t offset);
+  void on_whole_text(std::string_view text, json::Kind kind, std::uint64_t offset);
   // The scanner's verdict on the line. Gives what is left to the sink and starts afresh.
   void end_line(json::Shape shape, std::uint64_t line_bytes);
   // Starts afresh, and gives nothing.

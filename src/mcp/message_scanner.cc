@@ -14,7 +14,8 @@ using json::Step;
 MessageHandler::MessageHandler(Direction direction, const HashKey& key, ScanOptions options)
     : direction_(direction), options_(std::move(options)), texts_(key), ids_(key) {}
 
-Step MessageHandler::on_value(const json::Key& key, Kind kind, std::uint64_t offset) {
+// This and the next two are asked for every value that is looked at, and have one caller or two.
+[[gnu::always_inline]] inline Step MessageHandler::on_value(const json::Key& key, Kind kind, std::uint64_t offset) {
   switch (at()) {
     case At::kLine:
       return root_value(kind, offset);
@@ -29,7 +30,7 @@ Step MessageHandler::on_value(const json::Key& key, Kind kind, std::uint64_t off
   }
 }
 
-void MessageHandler::on_text(std::string_view piece) {
+[[gnu::always_inline]] inline void MessageHandler::on_text(std::string_view piece) {
   if (taking_ == Taking::kText) {
     texts_.feed(piece);
   } else if (taking_ == Taking::kId) {
@@ -37,7 +38,7 @@ void MessageHandler::on_text(std::string_view piece) {
   }
 }
 
-void MessageHandler::on_end(Kind kind, std::uint64_t offset) {
+[[gnu::always_inline]] inline void MessageHandler::on_end(Kind kind, std::uint64_t offset) {
   if (kind == Kind::kObject || kind == Kind::kArray) {
     if (depth_ == 0) return;
     const At ended = at();
@@ -49,6 +50,23 @@ void MessageHandler::on_end(Kind kind, std::uint64_t offset) {
     taking_ = Taking::kNothing;
   }
   if (at() == At::kParamsMeta) meta_member_ended(offset);
+}
+
+[[gnu::always_inline]] inline void MessageHandler::on_whole_text(std::string_view text, Kind kind,
+                                                                 std::uint64_t offset) {
+  if (taking_ == Taking::kText && texts_.take(text)) {
+    taking_ = Taking::kNothing;
+    if (slot_ == Slot::kToolName) declare_tool();
+    if (at() == At::kParamsMeta) meta_member_ended(offset);
+    return;
+  }
+  if (taking_ == Taking::kId && ids_.take(text)) {
+    taking_ = Taking::kNothing;
+    if (at() == At::kParamsMeta) meta_member_ended(offset);
+    return;
+  }
+  if (!text.empty()) on_text(text);
+  on_end(kind, offset);
 }
 
 Step MessageHandler::enter(At at) {

@@ -73,10 +73,10 @@ std::optional<std::int64_t> integer_value(std::string_view text) {
   return negative ? -static_cast<std::int64_t>(value) : static_cast<std::int64_t>(value);
 }
 
-std::uint64_t value_hash(std::int64_t value) {
-  std::array<char, sizeof(value)> bytes;
-  std::memcpy(bytes.data(), &value, sizeof(value));
-  return mix64({bytes.data(), bytes.size()}, kNumberSeed);
+std::uint64_t value_hash(std::int64_t value, std::uint64_t seed) {
+  std::uint64_t hash = (static_cast<std::uint64_t>(value) ^ seed) * 0x9fb21c651e98df25u;
+  hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15u;
+  return hash ^ hash >> 29;
 }
 
 std::uint64_t loose_hash(std::string_view text) {
@@ -84,7 +84,7 @@ std::uint64_t loose_hash(std::string_view text) {
   if (text.size() <= kLongestNumber) {
     auto value = small_integer(text);
     if (!value) value = integer_value(text);
-    if (value) return value_hash(*value);
+    if (value) return value_hash(*value, kNumberSeed);
   }
   return mix64(text, kTextSeed);
 }
@@ -101,12 +101,14 @@ std::optional<std::int64_t> small_integer(std::string_view text) {
   return value;
 }
 
-RequestId make_small_id(std::string_view digits, std::int64_t value) {
-  return {IdType::kInteger, mix64(digits, kExactSeed + static_cast<std::uint64_t>(IdType::kInteger)),
-          value_hash(value)};
+RequestId make_small_id(std::int64_t value) {
+  return {IdType::kInteger, value_hash(value, kExactSeed), value_hash(value, kNumberSeed)};
 }
 
 RequestId make_id(IdType type, std::string_view raw, std::string_view decoded) {
+  if (type == IdType::kInteger) {
+    if (const auto value = small_integer(raw)) return make_small_id(*value);
+  }
   return {type, mix64(raw, kExactSeed + static_cast<std::uint64_t>(type)), loose_hash(decoded)};
 }
 

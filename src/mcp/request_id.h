@@ -12,10 +12,10 @@ namespace mcptrace::mcp {
 // `raw` is a number's text or what stands between a string's quotes; `decoded` the latter without escapes (of a number:
 // the same). Ids whose text is not at hand whole: see make_long_id().
 RequestId make_id(IdType type, std::string_view raw, std::string_view decoded);
-// The same for a number of a few digits, and its value: the usual id.
+// The same for a number of a few digits, which its value tells from all others: the usual id.
 inline constexpr std::size_t kMostSmallDigits = 15;
 std::optional<std::int64_t> small_integer(std::string_view text);
-RequestId make_small_id(std::string_view digits, std::int64_t value);
+RequestId make_small_id(std::int64_t value);
 // `print` is a hash of the whole raw text.
 RequestId make_long_id(IdType type, std::uint64_t print);
 // true, {}, []: no ids at all, kept apart from each other by their kind.

@@ -46,7 +46,7 @@ class DeclaredFile final : public DeclaredNames {
   std::uint64_t read_to_ = 0;
   // The server asked for last, and its names: a process has one, so another's are read anew.
   std::string server_;
-  std::string server_print_;  // as its lines begin
+  std::string server_print_;                 // as its lines begin
   std::unordered_set<std::uint64_t> known_;  // prints
 };
 

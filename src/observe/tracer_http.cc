@@ -93,6 +93,7 @@ CallEnd end_of_http(const HttpExchange& exchange, const HttpFact& http) {
   // What it was could not be read.
   if (http.problem != mcp::BodyProblem::kNone) return unobserved(problem_text(http.problem));
   if (exchange.has(mcp::kStreamed) || http.end == HttpEnd::kComplete) return {};
+  if (http.end == HttpEnd::kStopped) return unobserved("stopped");
   if (http.end == HttpEnd::kServerClosed) return failed(error_text(http.error));
   CallEnd end = abandoned("client_closed");
   end.status_unset = true;
@@ -351,6 +352,7 @@ std::optional<CallEnd> Tracer::http_end(const OpenCall& call, const HttpExchange
     return end;
   }
   if (call.is_listen()) return CallEnd{};
+  if (http.end == HttpEnd::kStopped) return unobserved("stopped");
   const bool by_client = http.end == HttpEnd::kClientClosed;
   if (call.kind == CallKind::kNotification) {
     if (http.end == HttpEnd::kComplete) return CallEnd{};
@@ -433,7 +435,9 @@ void Tracer::on_http_end(HttpExchange& exchange, const Fact& fact) {
 // The stream was the session: no answer can come any more.
 void Tracer::end_sse_session(const HttpExchange& exchange, const HttpFact& http, Nanos at_boot) {
   sse_scopes_.erase(exchange.scope);
-  const CallEnd end = abandoned(http.end == HttpEnd::kClientClosed ? "client_closed" : "server_closed");
+  const CallEnd end = http.end == HttpEnd::kStopped
+                          ? unobserved("stopped")
+                          : abandoned(http.end == HttpEnd::kClientClosed ? "client_closed" : "server_closed");
   ending_calls_.clear();
   for (OpenCall* call = calls_.oldest(); call != nullptr; call = calls_.newer(*call)) {
     if (call->exchange == mcp::kNoCall || exchanges_.at(call->exchange).scope != exchange.scope) continue;

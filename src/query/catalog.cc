@@ -21,7 +21,7 @@ Nanos end_of(const trace::SpanHeader& header) { return add(header.start, std::ma
 
 bool settles_itself(const Session& session) {
   return !session.stretches.empty() && std::ranges::all_of(session.stretches, [](const Stretch& stretch) {
-    return stretch.root_seen && stretch.live_files.empty();
+    return stretch.root_seen && stretch.live_files.empty() && stretch.without_part.empty();
   });
 }
 
@@ -86,9 +86,9 @@ void Catalog::add(const spool::Record& record) {
   } else if ((header.flags & trace::kRootSpan) != 0 || record.type == RecordType::kSessionOpen ||
              record.type == RecordType::kSessionClose) {
     add_root(record.type, header, bytes);
-  } else {
+  } else if (header.session_print != 0 || sessions_.contains(session_key(header))) {
     session_of(header);
-  }
+  }  // else an HTTP exchange that belongs to no session
 }
 
 Session& Catalog::session_of(const trace::SpanHeader& header) {
@@ -144,14 +144,21 @@ void Catalog::add_root(RecordType type, const trace::SpanHeader& header, std::st
       if (is_previous(link)) stretch.previous = SpanKey{link.trace_id, link.span_id};
     }
   }
-  if (type == RecordType::kSessionOpen || !span) return;
+  std::string instance;
+  if (const otlp::Resource* resource = resource_of(header)) {
+    instance = text_attribute(resource->attributes, trace::kServiceInstanceId);
+  }
+  const auto same = std::ranges::find(stretch.parts, instance, &Part::instance);
+  if (type == RecordType::kSessionOpen) {
+    std::erase(stretch.without_part, instance);
+    if (stretch.derived && same == stretch.parts.end()) stretch.without_part.push_back(std::move(instance));
+    return;
+  }
+  if (!span) return;
   stretch.root_seen = true;
   stretch.failed = header.status == trace::StatusCode::kError;
-  Part part{.instance = {}, .end = end_of(header), .counts = root_counts(*span)};
-  if (const otlp::Resource* resource = resource_of(header)) {
-    part.instance = text_attribute(resource->attributes, trace::kServiceInstanceId);
-  }
-  const auto same = std::ranges::find(stretch.parts, part.instance, &Part::instance);
+  std::erase(stretch.without_part, instance);
+  Part part{.instance = std::move(instance), .end = end_of(header), .counts = root_counts(*span)};
   if (same == stretch.parts.end()) {
     stretch.parts.push_back(std::move(part));
   } else if (same->end <= part.end) {

@@ -80,6 +80,7 @@ Description describe(const TraceSpan& span, Placed placed) {
   std::string target = text_attribute(*decoded, Attr::kToolName);
   if (target.empty()) target = text_attribute(*decoded, Attr::kGenAiToolName);
   if (target.empty()) target = text_attribute(*decoded, Attr::kGenAiPromptName);
+  if (name == trace::kHttpName) target = text_attribute(*decoded, Attr::kHttpMethod);
   if (!target.empty() && !name.ends_with(" " + target)) name += " " + target;
   out.label = display(name);
   std::string note = outcome_note(span, *decoded, out.error);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "spool/likeness.h"
+
 namespace mcptrace::spool {
 namespace {
 
@@ -15,6 +17,9 @@ constexpr int kWindowLog = 17;
 // 32 KiB, as level 1 has for a full batch; said here so that the table stays where it is, and is not cleared, when
 // batches are of different sizes.
 constexpr int kHashLog = 13;
+// Records are told by their likeness where that takes a quarter of their bytes or less. Else they differ too much, and
+// zstd takes less still.
+constexpr std::size_t kLikenessWorth = 4;
 // A buffer that grew beyond this for one large record is given back.
 constexpr std::size_t kKeptBytes = 512u << 10;
 
@@ -95,24 +100,35 @@ std::string_view BatchEncoder::encode(std::string& records, std::uint32_t salt) 
   return out_;
 }
 
-bool BatchEncoder::put_block(std::string_view run, std::uint32_t salt) {
+// The size of its zstd frame at `to`; 0: it is not smaller.
+std::size_t BatchEncoder::compress(std::string_view run, char* to, std::size_t room) {
   if (context_ == nullptr) {
     context_ = ZSTD_createCCtx();
-    if (context_ == nullptr) return false;
+    if (context_ == nullptr) return 0;
     ZSTD_CCtx_setParameter(context_, ZSTD_c_compressionLevel, options_.compress_level);
     ZSTD_CCtx_setParameter(context_, ZSTD_c_windowLog, kWindowLog);
     ZSTD_CCtx_setParameter(context_, ZSTD_c_hashLog, kHashLog);
   }
+  const std::size_t frame = ZSTD_compress2(context_, to, room, run.data(), run.size());
+  return ZSTD_isError(frame) != 0 ? 0 : frame;
+}
+
+bool BatchEncoder::put_block(std::string_view run, std::uint32_t salt) {
   const Run measured = measure(run);
   const std::size_t tags = measured.tags.too_many ? 0 : measured.tags.count;
   const std::size_t head = kRecordHeaderBytes + kBlockHeaderBytes + tags * sizeof(std::uint32_t);
   const std::size_t begin = out_.size();
-  std::size_t frame = 0;
+  auto coding = Coding::kLikeness;
   // Room for less than the plain bytes only: what does not fit has not helped.
   out_.resize_and_overwrite(begin + run.size(), [&](char* data, std::size_t) {
     if (run.size() <= head) return begin;
-    frame = ZSTD_compress2(context_, data + begin + head, run.size() - head, run.data(), run.size());
-    return ZSTD_isError(frame) != 0 ? begin : begin + head + frame;
+    char* const to = data + begin + head;
+    std::size_t coded = encode_likeness(run, to, (run.size() - head) / kLikenessWorth);
+    if (coded == 0) {
+      coding = Coding::kZstd;
+      coded = compress(run, to, run.size() - head);
+    }
+    return coded == 0 ? begin : begin + head + coded;
   });
   if (out_.size() == begin || out_.size() - begin >= run.size()) {
     out_.resize(begin);
@@ -126,7 +142,8 @@ bool BatchEncoder::put_block(std::string_view run, std::uint32_t salt) {
   store32(block, static_cast<std::uint32_t>(run.size()));
   store32(block + 4, measured.records);
   store32(block + 8, 1u << kSpanType);
-  store32(block + 12, measured.tags.too_many ? 0xffff : static_cast<std::uint32_t>(tags));
+  store32(block + 12, (measured.tags.too_many ? 0xffff : static_cast<std::uint32_t>(tags)) |
+                          static_cast<std::uint32_t>(coding) << 16);
   for (std::size_t i = 0; i < tags; ++i) store32(block + kBlockHeaderBytes + 4 * i, measured.tags.values[i]);
   seal_record(record, out_.size() - begin, salt);
   return true;
@@ -135,16 +152,18 @@ bool BatchEncoder::put_block(std::string_view run, std::uint32_t salt) {
 BlockDecoder::~BlockDecoder() { ZSTD_freeDCtx(context_); }
 
 std::optional<std::string_view> BlockDecoder::expand(const BlockHeader& header) {
-  if (context_ == nullptr) context_ = ZSTD_createDCtx();
-  if (context_ == nullptr) return std::nullopt;
-  std::size_t got = 0;
+  if (header.coding == Coding::kZstd && context_ == nullptr) context_ = ZSTD_createDCtx();
+  bool done = false;
   buffer_.resize_and_overwrite(header.uncompressed_size, [&](char* data, std::size_t) {
-    got = ZSTD_decompressDCtx(context_, data, header.uncompressed_size, header.frame.data(), header.frame.size());
-    return ZSTD_isError(got) != 0 ? 0 : got;
+    const std::size_t size = header.uncompressed_size;
+    if (header.coding == Coding::kLikeness) {
+      done = decode_likeness(header.coded, data, size);
+    } else if (context_ != nullptr) {
+      done = ZSTD_decompressDCtx(context_, data, size, header.coded.data(), header.coded.size()) == size;
+    }
+    return done ? size : 0;
   });
-  if (ZSTD_isError(got) != 0 || got != header.uncompressed_size || !well_formed(buffer_, header.records)) {
-    return std::nullopt;
-  }
+  if (!done || !well_formed(buffer_, header.records)) return std::nullopt;
   return buffer_;
 }
 

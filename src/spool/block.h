@@ -1,4 +1,4 @@
-// Records to blocks and back: zstd, and nothing else of the file. Used by one thread at a time; does no I/O.
+// Records to blocks and back: their coding, and nothing else of the file. Used by one thread at a time; does no I/O.
 //
 // Both ends keep their zstd context, made at the first block: a process that never has a large batch never pays for
 // one.
@@ -38,6 +38,7 @@ class BatchEncoder {
   [[nodiscard]] std::size_t context_bytes() const;
 
  private:
+  std::size_t compress(std::string_view run, char* to, std::size_t room);
   bool put_block(std::string_view run, std::uint32_t salt);
 
   const BatchOptions options_;

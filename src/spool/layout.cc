@@ -80,20 +80,22 @@ void seal_record(char* record, std::size_t size, std::uint32_t salt) {
 
 std::optional<BlockHeader> decode_block_header(std::string_view payload) {
   if (payload.size() < kBlockHeaderBytes) return std::nullopt;
-  const std::uint32_t tag_count_and_reserved = load32(payload.data() + 12);
-  if (tag_count_and_reserved > kTagsNotListed) return std::nullopt;
+  const std::uint32_t tag_count = load32(payload.data() + 12) & 0xffff;
+  const std::uint32_t coding = load32(payload.data() + 12) >> 16;
+  if (coding > static_cast<std::uint32_t>(Coding::kLikeness)) return std::nullopt;
   BlockHeader header{.uncompressed_size = load32(payload.data()),
                      .records = load32(payload.data() + 4),
                      .types = load32(payload.data() + 8),
-                     .tags_listed = tag_count_and_reserved != kTagsNotListed,
+                     .tags_listed = tag_count != kTagsNotListed,
                      .tags = {},
-                     .frame = payload.substr(kBlockHeaderBytes)};
+                     .coding = static_cast<Coding>(coding),
+                     .coded = payload.substr(kBlockHeaderBytes)};
   if (header.uncompressed_size > kMaxBlockBytes) return std::nullopt;
   if (header.tags_listed) {
-    const std::size_t size = tag_count_and_reserved * sizeof(std::uint32_t);
-    if (tag_count_and_reserved > kMaxListedTags || header.frame.size() < size) return std::nullopt;
-    header.tags = header.frame.substr(0, size);
-    header.frame.remove_prefix(size);
+    const std::size_t size = tag_count * sizeof(std::uint32_t);
+    if (tag_count > kMaxListedTags || header.coded.size() < size) return std::nullopt;
+    header.tags = header.coded.substr(0, size);
+    header.coded.remove_prefix(size);
   }
   return header;
 }

@@ -52,13 +52,17 @@ void append_record(std::string& out, RecordType type, std::uint32_t tag, std::st
 std::uint32_t record_crc(std::string_view record, std::uint32_t salt);
 void seal_record(char* record, std::size_t size, std::uint32_t salt);
 
+// How the records of a block are coded.
+enum class Coding : std::uint8_t { kZstd, kLikeness };
+
 struct BlockHeader {
   std::uint32_t uncompressed_size = 0;
   std::uint32_t records = 0;
   std::uint32_t types = 0;
   bool tags_listed = false;
-  std::string_view tags;   // u32 each
-  std::string_view frame;  // zstd
+  std::string_view tags;  // u32 each
+  Coding coding = Coding::kZstd;
+  std::string_view coded;
 };
 std::optional<BlockHeader> decode_block_header(std::string_view payload);
 // May it hold the tag? Where tags are not listed: yes.

@@ -75,6 +75,16 @@ std::string spans(std::size_t count, std::uint32_t tags, std::size_t size) {
   return records;
 }
 
+// As those of one session are.
+std::string alike_spans(std::size_t count, std::size_t size) {
+  std::string records, payload(size, 'a');
+  for (std::size_t i = 0; i < count; ++i) {
+    payload.replace(size / 2, 4, std::to_string(1000 + i));
+    append_record(records, RecordType::kSpan, 1, payload);
+  }
+  return records;
+}
+
 TEST(BatchEncoder, CompressesARunOfSpansAndTheDecoderGivesItBack) {
   const std::string plain = spans(100, 3, 300);
   std::string records = plain;
@@ -164,13 +174,41 @@ TEST(BatchEncoder, CutsLongRunsSoThatBlocksStayWithinTheirBound) {
   EXPECT_EQ(found, 9000u);
 }
 
-TEST(BlockDecoder, RefusesWhatIsNotAsItsHeaderSays) {
+TEST(BatchEncoder, LikeSpansAreToldByTheirLikenessOthersByZstd) {
+  BatchEncoder encoder({.compress_from = 1});
+  BlockDecoder decoder;
+  std::string alike = alike_spans(200, 400), others = spans(200, 1, 400);
+  for (auto& [records, coding] : {std::pair(&alike, Coding::kLikeness), std::pair(&others, Coding::kZstd)}) {
+    const std::string plain = *records;
+    const std::string payload(encoder.encode(*records, 1).substr(kRecordHeaderBytes));
+    const auto block = decode_block_header(payload);
+    ASSERT_TRUE(block);
+    EXPECT_EQ(block->coding, coding);
+    EXPECT_LT(payload.size(), plain.size() / 4);
+    EXPECT_EQ(decoder.expand(*block), plain);
+  }
+}
+
+TEST(BlockDecoder, RefusesACodingThatIsNotKnown) {
   std::string records = spans(50, 1, 300);
   BatchEncoder encoder({.compress_from = 1});
+  std::string payload(encoder.encode(records, 1).substr(kRecordHeaderBytes));
+  ASSERT_TRUE(decode_block_header(payload));
+  payload[14] = 2;
+  EXPECT_FALSE(decode_block_header(payload));
+}
+
+class BlockDecoderDamage : public testing::TestWithParam<Coding> {};
+
+TEST_P(BlockDecoderDamage, RefusesWhatIsNotAsItsHeaderSays) {
+  const bool alike = GetParam() == Coding::kLikeness;
+  std::string records = alike ? alike_spans(50, 300) : spans(50, 1, 300);
+  BatchEncoder encoder({.compress_from = 1});
   const std::string payload(encoder.encode(records, 1).substr(kRecordHeaderBytes));
+  ASSERT_EQ(decode_block_header(payload)->coding, GetParam());
   BlockDecoder decoder;
   ASSERT_TRUE(decoder.expand(*decode_block_header(payload)));
-  for (const std::size_t at : {0u, 4u, 20u, 30u}) {  // size, count, frame's magic, frame
+  for (const std::size_t at : {0u, 4u, 20u, alike ? 21u : 30u}) {  // size, count, the coding's first bytes
     std::string damaged = payload;
     damaged[at] = static_cast<char>(damaged[at] ^ 1);
     const auto header = decode_block_header(damaged);
@@ -181,6 +219,8 @@ TEST(BlockDecoder, RefusesWhatIsNotAsItsHeaderSays) {
   store32(large.data(), kMaxBlockBytes + 1);
   EXPECT_FALSE(decode_block_header(large));
 }
+
+INSTANTIATE_TEST_SUITE_P(Codings, BlockDecoderDamage, testing::Values(Coding::kZstd, Coding::kLikeness));
 
 }  // namespace
 }  // namespace mcptrace::spool

@@ -13,8 +13,8 @@
 //
 // A block is a record of type kBlock that holds many kSpan records, compressed together. Its payload:
 //   u32 uncompressed size (at most 4 MiB), u32 record count, u32 mask of the types within (bit 1 << type),
-//   u16 number of tags (0xffff: more than 32, not listed), u16 reserved = 0, the distinct tags (u32 each), one zstd
-//   frame
+//   u16 number of tags (0xffff: more than 32, not listed), u16 coding, the distinct tags (u32 each), the records in
+//   that coding: 0 = one zstd frame, 1 = as likeness.h says
 // Uncompressed it is records as above, whose crc field is zero: the block's own covers them. Blocks do not nest.
 //
 // A torn or corrupt record ends at the next one that checks; what was passed over is counted. A type from 7 to 31 is of

@@ -36,9 +36,9 @@ struct WriterOptions {
   std::uint64_t total_files = 10'000;
   std::size_t batch_bytes = 128u << 10;  // append() flushes by itself beyond this
   std::size_t compress_from = 8u << 10;  // runs of at least this many bytes of spans are compressed
-  // zstd's; negative ones are quicker. A tool call's span of 578 bytes, with live times and ids, takes in batches of
-  // 128 KiB: level 1 42 bytes and 359 ns, -1 47 and 315, -3 47 and 229, -5 61 and 229, -7 66 and 193. In batches of 64
-  // KiB each takes 2 bytes more.
+  // zstd's, for spans that are not alike enough to be told by what differs (likeness.h); negative ones are quicker. A
+  // tool call's span of 578 bytes, with live times and ids, takes in batches of 128 KiB: level 1 42 bytes and 359 ns,
+  // -1 47 and 315, -3 47 and 229, -5 61 and 229, -7 66 and 193. In batches of 64 KiB each takes 2 bytes more.
   int compress_level = -3;
   std::string name_prefix{};  // of the file's name, for humans: "run"; letters, digits, - and _
 };

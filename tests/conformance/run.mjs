@@ -26,6 +26,7 @@ const ways = ['direct', 'proxied'];
 const scenarioMs = 30_000;
 const serverLegMs = 150_000;
 const fixtureMs = 15_000;
+const maxLines = 100;
 const long = process.env.MCPTRACE_LONG === '1';
 const wanted = process.argv.slice(2);
 const isWanted = (scenario) => wanted.length === 0 || wanted.includes(scenario);
@@ -141,7 +142,7 @@ async function serverLeg(version, way) {
   for (const which of runs) {
     await runSuite(['server', '--url', url, ...which, '--timeout', String(scenarioMs), '-o', output], { ms: serverLegMs });
   }
-  await proxy?.stop();
+  await proxy?.stop().catch((error) => accidents.push(error.message));
   legs.push({ version, way, seen: await fixture.stop() });
   for (const file of checkFilesBelow(output)) {
     const scenario = path.basename(path.dirname(file)).replace(/^server-(.*)-\d{4}-\d\d-\d\dT.*$/, '$1');
@@ -181,7 +182,7 @@ async function runAll() {
       try {
         await job();
       } catch (error) {
-        accidents.push(String(error.stack));
+        accidents.push(error.stack);
       }
     }
   };
@@ -250,12 +251,16 @@ function report() {
   printRow('leg', 'revision', columns);
   const rows = ['server', 'client'].flatMap((leg) => versions.map((version) => reportLeg(leg, version)));
   const others = [...accidents, ...reportExceptions(rows.flatMap((row) => row.excused)), ...reportInjection()];
-  for (const problem of [...rows.flatMap((row) => row.problems), ...others]) console.log(problem);
+  const problems = [...others, ...rows.flatMap((row) => row.problems)];
+  for (const problem of problems.slice(0, maxLines)) console.log(problem);
+  if (problems.length > maxLines) console.log(`and ${problems.length - maxLines} lines more`);
   const sum = (key) => rows.reduce((total, row) => total + row[key], 0);
   return { passed: sum('passed'), failed: sum('failed') + others.length };
 }
 
 const began = process.hrtime.bigint();
+// Without a proxy all would differ, at length.
+await (await startProxy('http://127.0.0.1:9')).stop();
 await runAll();
 const { passed, failed } = report();
 console.log(`# seconds ${Number((process.hrtime.bigint() - began) / 1_000_000_000n)}`);
