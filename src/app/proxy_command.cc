@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <functional>
 
@@ -47,6 +48,7 @@ int serve(World& world, const ProxyCommandOptions& options, Log& log, http::TapS
     say(world, proxy.error().message);
     return 1;
   }
+  std::signal(SIGPIPE, SIG_IGN);  // whoever read our stderr may be gone
   before_running();
   say(world, listening_line(options, **proxy, state));
   (*proxy)->run();
@@ -65,7 +67,8 @@ observe::ObserverOptions proxy_observer_options(const ProxyCommandOptions& optio
   observer.tracer.declared = &declared;
   observer.queue_bytes = kQueueBytes;
   for (const http::Route& route : options.proxy.routes) {
-    observer.tracer.routes.push_back({service_of(route), route.upstream.host, route.upstream.port});
+    const std::string name = options.service_name_fixed ? options.service_name : service_of(route);
+    observer.tracer.routes.push_back({name, route.upstream.host, route.upstream.port});
   }
   return observer;
 }

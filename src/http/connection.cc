@@ -21,7 +21,7 @@ Connection::Connection(Context& context, std::shared_ptr<Stream> client, const a
 Nanos Connection::idle_since() const { return stage_ == Stage::kWaiting ? waiting_since_ : Nanos::max(); }
 
 void Connection::drain() {
-  if (exchange_.is_get_stream()) return exchange_.stop();
+  if (exchange_.is_get_stream()) exchange_.stop();
   if (stage_ == Stage::kWaiting) deadline_.arm(kDrainGrace);
 }
 

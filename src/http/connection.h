@@ -1,5 +1,5 @@
 // One client's connection: its requests, one after the other, each an exchange; what is no request is answered here.
-// Relay thread only. Held by shared_ptr: its coroutine outlives whoever started it.
+// Relay thread only.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +11,14 @@
 
 namespace mcptrace::http {
 
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection {
  public:
   Connection(Context& context, std::shared_ptr<Stream> client, const asio::ip::tcp::endpoint& peer);
 
   // Until the connection is over.
   Async<> run();
 
+  // These two may end run(), and so this, before they return.
   // The proxy is ending: no further request after the present one.
   void drain();
   // At once.

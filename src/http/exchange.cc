@@ -18,7 +18,6 @@ bool Exchange::is_get_stream() const {
 
 void Exchange::stop() {
   if (stage_ != Stage::kIdle && stage_ != Stage::kEnded) end(After::kClose, ExchangeEnd::kStopped, {});
-  signal_.fire();
 }
 
 void Exchange::refuse(int status, std::string_view reason) {

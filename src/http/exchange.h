@@ -34,7 +34,7 @@ class Exchange {
   // An answer of our own, to a request that does not go on.
   void refuse(int status, std::string_view reason);
 
-  // Ends what is under way, from outside: the drain's time is over.
+  // Ends what is under way, from outside: the drain's time is over. run() returns once the signal is fired.
   void stop();
   // Nothing but a stream from a server of the legacy era to its client is under way, which the drain does not wait for.
   [[nodiscard]] bool is_get_stream() const;

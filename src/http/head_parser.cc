@@ -55,6 +55,8 @@ bool HeadParser::parse(std::string_view text, LineEnds ends, RequestHead& head) 
   head.target = line.substr(method + 1, line.size() - method - 2 - kVersionBytes);
   head.minor_version = line.back() == '0' ? 0 : 1;
   if (!parse_fields(text, ends, head)) return false;
+  if (framing_.odd_option) return bad(400, "a Connection option is not a token");
+  if (framing_.lookalike) return bad(400, "a field name that some servers take for a framing field");
   if (head.method == "CONNECT") return bad(405, "CONNECT is for forward proxies");
   head.expects_continue = framing_.expects_continue && head.minor_version > 0;
   return check_target(head.target) && check_host(head);
@@ -87,7 +89,7 @@ bool HeadParser::parse_fields(std::string_view text, LineEnds ends, Head& head) 
   head.fields = fields_;
   if (framing_.codings > 0 && framing_.lengths > 0) return bad(400, "both Content-Length and Transfer-Encoding");
   if (framing_.codings > 0 && head.minor_version == 0) return bad(400, "Transfer-Encoding in an HTTP/1.0 message");
-  head.keep_alive = !framing_.close && (head.minor_version > 0 || framing_.keep_alive);
+  head.keep_alive = !framing_.close && !framing_.odd_option && (head.minor_version > 0 || framing_.keep_alive);
   return true;
 }
 
@@ -118,10 +120,7 @@ bool HeadParser::note(const Field& field) {
       framing_.expects_continue |= same_text(field.value, "100-continue");
       return true;
     case FieldName::kOther:
-      // Servers that make variables of names read these as the real ones.
-      if (same_text(field.name, "content_length") || same_text(field.name, "transfer_encoding")) {
-        return bad(400, "a field name that some servers take for a framing field");
-      }
+      framing_.lookalike |= same_text(field.name, "content_length") || same_text(field.name, "transfer_encoding");
       return true;
     default:
       return true;
@@ -148,7 +147,7 @@ bool HeadParser::note_connection(std::string_view value) {
     const std::size_t comma = std::min(value.find(','), value.size());
     const std::string_view option = trim(value.substr(0, comma));
     value.remove_prefix(std::min(comma + 1, value.size()));
-    if (token_size(option) != option.size()) return bad(400, "a Connection option is not a token");
+    framing_.odd_option |= token_size(option) != option.size();
     framing_.close |= same_text(option, "close");
     framing_.keep_alive |= same_text(option, "keep-alive");
     if (++framing_.connection_options > kMaxConnectionOptions) return bad(400, "too many Connection options");

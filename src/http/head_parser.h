@@ -22,6 +22,8 @@ struct FramingFields {
   std::uint64_t length = 0;
   std::string_view host;
   bool close = false, keep_alive = false, expects_continue = false;
+  bool odd_option = false;  // of Connection: no token
+  bool lookalike = false;   // a name that servers which make variables of names read as a framing field
 };
 
 class HeadParser {

@@ -140,19 +140,24 @@ Async<> Listener::serve(Socket socket, asio::ip::tcp::endpoint peer) {
   } else {
     stream = make_plain_stream(std::move(socket));
   }
-  const auto connection = std::make_shared<Connection>(context_, std::move(stream), peer);
-  connections_.insert(connection.get());
-  if (!peer.address().is_loopback()) ++by_address_[connection->address()];
-  co_await connection->run();
-  forget(*connection);
+  Connection connection(context_, std::move(stream), peer);
+  const Entry entry(*this, connection, !peer.address().is_loopback());
+  co_await connection.run();
 }
 
-void Listener::forget(Connection& connection) {
-  connections_.erase(&connection);
-  if (const auto found = by_address_.find(connection.address()); found != by_address_.end() && --found->second == 0) {
-    by_address_.erase(found);
+Listener::Entry::Entry(Listener& listener, Connection& connection, bool counted)
+    : listener_(listener), connection_(connection), counted_(counted) {
+  listener.connections_.insert(&connection);
+  if (counted) ++listener.by_address_[connection.address()];
+}
+
+Listener::Entry::~Entry() {
+  listener_.connections_.erase(&connection_);
+  if (counted_) {
+    const auto found = listener_.by_address_.find(connection_.address());
+    if (--found->second == 0) listener_.by_address_.erase(found);
   }
-  room_.fire();
+  listener_.room_.fire();
 }
 
 void Listener::drain(std::function<void()> done) {

@@ -46,11 +46,24 @@ class Listener {
   [[nodiscard]] std::size_t connections() const { return connections_.size() + shaking_; }
 
  private:
+  // A connection in the tables below, as long as this lives.
+  class Entry {
+   public:
+    Entry(Listener& listener, Connection& connection, bool counted);
+    ~Entry();
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+
+   private:
+    Listener& listener_;
+    Connection& connection_;
+    bool counted_;
+  };
+
   Async<> accept();
   Async<> serve(Socket socket, asio::ip::tcp::endpoint peer);
   Async<> wait_for_room();
   [[nodiscard]] bool has_its_share(const asio::ip::tcp::endpoint& peer) const;
-  void forget(Connection& connection);
   void check_done();
 
   Context& context_;

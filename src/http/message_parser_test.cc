@@ -234,6 +234,18 @@ TEST(ResponseParser, TakesAStatusLineWithoutReason) {
   }
 }
 
+// A server's odd habits that leave no doubt about where its answer ends.
+TEST(ResponseParser, TakesWhatIsOddButClear) {
+  ResponseParser parser;
+  parser.reset(false);
+  std::size_t used = 0;
+  ASSERT_EQ(parser.next("HTTP/1.1 200 OK\r\nConnection: keep-alive;x\r\nContent_Length: 7\r\nContent-Length: 2\r\n\r\n",
+                        used),
+            ParseEvent::kHead);
+  EXPECT_FALSE(parser.head().keep_alive);
+  EXPECT_EQ(parser.head().length, 2u);
+}
+
 TEST(ResponseParser, KeepsTheReason) {
   ResponseParser parser;
   parser.reset(false);

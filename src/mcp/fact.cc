@@ -3,10 +3,11 @@
 //   Fixed                                          everything of fixed size
 //   HttpFact                                       if has_http
 //   u64 declared[declared_count]
-//   { u8 which, u8 0, u16 size, byte[size] } …     one for each string that is not empty; which = Text, kCount for
-//                                                  trace_state, or kCount + 1 for client
+//   byte[size] …                                   each of the strings, by number; Fixed has their sizes
 #include "mcp/fact.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <new>
 #include <type_traits>
@@ -16,9 +17,14 @@
 namespace mcptrace::mcp {
 namespace {
 
+// Strings by number: those of Text, and these.
+constexpr std::size_t kTraceState = kTextCount;
+constexpr std::size_t kClient = kTextCount + 1;
+using Sizes = std::array<std::uint16_t, kTextCount + 2>;
+
 struct Fixed {
   std::uint32_t declared_count;
-  std::uint16_t text_count;
+  Sizes sizes;
   FactKind kind;
   Direction direction;
   MessageKind message_kind;
@@ -45,39 +51,31 @@ struct Fixed {
 static_assert(std::is_trivially_copyable_v<Fixed> && sizeof(Fixed) % sizeof(std::uint64_t) == 0);
 static_assert(std::is_trivially_copyable_v<HttpFact> && sizeof(HttpFact) % sizeof(std::uint64_t) == 0);
 
-struct TextHead {
-  std::uint8_t which;
-  std::uint8_t unused;
-  std::uint16_t size;
-};
-
 constexpr std::size_t kMostBytes = 16 << 10;
-// Values of `which` behind those of Text.
-constexpr std::uint8_t kTraceState = kTextCount;
-constexpr std::uint8_t kClient = kTextCount + 1;
 constexpr std::size_t kMostClientBytes = 64;
 
-// Strings of a fact add up to less than this only without the longest: baggage, which the relay has used by then.
-bool drops_baggage(const Fact& fact) {
-  return fact.message[Text::kBaggage].size() + fact.message[Text::kTracestate].size() + fact.trace_state.size() >
-         kMostBytes - 4096;
+// The sizes of all strings as they are packed. They add up to less than kMostBytes only without the longest: baggage,
+// which the relay has used by then.
+Sizes sizes_of(const Fact& fact) {
+  Sizes sizes;
+  for (std::size_t i = 0; i < kTextCount; ++i) sizes[i] = static_cast<std::uint16_t>(fact.message.text[i].size());
+  sizes[kTraceState] = static_cast<std::uint16_t>(fact.trace_state.size());
+  sizes[kClient] = static_cast<std::uint16_t>(std::min(fact.client.size(), kMostClientBytes));
+  std::uint16_t& baggage = sizes[static_cast<std::size_t>(Text::kBaggage)];
+  if (baggage + fact.message[Text::kTracestate].size() + fact.trace_state.size() > kMostBytes - 4096) baggage = 0;
+  return sizes;
 }
 
-template <class Use>
-void for_each_text(const Fact& fact, Use use) {
-  const bool skip_baggage = drops_baggage(fact);
-  for (std::size_t i = 0; i < kTextCount; ++i) {
-    if (fact.message.text[i].empty() || (skip_baggage && static_cast<Text>(i) == Text::kBaggage)) continue;
-    use(static_cast<std::uint8_t>(i), fact.message.text[i]);
-  }
-  if (!fact.trace_state.empty()) use(kTraceState, fact.trace_state);
-  if (!fact.client.empty()) use(kClient, fact.client.substr(0, kMostClientBytes));
+std::size_t sum(const Sizes& sizes) {
+  std::size_t total = 0;
+  for (const std::uint16_t size : sizes) total += size;
+  return total;
 }
 
 Fixed fixed_of(const Fact& fact) {
   const Message& message = fact.message;
   return {.declared_count = static_cast<std::uint32_t>(fact.declared.size()),
-          .text_count = 0,
+          .sizes = sizes_of(fact),
           .kind = fact.kind,
           .direction = message.direction,
           .message_kind = message.kind,
@@ -132,13 +130,12 @@ Fact fact_of(const Fixed& fixed) {
 }  // namespace
 
 std::size_t packed_size(const Fact& fact) {
-  std::size_t size = sizeof(Fixed) + (fact.http != nullptr ? sizeof(HttpFact) : 0) + fact.declared.size_bytes();
-  for_each_text(fact, [&](std::uint8_t, std::string_view text) { size += sizeof(TextHead) + text.size(); });
-  return size;
+  return sizeof(Fixed) + (fact.http != nullptr ? sizeof(HttpFact) : 0) + fact.declared.size_bytes() +
+         sum(sizes_of(fact));
 }
 
 void pack(const Fact& fact, char* out) {
-  Fixed& fixed = *new (out) Fixed(fixed_of(fact));  // made in its place
+  const Fixed& fixed = *new (out) Fixed(fixed_of(fact));  // made in its place
   char* at = out + sizeof(Fixed);
   if (fact.http != nullptr) {
     std::memcpy(at, fact.http, sizeof(HttpFact));
@@ -146,41 +143,36 @@ void pack(const Fact& fact, char* out) {
   }
   if (!fact.declared.empty()) std::memcpy(at, fact.declared.data(), fact.declared.size_bytes());
   at += fact.declared.size_bytes();
-  for_each_text(fact, [&](std::uint8_t which, std::string_view text) {
-    const TextHead head{which, 0, static_cast<std::uint16_t>(text.size())};
-    std::memcpy(at, &head, sizeof(head));
-    std::memcpy(at + sizeof(head), text.data(), text.size());
-    at += sizeof(head) + text.size();
-    ++fixed.text_count;
-  });
+  const auto put = [&at](const char* text, std::size_t size) {
+    if (size == 0) return;
+    std::memcpy(at, text, size);
+    at += size;
+  };
+  for (std::size_t i = 0; i < kTextCount; ++i) put(fact.message.text[i].data(), fixed.sizes[i]);
+  put(fact.trace_state.data(), fixed.sizes[kTraceState]);
+  put(fact.client.data(), fixed.sizes[kClient]);
 }
 
 Fact unpack(std::span<const char> record) {
   MCPTRACE_CHECK(record.size() >= sizeof(Fixed));
-  Fixed fixed;
-  std::memcpy(&fixed, record.data(), sizeof(fixed));
+  const Fixed& fixed = *std::launder(reinterpret_cast<const Fixed*>(record.data()));
+  const std::size_t http = fixed.has_http ? sizeof(HttpFact) : 0;
+  const std::size_t declared = fixed.declared_count * sizeof(std::uint64_t);
+  MCPTRACE_CHECK(sizeof(Fixed) + http + declared + sum(fixed.sizes) <= record.size());
   Fact fact = fact_of(fixed);
-  std::size_t at = sizeof(Fixed);
-  if (fixed.has_http) {
-    MCPTRACE_CHECK(at + sizeof(HttpFact) <= record.size());
-    fact.http = reinterpret_cast<const HttpFact*>(record.data() + at);
-    at += sizeof(HttpFact);
-  }
-  fact.declared = {reinterpret_cast<const std::uint64_t*>(record.data() + at), fixed.declared_count};
-  at += fixed.declared_count * sizeof(std::uint64_t);
-  MCPTRACE_CHECK(at <= record.size());
-  for (std::size_t i = 0; i < fixed.text_count; ++i) {
-    TextHead head;
-    MCPTRACE_CHECK(at + sizeof(head) <= record.size());
-    std::memcpy(&head, record.data() + at, sizeof(head));
-    at += sizeof(head);
-    MCPTRACE_CHECK(at + head.size <= record.size() && head.which <= kClient);
-    const std::string_view text(record.data() + at, head.size);
-    (head.which < kTextCount ? fact.message.text[head.which]
-     : head.which == kTraceState ? fact.trace_state
-                                 : fact.client) = text;
-    at += head.size;
-  }
+  const char* at = record.data() + sizeof(Fixed);
+  if (fixed.has_http) fact.http = reinterpret_cast<const HttpFact*>(at);
+  at += http;
+  fact.declared = {reinterpret_cast<const std::uint64_t*>(at), fixed.declared_count};
+  at += declared;
+  const auto take = [&at](std::size_t size) {
+    const std::string_view text(at, size);
+    at += size;
+    return text;
+  };
+  for (std::size_t i = 0; i < kTextCount; ++i) fact.message.text[i] = take(fixed.sizes[i]);
+  fact.trace_state = take(fixed.sizes[kTraceState]);
+  fact.client = take(fixed.sizes[kClient]);
   return fact;
 }
 

@@ -15,7 +15,8 @@ TEST(HttpExchangesTest, FindsWhatIsThereAndNothingElse) {
   std::uint64_t serial = 0;
   for (int i = 0; i < 20'000; ++i) {
     if (!table.full() && random() % 2 == 0) {
-      model[++serial] = table.add(serial).index;
+      ++serial;
+      model[serial] = table.add(serial).index;
     } else if (!model.empty()) {
       auto gone = model.begin();
       std::advance(gone, random() % model.size());

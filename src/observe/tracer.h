@@ -64,7 +64,7 @@ struct TracerOptions {
   std::string environment_state;
   mcp::CallContext first;  // Placement::first(): the session of a server that speaks before its client
   std::size_t max_open = 16384;
-  std::size_t max_sessions = 1024;
+  std::size_t max_sessions = 8192;
   std::size_t max_exchanges = 32768;
   std::vector<RouteText> routes;  // of a proxy, by HttpFact::route; empty: not over HTTP
   DeclaredNames* declared = nullptr;  // what other processes saw declared; null: nothing. Must outlive the tracer.

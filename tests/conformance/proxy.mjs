@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 export const binary = process.env.MCPTRACE_BINARY ?? new URL('../../build/release/mcptrace', import.meta.url).pathname;
 
 const startMs = 15_000;
-const stopMs = 10_000;
+const stopMs = 20_000;
 
 // A proxy on a free port: { origin, stop() }. `stop` ends it as a supervisor does, and throws unless it ended well.
 export async function startProxy(upstream) {

@@ -26,6 +26,7 @@ const ways = ['direct', 'proxied'];
 const scenarioMs = 30_000;
 const serverLegMs = 150_000;
 const fixtureMs = 15_000;
+const allMs = 900_000;
 const maxLines = 100;
 const long = process.env.MCPTRACE_LONG === '1';
 const wanted = process.argv.slice(2);
@@ -259,6 +260,10 @@ function report() {
 }
 
 const began = process.hrtime.bigint();
+setTimeout(() => {
+  console.log(`not done after ${allMs} ms\n# fail 1`);
+  process.exit(1);
+}, allMs).unref();
 // Without a proxy all would differ, at length.
 await (await startProxy('http://127.0.0.1:9')).stop();
 await runAll();
@@ -266,4 +271,5 @@ const { passed, failed } = report();
 console.log(`# seconds ${Number((process.hrtime.bigint() - began) / 1_000_000_000n)}`);
 console.log(`# pass ${passed}`);
 console.log(`# fail ${failed}`);
-process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+// Also if something that was started holds on.
+process.exit(failed > 0 || passed === 0 ? 1 : 0);

@@ -10,13 +10,15 @@ import path from 'node:path';
 import test from 'node:test';
 import tls from 'node:tls';
 import {
-  ask, freePort, handSession, initialize, lines, listen, listenRaw, modernHeaders, modernMeta, opened, parseAnswer, raw, startProxy, toolCall,
+  ask, freePort, handSession, initialize, lines, listen, listenRaw, modernHeaders, modernMeta, opened, parseAnswer, raw,
+  requestText, startProxy, toolCall,
 } from './http_peers.mjs';
 import { legacyHttpServer, modernHttpServer } from './http_servers.mjs';
 import { calls, ERROR, eventually, freshDirectory, freshHome, named, outcome, root, sessions, status } from './peers.mjs';
 
 const call = (id = 1) => toolCall(id, 'echo', { message: 'x' }, modernMeta());
-const post = (origin, message = call(), headers = {}) => ask(`${origin}/mcp`, { body: message, headers: { ...modernHeaders(message), ...headers } });
+const post = (origin, message = call(), headers = {}) =>
+  ask(`${origin}/mcp`, { body: message, headers: { ...modernHeaders(message), ...headers } });
 
 // What the trace says of the only call.
 async function said(proxy, home) {
@@ -76,8 +78,12 @@ for (const [how, end, type] of [
 }
 
 test('H6: a server that answers nonsense', async (t) => {
-  for (const nonsense of ['HELLO\r\n\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab',
-    'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 'HTTP/1.1 99 Low\r\n\r\n', `HTTP/1.1 200 OK\r\nX: ${'y'.repeat(200_000)}\r\n\r\n`]) {
+  const ok = 'HTTP/1.1 200 OK';
+  for (const nonsense of [
+    'HELLO\r\n\r\n', 'HTTP/1.1 99 Low\r\n\r\n', `${ok}\r\nX: ${'y'.repeat(200_000)}\r\n\r\n`,
+    `${ok}\r\nContent-Length: x\r\n\r\n`, `${ok}\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab`,
+    `${ok}\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+  ]) {
     const home = freshHome(t);
     const server = await listenRaw(t, (socket) => socket.once('data', () => socket.write(nonsense)));
     const proxy = await startProxy(home, server.origin);
@@ -101,7 +107,8 @@ test('H6: a status without a message: the call failed by the transport', async (
 });
 
 test('H6: an answer that breaks off is not one', async (t) => {
-  for (const [head, part] of [['Content-Length: 1000', '{"jsonrpc":"2.0","id":1,'], ['Transfer-Encoding: chunked', '20\r\n{"jsonrpc":"2.0","id":1,']]) {
+  const half = '{"jsonrpc":"2.0","id":1,';
+  for (const [head, part] of [['Content-Length: 1000', half], ['Transfer-Encoding: chunked', `20\r\n${half}`]]) {
     const home = freshHome(t);
     const server = await listenRaw(t, (socket) => socket.once('data', () =>
       socket.end(lines('HTTP/1.1 200 OK', 'Content-Type: application/json', head, '', part))));
@@ -213,7 +220,7 @@ test('H7: a body that is passed on as it comes, and turns out broken: the server
   for (const [name, rest] of Object.entries(brokenChunks)) {
     got.length = 0;
     const client = await raw(proxy.port);
-    client.socket.write(lines('POST /mcp HTTP/1.1', 'Host: localhost', 'Content-Type: text/plain', 'Transfer-Encoding: chunked', '', '3', 'abc', ...rest));
+    client.socket.write(requestText('POST /mcp', proxy, ['Content-Type: text/plain', 'Transfer-Encoding: chunked'], lines('3', 'abc', ...rest)));
     await client.closed;
     client.socket.destroy();
     for (const connection of got) {
@@ -251,10 +258,12 @@ test('Host and Origin: loopback names, and what options allow', async (t) => {
   const cases = [
     [{ host: `127.0.0.1:${proxy.port}` }, 200], [{ host: `localhost:${proxy.port}` }, 200], [{ host: `LOCALHOST:${proxy.port}` }, 200],
     [{ host: `[::1]:${proxy.port}` }, 200], [{ host: 'tools.example' }, 200],
-    [{ host: 'evil.example' }, 403, '--allow-host'], [{ host: 'localhost.evil.example' }, 403, '--allow-host'], [{ host: '127.0.0.1.evil.example' }, 403, '--allow-host'],
+    [{ host: 'evil.example' }, 403, '--allow-host'], [{ host: 'localhost.evil.example' }, 403, '--allow-host'],
+    [{ host: '127.0.0.1.evil.example' }, 403, '--allow-host'],
     [{ host: 'tools.example.evil.example' }, 403, '--allow-host'], [{ host: '10.0.0.1' }, 403, '--allow-host'],
     [{ origin: `http://localhost:${proxy.port}` }, 200], [{ origin: 'http://127.0.0.1:1' }, 200], [{ origin: 'https://app.example' }, 200],
-    [{ origin: 'http://evil.example' }, 403, '--allow-origin'], [{ origin: 'null' }, 403, '--allow-origin'], [{ origin: 'http://app.example' }, 403, '--allow-origin'],
+    [{ origin: 'http://evil.example' }, 403, '--allow-origin'], [{ origin: 'null' }, 403, '--allow-origin'],
+    [{ origin: 'http://app.example' }, 403, '--allow-origin'],
     [{ origin: 'https://app.example.evil.example' }, 403, '--allow-origin'], [{ origin: 'https://app.example:444' }, 403, '--allow-origin'],
     [{ origin: '' }, 403, '--allow-origin'],
   ];
@@ -267,7 +276,8 @@ test('Host and Origin: loopback names, and what options allow', async (t) => {
     assert.equal(answer.headers['access-control-allow-origin'], undefined);
   }
   // A web page's preflight is the server's to answer, from origins that may come at all.
-  assert.equal((await ask(`${proxy.origin}/mcp`, { method: 'OPTIONS', headers: { origin: 'http://evil.example', 'access-control-request-method': 'POST' } })).status, 403);
+  const preflight = { method: 'OPTIONS', headers: { origin: 'http://evil.example', 'access-control-request-method': 'POST' } };
+  assert.equal((await ask(`${proxy.origin}/mcp`, preflight)).status, 403);
 });
 
 test('it listens on the loopback alone', async (t) => {
@@ -331,7 +341,7 @@ test('a second SIGTERM ends it at once; --drain bounds the wait', async (t) => {
       proxy.signal('SIGTERM');
     }
     const ended = await proxy.exit;
-    assert.equal(ended.code, 0);
+    assert.equal(ended.code, 0, proxy.stderr.join('\n'));
     assert.notEqual(await flying.ended, 'end');
     const [spans] = sessions(home);
     assert.ok(root(spans));
@@ -348,7 +358,7 @@ test('a client that goes away before the server has answered: the server hears o
   const message = call();
   const client = await raw(proxy.port, { allowHalfOpen: false });
   const body = JSON.stringify(message);
-  client.socket.write(lines('POST /mcp HTTP/1.1', `Host: 127.0.0.1:${proxy.port}`, 'Content-Type: application/json', `Content-Length: ${body.length}`, '', body));
+  client.socket.write(requestText('POST /mcp', proxy, ['Content-Type: application/json', `Content-Length: ${body.length}`], body));
   const socket = await arrived.promise;
   const closed = new Promise((resolve) => socket.once('close', resolve));
   client.socket.destroy();
@@ -422,7 +432,8 @@ test('clients by TLS; the certificate is read again at SIGHUP', async (t) => {
   const message = call();
   const fingerprint = async (ca) => {
     const request = https.request(`${proxy.origin}/mcp`, {
-      ca, agent: false, method: 'POST', headers: { ...modernHeaders(message), 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+      ca, agent: false, method: 'POST',
+      headers: { ...modernHeaders(message), 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
     });
     request.end(JSON.stringify(message));
     const [response] = await once(request, 'response');

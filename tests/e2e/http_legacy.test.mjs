@@ -77,7 +77,9 @@ test('the reference server over Streamable HTTP: one session, one tree', async (
     assert.equal(span.attributes['network.transport'], 'tcp');
   }
   // The server's own requests stand below the calls on whose streams they came, or below the root.
-  for (const [name, tool] of [['mcp.sampling_createMessage', 'trigger-sampling-request'], ['mcp.elicitation_create', 'trigger-elicitation-request']]) {
+  for (const [name, tool] of [
+    ['mcp.sampling_createMessage', 'trigger-sampling-request'], ['mcp.elicitation_create', 'trigger-elicitation-request'],
+  ]) {
     const [asked] = named(spans, name);
     assert.equal(asked.kind, kind.CLIENT, name);
     assert.equal(asked.parentSpanId, calls(spans, tool)[0].spanId, name);
@@ -218,6 +220,44 @@ test('a stream that the server ends is taken up again: one call, answered on the
   assert.equal(root(spans).attributes['mcptrace.calls'], 1);
 });
 
+test('a stream with event ids that is cut and never taken up again: nobody knows how its call ended', async (t) => {
+  const home = freshHome(t);
+  const server = legacyHttpServer();
+  const proxy = await startProxy(home, (await listen(t, server.handler)).origin);
+  const session = await handSession(`${proxy.origin}/mcp`);
+  await session.post(toolCall(2, 'drop', { key: 'a' }));
+  const open = await session.open(toolCall(3, 'hold', { key: 'b' }));
+  await server.hold.arrived('b');
+  await eventually(() => eventIds(open.text).length > 0, 'the first event id');
+  open.request.destroy();
+  await server.requests.at(-1).closed;
+  await session.delete();
+  await proxy.stop();
+  const [spans] = sessions(home);
+  assert.deepEqual(calls(spans).map(outcome), ['unobserved', 'unobserved']);
+  for (const span of calls(spans)) assert.notEqual(status(span), ERROR);
+});
+
+test('batches of 2025-03-26: a span each, and not a byte of them changed', async (t) => {
+  const home = freshHome(t);
+  for (const json of [true, false]) {
+    const server = legacyHttpServer({ json, resumable: false });
+    const proxy = await startProxy(home, (await listen(t, server.handler)).origin, { options: ['--name', `json-${json}`] });
+    const session = await handSession(`${proxy.origin}/mcp`, { version: '2025-03-26' });
+    const changed = { jsonrpc: '2.0', method: 'notifications/roots/list_changed' };
+    const batch = [toolCall(2, 'echo', { message: 'a' }), toolCall(3, 'fail', { message: 'b' }), changed];
+    const answer = await session.post(batch);
+    const results = json ? answer.json : eventsOf(answer.text);
+    assert.deepEqual(results.map((each) => each.id).sort(), [2, 3]);
+    assert.deepEqual(server.requests.find((request) => Array.isArray(request.body)).body, batch);
+    await session.delete();
+    await proxy.stop();
+    const spans = sessions(home).find((each) => each[0].resource['service.name'] === `json-${json}`);
+    const ends = calls(spans).map((span) => [span.attributes['jsonrpc.request.id'], outcome(span)]).sort();
+    assert.deepEqual(ends, [['2', 'ok'], ['3', 'tool_error']]);
+  }
+});
+
 test('the SDK\'s client takes a stream up by itself', async (t) => {
   const home = freshHome(t);
   const server = legacyHttpServer();
@@ -339,7 +379,8 @@ test('200 sessions at once with the same ids, against what the server knows', as
     await session.delete();
     expected.set(session.id, ends.sort());
   }));
-  assert.equal(server.requests.length, sessionsMade * (2 + 3 + 1) + [...expected.values()].flat().filter(([, end]) => end === 'cancelled').length);
+  const cancels = [...expected.values()].flat().filter(([, end]) => end === 'cancelled').length;
+  assert.equal(server.requests.length, sessionsMade * (2 + 3 + 1) + cancels);
   await proxy.stop();
 
   const list = sessionList(home);
@@ -389,7 +430,8 @@ test('HTTP+SSE: answers come on the stream, whoever has the same ids', async (t)
   const proxy = await startProxy(home, (await listen(t, server.handler)).origin);
   const peers = await Promise.all([1, 2, 3].map(() => sseClient(`${proxy.origin}/deep/sse`)));
   await Promise.all(peers.map(async ({ client }, number) => {
-    const answers = await Promise.all([1, 2, 3].map((i) => client.callTool({ name: i === 3 ? 'fail' : 'echo', arguments: { message: `${number}${i}` } })));
+    const answers = await Promise.all([1, 2, 3].map((i) =>
+      client.callTool({ name: i === 3 ? 'fail' : 'echo', arguments: { message: `${number}${i}` } })));
     assert.deepEqual(answers.map((each) => each.content[0].text), [1, 2, 3].map((i) => `${number}${i}`));
   }));
   const last = peers[0].client.callTool({ name: 'hold', arguments: { key: 'open' } }).catch(() => {});

@@ -211,8 +211,8 @@ test('refusals of the server come through with their bodies', async (t) => {
   const mismatch = await post(url, call, { 'mcp-name': 'other' });
   assert.equal(mismatch.status, 400);
   assert.equal(mismatch.json.error.code, -32020);
-  const version = await post(url, { ...call, id: 2, params: { ...call.params, _meta: { ...call.params._meta, 'io.modelcontextprotocol/protocolVersion': '2199-01-01' } } },
-    { 'mcp-protocol-version': '2199-01-01' });
+  const future = modernCall(2, 'echo', { message: 'x' }, { 'io.modelcontextprotocol/protocolVersion': '2199-01-01' });
+  const version = await post(url, future, { 'mcp-protocol-version': '2199-01-01' });
   assert.equal(version.status, 400);
   assert.equal(version.json.error.code, -32022);
   const method = await post(url, { jsonrpc: '2.0', id: 3, method: 'no/such', params: { _meta: modernMeta() } });
@@ -222,7 +222,7 @@ test('refusals of the server come through with their bodies', async (t) => {
   assert.equal((await ask(url, { body: 'no json' })).status, 400);
   await proxy.stop();
   const spans = sessions(home, '--all').flat();
-  const byId = Object.fromEntries(spans.filter((span) => span.attributes['jsonrpc.request.id']).map((span) => [span.attributes['jsonrpc.request.id'], span]));
+  const byId = Object.fromEntries(spans.map((span) => [span.attributes['jsonrpc.request.id'], span]));
   assert.deepEqual([1, 2, 3].map((id) => [outcome(byId[id]), byId[id].attributes['mcp.error_code']]),
     [['rpc_error', -32020], ['rpc_error', -32022], ['rpc_error', -32601]]);
   assert.equal(byId[3].attributes['http.response.status_code'], 404);

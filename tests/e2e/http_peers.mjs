@@ -301,8 +301,11 @@ export function dechunk(bytes) {
 // --- raw streams ---
 
 export const lines = (...all) => all.join('\r\n');
+// A request as text: `lineOne` without its version, the proxy's own name, these fields, this body.
+export const requestText = (lineOne, proxy, fields, body = '') =>
+  lines(`${lineOne} HTTP/1.1`, `Host: 127.0.0.1:${proxy.port}`, ...fields, '', body);
 export const getStream = (proxy, ...fields) =>
-  lines('GET /mcp HTTP/1.1', `Host: 127.0.0.1:${proxy.port}`, 'Accept: text/event-stream', ...fields, '', '');
+  requestText('GET /mcp', proxy, ['Accept: text/event-stream', ...fields]);
 export const streamHead = (...more) =>
   lines('HTTP/1.1 200 OK', 'Content-Type: text/event-stream; charset=utf-8', 'Cache-Control: no-cache, no-transform', ...more, '', '');
 export const chunk = (bytes) => Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), Buffer.from(bytes), Buffer.from('\r\n')]);

@@ -102,6 +102,9 @@ test('a client that does not read holds the server back, not our memory', async 
 });
 
 
+// Ended, though nobody has waited for it.
+const isOver = (pid) => fs.readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
+
 // Clients that connect all the time, and streams that stay open, while one proxy takes over from the other.
 test('restarts with the listening socket handed over: nobody is refused, what is open drains', async (t) => {
   const home = freshHome(t);
@@ -112,9 +115,9 @@ test('restarts with the listening socket handed over: nobody is refused, what is
   let proxy = await held.start(), stop = false, answered = 0;
   const failures = [];
   const traffic = Array.from({ length: 4 }, async () => {
+    const session = await handSession(url);
     while (!stop) {
-      try {
-        const session = await handSession(url);
+      try {  // a new connection each time
         const [answer] = eventsOf((await session.post(toolCall(2, 'echo', { message: 'x' }))).text);
         assert.equal(answer.result.content[0].text, 'x');
         answered += 1;
@@ -139,14 +142,14 @@ test('restarts with the listening socket handed over: nobody is refused, what is
       assert.equal(await stream.ended, 'end');
       assert.ok(stream.text.includes('held'));
     }
-    await eventually(() => !fs.existsSync(`/proc/${proxy.pid}`) || fs.readFileSync(`/proc/${proxy.pid}/stat`, 'utf8').includes(' Z '), 'the old proxy ended');
+    await eventually(() => isOver(proxy.pid), 'the old proxy ended');
     proxy = next;
   }
   stop = true;
   await Promise.all(traffic);
   assert.deepEqual(failures, []);
   proxy.signal('SIGTERM');
-  await eventually(() => fs.readFileSync(`/proc/${proxy.pid}/stat`, 'utf8').includes(' Z '), 'the last proxy ended');
+  await eventually(() => isOver(proxy.pid), 'the last proxy ended');
   const all = sessions(home).flat();
   assert.equal(calls(all, 'hold').filter((span) => outcome(span) === 'ok').length, restarts * open);
 });

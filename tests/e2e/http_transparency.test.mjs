@@ -8,7 +8,7 @@ import test from 'node:test';
 import zlib from 'node:zlib';
 import {
   ask, handSession, initialize, lines, listen, listenRaw, modernHeaders, modernMeta, parseAnswer,
-  raw, readBody, startProxy, toolCall,
+  raw, readBody, requestText, startProxy, toolCall,
 } from './http_peers.mjs';
 import { legacyHttpServer, modernHttpServer } from './http_servers.mjs';
 import { calls, filesBelow, freshDirectory, freshHome, mcptrace, outcome, sessionList, sessions, trace } from './peers.mjs';
@@ -99,13 +99,14 @@ test('every method and status passes, with or without a body', async (t) => {
     [421, 'Misdirected Request', [], 'Invalid Host header'], [429, 'Too Many', ['Retry-After: 1'], ''], [499, 'Odd', [], 'odd'],
     [500, 'Internal', [], 'stack'], [502, 'Bad Gateway', ['Server: other'], 'theirs'], [503, 'Busy', ['Retry-After: 7'], ''], [599, 'Last', [], 'x'],
   ]) {
-    answer = lines(`HTTP/1.1 ${status} ${reason}`, ...fields, 'X-Case: Kept', 'set-cookie: a=1', 'Set-Cookie: b=2', `Content-Length: ${body.length}`, '', body);
+    const all = [...fields, 'X-Case: Kept', 'set-cookie: a=1', 'Set-Cookie: b=2'];
+    answer = lines(`HTTP/1.1 ${status} ${reason}`, ...all, `Content-Length: ${body.length}`, '', body);
     const client = await raw(proxy.port);
     client.socket.write(lines('GET /x HTTP/1.1', `Host: 127.0.0.1:${proxy.port}`, '', ''));
     const got = await client.until((bytes) => parseAnswer(bytes));
     const [line, ...got_fields] = got.head.split('\r\n');
     assert.equal(line, `HTTP/1.1 ${status} ${reason}`);
-    assert.deepEqual(without(got_fields, 'content-length', 'connection'), [...fields, 'X-Case: Kept', 'set-cookie: a=1', 'Set-Cookie: b=2']);
+    assert.deepEqual(without(got_fields, 'content-length', 'connection'), all);
     assert.equal(got.body.toString(), body);
     client.socket.destroy();
   }
@@ -145,7 +146,8 @@ test('bodies up: by length, in chunks, none; nothing is read into them', async (
   for (const body of bodies) {
     for (const type of ['application/json', 'text/plain', 'application/x-www-form-urlencoded']) {
       const client = await raw(proxy.port);
-      client.socket.write(Buffer.from(lines('POST /x HTTP/1.1', `Host: 127.0.0.1:${proxy.port}`, `Content-Type: ${type}`, `Content-Length: ${body.length}`, '', body), 'latin1'));
+      const fields = [`Content-Type: ${type}`, `Content-Length: ${body.length}`];
+      client.socket.write(Buffer.from(requestText('POST /x', proxy, fields, body), 'latin1'));
       await client.until((bytes) => parseAnswer(bytes));
       assert.equal(server.requests.at(-1).body, body);
       assert.ok(server.requests.at(-1).fields.some((field) => field.toLowerCase() === `content-length: ${body.length}`));
@@ -153,7 +155,8 @@ test('bodies up: by length, in chunks, none; nothing is read into them', async (
     }
   }
   const client = await raw(proxy.port);
-  client.socket.write(lines('POST /x HTTP/1.1', `Host: 127.0.0.1:${proxy.port}`, 'Content-Type: text/plain', 'Transfer-Encoding: chunked', '', '3', 'abc', '4;x=y', 'defg', '0', '', ''));
+  client.socket.write(requestText('POST /x', proxy, ['Content-Type: text/plain', 'Transfer-Encoding: chunked'],
+    lines('3', 'abc', '4;x=y', 'defg', '0', '', '')));
   await client.until((bytes) => parseAnswer(bytes));
   const { body, fields } = server.requests.at(-1);
   const sent = fields.some((field) => /^transfer-encoding: chunked$/i.test(field))
@@ -167,7 +170,8 @@ test('bodies up: by length, in chunks, none; nothing is read into them', async (
 test('bodies that are encoded, signed or digested pass as they are; so do their contexts', async (t) => {
   const { proxy, server, home } = await rig(t, () => lines('HTTP/1.1 200 OK', 'Content-Type: application/json', 'Content-Length: 36', '',
     '{"jsonrpc":"2.0","id":1,"result":{}}'));
-  const call = toolCall(1, 'echo', {}, modernMeta({ traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01` }));
+  const inMessage = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`, inHeader = `00-${'3'.repeat(32)}-${'4'.repeat(16)}-01`;
+  const call = toolCall(1, 'echo', {}, modernMeta({ traceparent: inMessage }));
   const plain = JSON.stringify(call), packed = zlib.gzipSync(plain);
   const cases = [
     [{ 'content-encoding': 'gzip' }, packed], [{ 'content-encoding': 'br' }, zlib.brotliCompressSync(plain)],
@@ -175,10 +179,11 @@ test('bodies that are encoded, signed or digested pass as they are; so do their 
     [{ 'repr-digest': 'sha-256=:x:' }, plain], [{ signature: 's=:x:', 'signature-input': 's=("@method")' }, plain],
   ];
   for (const [headers, body] of cases) {
-    await ask(`${proxy.origin}/mcp`, { body: Buffer.from(body), headers: { ...modernHeaders(call), ...headers, 'content-type': 'application/json', traceparent: `00-${'3'.repeat(32)}-${'4'.repeat(16)}-01` } });
+    const all = { ...modernHeaders(call), ...headers, 'content-type': 'application/json', traceparent: inHeader };
+    await ask(`${proxy.origin}/mcp`, { body: Buffer.from(body), headers: all });
     const got = server.requests.at(-1);
     assert.ok(Buffer.from(got.body, 'latin1').equals(Buffer.from(body)), Object.keys(headers)[0]);
-    assert.ok(got.fields.some((field) => field.toLowerCase() === `traceparent: 00-${'3'.repeat(32)}-${'4'.repeat(16)}-01`), 'headers are rewritten exactly where the message is');
+    assert.ok(got.fields.some((field) => field.toLowerCase() === `traceparent: ${inHeader}`), 'headers are rewritten where the message is');
   }
   await proxy.stop();
   const seen = sessions(home, '--all').flat();
@@ -254,7 +259,7 @@ test('Expect: 100-continue: the server is asked, and answers', async (t) => {
   const server = await listen(t, async (request, response) => response.end(await readBody(request)));
   const proxy = await startProxy(home, server.origin);
   const client = await raw(proxy.port);
-  client.socket.write(lines('POST /x HTTP/1.1', `Host: 127.0.0.1:${proxy.port}`, 'Content-Type: text/plain', 'Expect: 100-continue', 'Content-Length: 4', '', ''));
+  client.socket.write(requestText('POST /x', proxy, ['Content-Type: text/plain', 'Expect: 100-continue', 'Content-Length: 4']));
   await client.untilText('HTTP/1.1 100');
   client.socket.write('text');
   await client.untilText('\r\n\r\ntext');
@@ -264,7 +269,8 @@ test('Expect: 100-continue: the server is asked, and answers', async (t) => {
 test('paths: joined as the upstream\'s path says, routes by the longest prefix', async (t) => {
   const home = freshHome(t);
   const [one, two, three] = [await keeper(t), await keeper(t), await keeper(t)];
-  const proxy = await startProxy(home, ['--upstream', `${one.origin}/base`, '--route', `/a=${two.origin}`, '--route', `/a/b=${three.origin}/deep/`]);
+  const proxy = await startProxy(home,
+    ['--upstream', `${one.origin}/base`, '--route', `/a=${two.origin}`, '--route', `/a/b=${three.origin}/deep/`]);
   const got = async (path) => {
     const counts = [one, two, three].map((server) => server.requests.length);
     await ask(`${proxy.origin}${path}`, { method: 'GET' });
@@ -280,11 +286,11 @@ test('paths: joined as the upstream\'s path says, routes by the longest prefix',
 test('.well-known, a 401 and its challenge pass as they are; a line says what an OAuth client will make of it', async (t) => {
   const home = freshHome(t);
   let origin;
-  const seen = [];
+  const seen = [], challenge = () => `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"`;
   const server = await listen(t, (request, response) => {
     seen.push([request.url, request.headers.authorization]);
     if (request.url.startsWith('/.well-known/')) return response.end(JSON.stringify({ resource: `${origin}/mcp` }));
-    response.writeHead(401, { 'www-authenticate': `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"`, 'content-type': 'text/plain' });
+    response.writeHead(401, { 'www-authenticate': challenge(), 'content-type': 'text/plain' });
     response.end('who are you');
   });
   ({ origin } = server);
@@ -293,7 +299,7 @@ test('.well-known, a 401 and its challenge pass as they are; a line says what an
   for (let i = 0; i < 2; i++) {
     const refused = await ask(`${proxy.origin}/mcp`, { body: initialize(1), headers: { authorization: `Bearer ${secret}` } });
     assert.equal(refused.status, 401);
-    assert.equal(refused.headers['www-authenticate'], `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"`);
+    assert.equal(refused.headers['www-authenticate'], challenge());
     assert.equal(refused.text, 'who are you');
   }
   const metadata = await ask(`${proxy.origin}/.well-known/oauth-protected-resource/mcp`, { method: 'GET' });
@@ -320,7 +326,10 @@ test('large bodies both ways come through whole', async (t) => {
   });
   const proxy = await startProxy(home, server.origin);
   const body = crypto.randomBytes(size);
-  for (const headers of [{ 'content-length': size, 'content-type': 'application/octet-stream' }, { 'transfer-encoding': 'chunked', 'content-type': 'application/json' }]) {
+  for (const headers of [
+    { 'content-length': size, 'content-type': 'application/octet-stream' },
+    { 'transfer-encoding': 'chunked', 'content-type': 'application/json' },
+  ]) {
     const answer = await ask(`${proxy.origin}/x`, { body, headers });
     assert.equal(answer.headers['x-hash'], crypto.createHash('sha256').update(body).digest('hex'));
     assert.ok(answer.bytes.equals(Buffer.alloc(size, 'r')));
@@ -329,7 +338,7 @@ test('large bodies both ways come through whole', async (t) => {
 
 // --- what is written ---
 
-const canary = (what) => `${what}-${crypto.randomBytes(12).toString('hex')}`;
+const canaries = (...all) => Object.fromEntries(all.map((what) => [what, `${what}-${crypto.randomBytes(12).toString('hex')}`]));
 
 function* views(bytes) {
   yield bytes;
@@ -354,18 +363,21 @@ function assertNowhere(home, stderr, words, present) {
   for (const [place, bytes] of places) {
     for (const [what, word] of Object.entries(words)) assert.equal(bytes.indexOf(word), -1, `${what} is in ${place}`);
   }
-  assert.ok(places.some(([place, bytes]) => place.startsWith('spool') && bytes.includes(present)), 'the search does not see what is in the spool');
+  const found = places.some(([place, bytes]) => place.startsWith('spool') && bytes.includes(present));
+  assert.ok(found, 'the search does not see what is in the spool');
 }
 
 test('legacy: nothing of what was said is written', async (t) => {
   const home = freshHome(t);
   const server = legacyHttpServer();
   const proxy = await startProxy(home, (await listen(t, server.handler)).origin);
-  const words = Object.fromEntries(['argument', 'error', 'who', 'uri', 'tool', 'token', 'meta', 'query', 'cookie', 'bearer', 'param', 'name', 'agent', 'baggage', 'key', 'header']
-    .map((what) => [what, canary(what)]));
+  const words = canaries('argument', 'error', 'who', 'uri', 'tool', 'token', 'meta', 'query', 'cookie', 'bearer', 'param', 'name', 'agent',
+    'baggage', 'key', 'header');
   const url = `${proxy.origin}/mcp?key=${words.query}`;
-  const headers = { cookie: `sid=${words.cookie}`, authorization: `Bearer ${words.bearer}`, 'mcp-param-region': words.param, 'mcp-name': words.name,
-    'user-agent': words.agent, 'x-any': words.header, baggage: `userId=${words.baggage}` };
+  const headers = {
+    cookie: `sid=${words.cookie}`, authorization: `Bearer ${words.bearer}`, 'mcp-param-region': words.param, 'mcp-name': words.name,
+    'user-agent': words.agent, 'x-any': words.header, baggage: `userId=${words.baggage}`,
+  };
   const session = await handSession(url, { headers });
   words.session = session.id;
   await session.post(toolCall(2, 'echo', { message: words.argument }));
@@ -385,11 +397,13 @@ test('modern: nothing of what was said is written', async (t) => {
   const home = freshHome(t);
   const server = modernHttpServer();
   const proxy = await startProxy(home, (await listen(t, server.handler)).origin);
-  const words = Object.fromEntries(['argument', 'error', 'state', 'conversation', 'bearer', 'path'].map((what) => [what, canary(what)]));
-  const post = (message) => ask(`${proxy.origin}/${words.path}/mcp`, { body: message, headers: { ...modernHeaders(message), authorization: `Bearer ${words.bearer}` } });
+  const words = canaries('argument', 'error', 'state', 'conversation', 'bearer', 'path');
+  const post = (message) => ask(`${proxy.origin}/${words.path}/mcp`,
+    { body: message, headers: { ...modernHeaders(message), authorization: `Bearer ${words.bearer}` } });
   await post(toolCall(1, 'echo', { message: words.argument }, modernMeta({ 'vscode.conversationId': words.conversation })));
   await post(toolCall(2, 'fail', { message: words.error }, modernMeta()));
-  await post(toolCall(3, 'ask', { state: words.state }, { ...modernMeta(), 'io.modelcontextprotocol/clientCapabilities': { elicitation: { form: {} } } }));
+  const elicitation = { 'io.modelcontextprotocol/clientCapabilities': { elicitation: { form: {} } } };
+  await post(toolCall(3, 'ask', { state: words.state }, modernMeta(elicitation)));
   await proxy.stop();
   assertNowhere(home, proxy.stderr, words, 'modern-http');
 });

@@ -31,8 +31,7 @@ std::string written(const MessageText& message, bool own_host) {
 }
 
 void check_rewriting(const MessageText& message) {
-  const bool has_host = std::ranges::any_of(
-      message.fields, [](const FieldText& field) { return field_name(field.first) == FieldName::kHost; });
+  const bool has_host = has_field(message, FieldName::kHost);
   const std::string out = written(message, !has_host);
   if (out.size() > kMaxHeadBytes) return;
   const StreamText again = read_stream<RequestParser>(out, [&] { return out.size(); }, kReset);
