@@ -23,6 +23,7 @@ Nanos Connection::idle_since() const { return stage_ == Stage::kWaiting ? waitin
 void Connection::drain() {
   if (exchange_.is_get_stream()) exchange_.stop();
   if (stage_ == Stage::kWaiting) deadline_.arm(kDrainGrace);
+  signal_.fire();
 }
 
 void Connection::stop() {
