@@ -3,6 +3,12 @@
 #include "http/head_writer.h"
 
 namespace mcptrace::http {
+namespace {
+
+constexpr std::string_view kBodyBroken = "the body's framing is broken";
+constexpr std::string_view kBodyLate = "the request's body did not come in time";
+
+}  // namespace
 
 Exchange::Exchange(Context& context, Stream& client, Signal& signal, PeerAddress peer)
     : context_(context), client_(client), signal_(signal), peer_(peer), deadline_(context.io.get_executor(), signal),
@@ -130,13 +136,13 @@ void Exchange::begin(RequestParser& parser, std::size_t head_size, Instant first
 void Exchange::hold_body() {
   request_.collect();
   if (request_.state() == RequestRelay::State::kBad) {
-    refuse(400, "the body's framing is broken");
+    refuse(400, kBodyBroken);
     return end(After::kFinish, ExchangeEnd::kFailed, "status");
   }
   if (request_.state() == RequestRelay::State::kHolding) {
     if (client_.read_end() != StreamEnd::kOpen) return end(After::kClose, ExchangeEnd::kClientClosed, {});
     if (!deadline_.over()) return;
-    refuse(408, "the request's body did not come in time");
+    refuse(408, kBodyLate);
     return end(After::kFinish, ExchangeEnd::kClientClosed, "timeout");
   }
   deadline_.clear();
@@ -218,8 +224,11 @@ void Exchange::look_at_client() {
     return end(After::kReset, ExchangeEnd::kClientClosed, {});
   }
   // Of a request that breaks off the server has had the beginning: it must not take that for the whole.
-  if (request_.state() == RequestRelay::State::kBad) return end(After::kClose, ExchangeEnd::kClientClosed, {});
-  if (deadline_.over()) return end(After::kClose, ExchangeEnd::kClientClosed, "timeout");
+  if (request_.state() == RequestRelay::State::kBad || deadline_.over()) {
+    const bool late = request_.state() != RequestRelay::State::kBad;
+    if (!answer_.anything_sent()) refuse(late ? 408 : 400, late ? kBodyLate : kBodyBroken);
+    return end(After::kFinish, ExchangeEnd::kClientClosed, late ? "timeout" : "");
+  }
   if (client_.read_end() == StreamEnd::kOpen || client_finished_) return;
   if (request_.state() != RequestRelay::State::kDone) return end(After::kClose, ExchangeEnd::kClientClosed, {});
   client_finished_ = true;

@@ -14,83 +14,8 @@ using mcp::Method;
 using mcp::NotInjected;
 using mcp::Text;
 
-constexpr std::size_t kMostKept = 16 << 10;  // of one field's value, and of all together
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool same_name(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-// The media type, without its parameters.
-bool is_type(std::string_view content_type, std::string_view type) {
-  return same_name(trim(content_type.substr(0, content_type.find(';'))), type);
-}
-
-HttpMethod method_of(std::string_view method) {
-  if (method == "POST") return HttpMethod::kPost;
-  if (method == "GET") return HttpMethod::kGet;
-  if (method == "DELETE") return HttpMethod::kDelete;
-  if (method == "HEAD") return HttpMethod::kHead;
-  if (method == "PUT") return HttpMethod::kPut;
-  if (method == "OPTIONS") return HttpMethod::kOptions;
-  if (method == "PATCH") return HttpMethod::kPatch;
-  return HttpMethod::kOther;
-}
-
-mcp::HttpError error_of(std::string_view type) {
-  if (type == "refused") return mcp::HttpError::kRefused;
-  if (type == "dns") return mcp::HttpError::kDns;
-  if (type == "tls") return mcp::HttpError::kTls;
-  if (type == "timeout") return mcp::HttpError::kTimeout;
-  if (type == "reset") return mcp::HttpError::kReset;
-  if (type == "closed") return mcp::HttpError::kClosed;
-  return type.empty() ? mcp::HttpError::kNone : mcp::HttpError::kOther;
-}
-
-mcp::AuthScheme scheme_of(std::string_view challenge) {
-  const std::string_view scheme = challenge.substr(0, challenge.find_first_of(" \t,"));
-  if (same_name(scheme, "bearer")) return mcp::AuthScheme::kBearer;
-  if (same_name(scheme, "basic")) return mcp::AuthScheme::kBasic;
-  if (same_name(scheme, "digest")) return mcp::AuthScheme::kDigest;
-  if (same_name(scheme, "dpop")) return mcp::AuthScheme::kDpop;
-  if (same_name(scheme, "negotiate")) return mcp::AuthScheme::kNegotiate;
-  return mcp::AuthScheme::kOther;
-}
-
-bool is_modern_version(std::string_view version) {
-  return (version.starts_with("20") && version >= "2026-07-28") || version.starts_with("DRAFT-2026");
-}
-
-// The first address of X-Forwarded-For, or of the first `for=` of Forwarded (RFC 7239); without port and brackets.
-std::string_view forwarded_client(std::string_view x_forwarded_for, std::string_view forwarded) {
-  std::string_view found = trim(x_forwarded_for.substr(0, x_forwarded_for.find(',')));
-  if (found.empty()) {
-    std::string_view element = forwarded.substr(0, forwarded.find(','));
-    while (!element.empty()) {
-      const std::string_view pair = trim(element.substr(0, element.find(';')));
-      element.remove_prefix(std::min(element.size(), element.find(';') == std::string_view::npos
-                                                         ? element.size()
-                                                         : element.find(';') + 1));
-      if (pair.size() > 4 && same_name(pair.substr(0, 4), "for=")) found = pair.substr(4);
-    }
-    if (found.size() >= 2 && found.front() == '"' && found.back() == '"') found = found.substr(1, found.size() - 2);
-  }
-  if (found.starts_with('[')) return found.substr(1, found.find(']') - 1);
-  if (std::ranges::count(found, ':') == 1) found = found.substr(0, found.find(':'));
-  return found;
-}
-
-// An address as it may be written: nothing else gets from a header onto a span.
-bool is_address(std::string_view text) {
-  return !text.empty() && text.size() <= 45 && text.find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos;
-}
+constexpr std::size_t kMostSessionId = 16 << 10;
+constexpr std::size_t kMostIdle = 1 << 10;  // of what a connection keeps between its exchanges
 
 }  // namespace
 
@@ -119,113 +44,29 @@ void TracedExchange::begin(const RequestHead& head, std::string_view target, std
   answer_ = Answer::kNothing;
   answer_session_.clear();
   message_in_event_ = ending_ = end_told_ = false;
-  read_head(head, target, client);
+  head_.read(head, target, client.address, shared_.options());
+  read_caller();
   choose_wish(head);
 }
 
-// Copies what is needed of the head, since it does not outlive this call.
-void TracedExchange::read_head(const RequestHead& head, std::string_view target, const PeerAddress& client) {
-  std::array<std::string_view, 10> values{};
-  enum { kTarget, kSession, kVersion, kEvent, kAgent, kPrincipal, kParent, kBaggage, kClient, kConversation };
-  std::string_view x_forwarded_for, forwarded, conversation_name;
-  std::size_t parents = 0, states = 0, total = 0;
-  for (const Field& field : head.fields) {
-    const auto take = [&](std::size_t which) {
-      if (values[which].empty() && field.value.size() <= kMostKept) values[which] = field.value;
-    };
-    switch (field.id) {
-      case FieldName::kMcpSessionId:
-        take(kSession);
-        break;
-      case FieldName::kMcpProtocolVersion:
-        take(kVersion);
-        break;
-      case FieldName::kLastEventId:
-        take(kEvent);
-        break;
-      case FieldName::kUserAgent:
-        take(kAgent);
-        break;
-      case FieldName::kAuthorization:
-        take(kPrincipal);
-        break;
-      case FieldName::kTraceparent:
-        take(kParent);
-        ++parents;
-        break;
-      case FieldName::kTracestate:
-        ++states;
-        total += field.value.size() + 1;
-        break;
-      case FieldName::kBaggage:
-        take(kBaggage);
-        break;
-      case FieldName::kXForwardedFor:
-        if (x_forwarded_for.empty()) x_forwarded_for = field.value;
-        break;
-      case FieldName::kForwarded:
-        if (forwarded.empty()) forwarded = field.value;
-        break;
-      case FieldName::kOther:
-        if (!conversation_name.empty()) break;
-        for (const std::string& name : shared_.options().conversation_headers) {
-          if (!same_name(field.name, name) || field.value.empty()) continue;
-          take(kConversation);
-          conversation_name = name;
-        }
-        break;
-      default:
-        break;
-    }
-  }
-  if (parents != 1) values[kParent] = {};
-  values[kTarget] = target;
-  values[kClient] = client.address;
-  if (shared_.options().trust_proxy) {
-    if (const auto first = forwarded_client(x_forwarded_for, forwarded); is_address(first)) {
-      values[kClient] = first;
-      http_.client_port = 0;
-    }
-  }
-  for (const std::string_view value : values) total += value.size();
-  total += conversation_name.size() + 1;
-  text_.clear();
-  text_.reserve(total);
-  const auto keep = [&](std::string_view value) {
-    text_.append(value);
-    return std::string_view(text_).substr(text_.size() - value.size());
-  };
-  target_ = keep(values[kTarget]);
-  caller_.session_id = keep(values[kSession]);
-  version_ = keep(values[kVersion]);
-  last_event_id_ = keep(values[kEvent]);
-  caller_.user_agent = keep(values[kAgent]);
-  caller_.authorization = keep(values[kPrincipal]);
-  caller_.traceparent = keep(values[kParent]);
-  caller_.baggage = keep(values[kBaggage]);
-  caller_.address = client_ = keep(values[kClient]);
-  if (!values[kConversation].empty()) {
-    const std::size_t at = text_.size();
-    text_.append(conversation_name).append("=").append(values[kConversation]);
-    caller_.conversation = std::string_view(text_).substr(at);
-  }
-  if (states != 0 && !caller_.traceparent.empty()) {
-    const std::size_t at = text_.size();
-    for (const Field& field : head.fields) {
-      if (field.id != FieldName::kTracestate) continue;
-      if (text_.size() != at) text_.append(",");
-      text_.append(field.value);
-    }
-    caller_.tracestate = std::string_view(text_).substr(at);
-  }
-  caller_.modern = is_modern_version(version_);
-  if (caller_.modern) http_.flags |= mcp::kModernPeer;
-  if (!caller_.modern && !caller_.session_id.empty()) http_.flags |= mcp::kKnownSession;
-  if (http_.method == HttpMethod::kPost) caller_.endpoint = shared_.endpoint(caller_.route, target_);
-  if (!caller_.endpoint.empty()) {
-    endpoint_.assign(caller_.endpoint);
-    caller_.endpoint = endpoint_;
-  }
+// Who asks, and of which session.
+void TracedExchange::read_caller() {
+  const HeadText& text = head_.text();
+  caller_.session_id = text.session_id;
+  caller_.conversation = text.conversation;
+  caller_.baggage = text.baggage;
+  caller_.authorization = text.authorization;
+  caller_.user_agent = text.user_agent;
+  caller_.address = text.client;
+  caller_.traceparent = text.traceparent;
+  caller_.tracestate = text.tracestate;
+  caller_.modern = text.modern;
+  if (text.forwarded) http_.client_port = 0;
+  if (text.modern) http_.flags |= mcp::kModernPeer;
+  if (!text.modern && !text.session_id.empty()) http_.flags |= mcp::kKnownSession;
+  if (http_.method != HttpMethod::kPost) return;
+  endpoint_.assign(shared_.endpoint(caller_.route, text.target));
+  caller_.endpoint = endpoint_;
 }
 
 void TracedExchange::choose_wish(const RequestHead& head) {
@@ -242,11 +83,7 @@ void TracedExchange::choose_wish(const RequestHead& head) {
     not_injected_ = NotInjected::kEncoded;
     request_decoder_ = ContentDecoder::make(coding);
     if (!request_decoder_) http_.problem = mcp::BodyProblem::kEncoding;
-  } else if (std::ranges::any_of(head.fields, [](const Field& field) {
-               return field.id == FieldName::kContentDigest || field.id == FieldName::kContentMd5 ||
-                      field.id == FieldName::kDigest || field.id == FieldName::kReprDigest ||
-                      field.id == FieldName::kSignature || field.id == FieldName::kSignatureInput;
-             })) {
+  } else if (is_signed(head)) {
     not_injected_ = NotInjected::kSigned;
   } else if (head.expects_continue) {
     not_injected_ = NotInjected::kWaits;
@@ -342,7 +179,7 @@ void TracedExchange::on_client_message(const Message& message, const mcp::Splice
   fact.at = now_;
   fact.message = message;
   if (caller_.modern && message.method != Method::kInitialize) fact.message.flags |= mcp::kModern;
-  if (fact.message[Text::kProtocolVersion].empty()) fact.message[Text::kProtocolVersion] = version_;
+  if (fact.message[Text::kProtocolVersion].empty()) fact.message[Text::kProtocolVersion] = head_.text().version;
   const auto& placed = shared_.placement().place(caller_, fact.message, judge(message, map), now_);
   take_place(placed);
   ++messages_;
@@ -411,7 +248,7 @@ void TracedExchange::response(const ResponseHead& head, Instant at) {
   }
   if (good && !held_.empty()) {
     const std::string_view session = head.value(FieldName::kMcpSessionId);
-    if (session.size() <= kMostKept) answer_session_.assign(session);
+    if (session.size() <= kMostSessionId) answer_session_.assign(session);
   }
   const std::string_view coding = head.value(FieldName::kContentEncoding);
   if (answer_ != Answer::kNothing && is_encoded(coding)) {
@@ -527,7 +364,7 @@ void TracedExchange::on_event(const mcp::SseEvent& event) {
 // This stream is an HTTP+SSE session, and what is sent to that URI belongs to it.
 void TracedExchange::set_endpoint(std::string_view uri) {
   endpoint_.assign(uri);
-  endpoint_target_ = resolve_endpoint(target_, uri);
+  endpoint_target_ = resolve_endpoint(head_.text().target, uri);
   caller_.endpoint = endpoint_;
   shared_.learn_endpoint(caller_.route, endpoint_target_, endpoint_, http_.exchange);
   if (!began_) begin_http();
@@ -543,7 +380,9 @@ void TracedExchange::set_endpoint(std::string_view uri) {
 void TracedExchange::begin_http() {
   const auto& placed = shared_.placement().place_exchange(caller_);
   take_place(placed);
-  if (!last_event_id_.empty()) http_.resumes = event_print(mcp::sse_id_print(last_event_id_));
+  if (const std::string_view event = head_.text().last_event_id; !event.empty()) {
+    http_.resumes = event_print(mcp::sse_id_print(event));
+  }
   Fact fact;
   fact.kind = FactKind::kHttpBegin;
   fact.at = caller_.first_byte;
@@ -558,7 +397,7 @@ void TracedExchange::push(Fact& fact, bool ends) {
   http_.end = ends ? end_ : mcp::HttpEnd::kOpen;
   if (!began_) {
     http_.flags |= mcp::kBegins;
-    fact.client = client_;
+    fact.client = head_.text().client;
   }
   shared_.sink().push(fact);
   http_.flags &= static_cast<std::uint16_t>(~mcp::kBegins);
@@ -620,8 +459,8 @@ void TracedExchange::release() {
   request_scanner_.reset();
   decoder_.reset();
   request_decoder_.reset();
-  std::ranges::fill(text_, '\0');
-  text_.clear();
+  head_.wipe();
+  if (held_.capacity() * sizeof(held_[0]) > kMostIdle) held_.shrink_to_fit();
   caller_ = {};
 }
 

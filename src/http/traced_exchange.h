@@ -1,5 +1,5 @@
-// One client connection's tap: turns what passes of each exchange into facts (tracing.h). Made by Tracing; called by the
-// relay in the order that exchange_tap.h says.
+// One client connection's tap: turns what passes of each exchange into facts (tracing.h). Made by Tracing; called by
+// the relay in the order that exchange_tap.h says.
 #pragma once
 
 #include <array>
@@ -12,6 +12,7 @@
 
 #include "http/content_decoder.h"
 #include "http/exchange_tap.h"
+#include "http/traced_head.h"
 #include "http/tracing_shared.h"
 
 namespace mcptrace::http {
@@ -38,7 +39,7 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
   void on_declared(std::span<const std::uint64_t> name_hashes) override;
   void on_event(const mcp::SseEvent& event) override;
 
-  void read_head(const RequestHead& head, std::string_view target, const PeerAddress& client);
+  void read_caller();
   void choose_wish(const RequestHead& head);
   void feed_request(std::string_view bytes);
   void finish_request(bool whole);
@@ -63,10 +64,9 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
 
   TracingShared& shared_;
 
-  // The request. Strings of `caller_` and `target_` lie in text_.
-  std::string text_;
+  // The request. Strings of `caller_` lie in head_, and in endpoint_.
+  KeptHead head_;
   observe::HttpCaller caller_;
-  std::string_view target_, version_, last_event_id_, client_;
   BodyWish wish_ = BodyWish::kNothing;
   mcp::NotInjected not_injected_ = mcp::NotInjected::kNone;  // why this body cannot be changed
   bool request_done_ = true;
@@ -77,15 +77,15 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
 
   // What it came to.
   mcp::HttpFact http_;
-  mcp::CallContext context_;                      // of its session
+  mcp::CallContext context_;  // of its session
   observe::HttpPlacement::Handle stretch_;
-  std::uint64_t scope_ = 0;                       // of an explicit transport session; 0: none
+  std::uint64_t scope_ = 0;                               // of an explicit transport session; 0: none
   std::uint32_t messages_ = 0, spans_ = 0, waiting_ = 0;  // JSON-RPC messages; those with spans; requests
-  bool began_ = false;                            // the observer knows of it
+  bool began_ = false;                                    // the observer knows of it
   mcp::Edits edits_;
   std::string traceparent_, tracestate_;
   Rewrite rewrite_;
-  std::vector<std::uint64_t> held_;               // an initialize that waits for its answer, packed
+  std::vector<std::uint64_t> held_;  // an initialize that waits for its answer, packed
   observe::HttpPlacement::Placed held_place_;
 
   // The answer.

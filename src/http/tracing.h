@@ -1,6 +1,6 @@
 // Tracing of HTTP exchanges: what a proxy shares between its connections' taps. Each tap looks at one client
-// connection's exchanges as they pass (exchange_tap.h), places what the client says, and hands facts to the observer, in
-// order. No I/O, no clock; one relay thread.
+// connection's exchanges as they pass (exchange_tap.h), places what the client says, and hands facts to the observer,
+// in order. No I/O, no clock; one relay thread.
 //
 //   Tracing tracing(options, key, random, sink);
 //   auto tap = tracing.tap();   // one a client connection, reused for its exchanges; not to outlive `tracing`

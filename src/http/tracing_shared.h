@@ -1,5 +1,5 @@
-// What the taps of one proxy share: placement, scanners that lie idle, and the HTTP+SSE sessions whose streams are here.
-// Used by TracedExchange only; one relay thread.
+// What the taps of one proxy share: placement, scanners that lie idle, and the HTTP+SSE sessions whose streams are
+// here. Used by TracedExchange only; one relay thread.
 #pragma once
 
 #include <optional>
@@ -57,8 +57,8 @@ class TracingShared {
   std::unordered_map<std::uint64_t, Endpoint> endpoints_;
 };
 
-// The path and query that a client's POST to `uri` will have, where the stream itself has `target` (RFC 3986 5.2, without
-// dot segments). Empty if it names no http URI.
+// The path and query that a client's POST to `uri` will have, where the stream itself has `target` (RFC 3986 5.2,
+// without dot segments). Empty if it names no http URI.
 std::string resolve_endpoint(std::string_view target, std::string_view uri);
 
 }  // namespace mcptrace::http

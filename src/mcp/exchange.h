@@ -51,11 +51,11 @@ struct OpenCall {
   // Over HTTP.
   CallKind kind = CallKind::kRequest;
   std::uint8_t caller_link_count = 0;
-  std::array<CallerLink, 2> caller_links{};         // contexts that were not chosen for parent
-  std::uint32_t exchange = kNoCall;                 // index of its HTTP exchange; kNoCall: not over HTTP
+  std::array<CallerLink, 2> caller_links{};  // contexts that were not chosen for parent
+  std::uint32_t exchange = kNoCall;          // index of its HTTP exchange; kNoCall: not over HTTP
   std::uint64_t exchange_serial = 0;
   std::uint32_t exchange_next = kNoCall, exchange_previous = kNoCall;  // the open calls of that exchange
-  Nanos cut_at{};                                   // when its stream was cut, which may be resumed; zero: it was not
+  Nanos cut_at{};  // when its stream was cut, which may be resumed; zero: it was not
 
   // Until the answer.
   std::uint32_t progress = 0;

@@ -1,6 +1,6 @@
-// What the observer knows of HTTP exchanges: those that go on, those whose calls still wait for their answers elsewhere,
-// and which event of which stream belongs to which. Tables without I/O, bounded; slots are reused, so that running
-// traffic allocates nothing. Observer thread.
+// What the observer knows of HTTP exchanges: those that go on, those whose calls still wait for their answers
+// elsewhere, and which event of which stream belongs to which. Tables without I/O, bounded; slots are reused, so that
+// running traffic allocates nothing. Observer thread.
 #pragma once
 
 #include <cstdint>

@@ -93,8 +93,8 @@ void HttpPlacement::write_key(const HttpCaller& caller, const Message* message, 
   field(caller.address);
 }
 
-// Trace id and root id follow from (name, key, UTC day), so that replicas with the same secret agree without talking; or
-// are random, if the session is guessed.
+// Trace id and root id follow from (name, key, UTC day), so that replicas with the same secret agree without talking;
+// or are random, if the session is guessed.
 void HttpPlacement::begin_stretch(Stretch& stretch, const HttpCaller& caller, std::int64_t day) {
   CallContext root;
   root.session = ++last_serial_;

@@ -78,8 +78,8 @@ class HttpPlacement {
   // A legacy initialize, whose session only the answer tells: its trace, as far as the caller gives it; then the rest.
   // `session_id` is the answer's; failed: it was no result.
   const Placed& place_initialize(const HttpCaller& caller, const mcp::Message& message, mcp::NotInjected may);
-  void finish_initialize(const HttpCaller& caller, const mcp::Message& message, std::string_view session_id, bool failed,
-                         Placed& placed);
+  void finish_initialize(const HttpCaller& caller, const mcp::Message& message, std::string_view session_id,
+                         bool failed, Placed& placed);
   // The session of an HTTP+SSE stream.
   const Placed& place_endpoint(const HttpCaller& caller);
 

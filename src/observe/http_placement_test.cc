@@ -60,7 +60,8 @@ TEST_F(HttpPlacementTest, ReplicasWithOneSecretAndRouteNameDeriveTheSameIds) {
   EXPECT_NE(three.scope, two.scope);
   const HashKey foreign({9});
   HttpPlacement c(options(), foreign, random_);
-  EXPECT_NE(c.place(caller("s"), request(), NotInjected::kNone, at(0)).context.root_trace_id, one.context.root_trace_id);
+  EXPECT_NE(c.place(caller("s"), request(), NotInjected::kNone, at(0)).context.root_trace_id,
+            one.context.root_trace_id);
 }
 
 TEST_F(HttpPlacementTest, TheKeysOfDifferentKindsNeverMeet) {
@@ -126,7 +127,8 @@ TEST_F(HttpPlacementTest, AGuessedStretchIsOverAfterTheGapUnlessSomethingIsOpen)
   const auto first = placement.place(caller("", 0), request(), NotInjected::kNone, at(0));
   EXPECT_TRUE(first.guessed);
   placement.request_began(first.stretch);
-  EXPECT_EQ(placement.place(caller("", 60), request(), NotInjected::kNone, at(60)).context.session, first.context.session);
+  EXPECT_EQ(placement.place(caller("", 60), request(), NotInjected::kNone, at(60)).context.session,
+            first.context.session);
   placement.request_ended(first.stretch);
   placement.touch(first.stretch, at(100).boot);
   EXPECT_EQ(placement.place(caller("", 129), request(), NotInjected::kNone, at(129)).context.session,

@@ -86,7 +86,9 @@ Session& Tracer::session_of(const CallContext& context, Instant at, const mcp::H
 
 // Makes room: what is closed goes, and if that is nothing, what has been silent longest and has nothing open.
 void Tracer::evict_sessions() {
-  std::erase_if(sessions_, [](const auto& entry) { return entry.second->closed && entry.second->open + entry.second->listens == 0; });
+  std::erase_if(sessions_, [](const auto& entry) {
+    return entry.second->closed && entry.second->open + entry.second->listens == 0;
+  });
   last_session_ = nullptr;
   if (sessions_.size() < options_.max_sessions) return;
   std::vector<Session*> silent;
@@ -314,8 +316,7 @@ void Tracer::answer_call(OpenCall& call, const Fact& fact, bool id_mismatch) {
     end.code = message.error_code;
     end.error_print = message.error_print;
     if (call.method == Method::kInitialize) session.initialize_failed = true;
-  } else if (message.has(mcp::kIsError) &&
-             (call.method == Method::kToolsCall || call.method == Method::kTasksResult)) {
+  } else if (message.has(mcp::kIsError) && (call.method == Method::kToolsCall || call.method == Method::kTasksResult)) {
     end.outcome = Outcome::kToolError;
   } else {
     end.outcome = message.result_type == mcp::ResultType::kInputRequired ? Outcome::kInputRequired : Outcome::kOk;

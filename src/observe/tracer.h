@@ -66,7 +66,7 @@ struct TracerOptions {
   std::size_t max_open = 16384;
   std::size_t max_sessions = 8192;
   std::size_t max_exchanges = 32768;
-  std::vector<RouteText> routes;  // of a proxy, by HttpFact::route; empty: not over HTTP
+  std::vector<RouteText> routes;      // of a proxy, by HttpFact::route; empty: not over HTTP
   DeclaredNames* declared = nullptr;  // what other processes saw declared; null: nothing. Must outlive the tracer.
 };
 
@@ -205,7 +205,7 @@ class Tracer {
   std::deque<Kept> kept_;           // calls whose stream was cut, in that order
   std::unique_ptr<Session> loose_;  // stands for the session of what has none here
   trace::HttpPart http_part_;
-  std::uint32_t route_ = 0xffffffff;  // whose resource was given last
+  std::uint32_t route_ = 0xffffffff;         // whose resource was given last
   std::vector<std::uint32_t> ending_calls_;  // scratch
 };
 

@@ -153,6 +153,7 @@ HttpExchange& Tracer::exchange_of(const Fact& fact) {
 // Its facts were lost, or there are too many.
 void Tracer::drop_oldest_exchange(Nanos at_boot) {
   HttpExchange& exchange = *exchanges_.oldest();
+  if (exchange.has(mcp::kSseSession)) sse_scopes_.erase(exchange.scope);
   while (OpenCall* call = calls_.at(exchange.calls)) {
     end_call(*call, unobserved(call->start.boot <= last_dropped_ ? "dropped" : "table_full"), at_boot, false);
   }
@@ -328,6 +329,7 @@ void Tracer::on_http_answer(HttpExchange& exchange, const Fact& fact) {
   // An error of the transport has no id: it can only mean what was in the exchange. Without a code it is no JSON-RPC.
   const bool of_transport = !message.id.usable() && exchange.status >= 300;
   if (of_transport && message.has(mcp::kHasErrorCode) && exchange.messages == 1) call = calls_.at(exchange.calls);
+  if (call != nullptr && call->kind == CallKind::kHttp) call = nullptr;
   if (call == nullptr && !of_transport && !is_known_stray(asked, fact)) {
     if (message.id.usable()) call = calls_.find_loose(asked, message.id);
     id_mismatch = call != nullptr;
@@ -416,7 +418,7 @@ void Tracer::on_http_end(HttpExchange& exchange, const Fact& fact) {
       keep(call, at);
     }
   }
-  if (HttpExchange* origin = exchanges_.find(exchange.resumes)) {
+  if (HttpExchange* origin = exchanges_.find(exchange.resumes); origin != nullptr && origin->ended) {
     for (OpenCall* call = calls_.at(origin->calls); call != nullptr; call = calls_.at(call->exchange_next)) {
       if (call->kind == CallKind::kRequest && call->direction == Direction::kClientToServer) keep(*call, at);
     }
@@ -446,7 +448,10 @@ void Tracer::end_sse_session(const HttpExchange& exchange, const HttpFact& http,
   for (const std::uint32_t index : ending_calls_) {
     OpenCall& call = *calls_.at(index);
     if (!call.open) continue;
-    end_call(call, call.is_listen() ? CallEnd{} : call.start.boot <= last_dropped_ ? unobserved("dropped") : end,
+    end_call(call,
+             call.is_listen()                   ? CallEnd{}
+             : call.start.boot <= last_dropped_ ? unobserved("dropped")
+                                                : end,
              at_boot, false);
   }
 }
@@ -465,7 +470,8 @@ void Tracer::end_http_session(const Fact& fact) {
     OpenCall& call = *calls_.at(index);
     if (!call.open) continue;
     const bool cut = call.cut_at.count() != 0;
-    end_call(call, cut ? unobserved("stream_cut") : abandoned("client_closed"), cut ? call.cut_at : fact.at.boot, false);
+    end_call(call, cut ? unobserved("stream_cut") : abandoned("client_closed"), cut ? call.cut_at : fact.at.boot,
+             false);
   }
   session->ending = true;
   if (session->open == 0) close_session(*session);

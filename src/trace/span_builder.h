@@ -46,10 +46,10 @@ struct CallEnd {
   std::string_view error_type;  // abandoned: client_closed, server_exit, server_closed
   std::string_view unobserved;  // why; only with that outcome
   bool id_mismatch = false;
-  bool status_unset = false;  // no error for the span, whatever the outcome
+  bool status_unset = false;                      // no error for the span, whatever the outcome
   mcp::AuthScheme auth = mcp::AuthScheme::kNone;  // auth_required: of the challenge
-  bool declared = false;        // the tool's name may be written whatever its form
-  std::string_view negotiated;  // initialize: the version in the result
+  bool declared = false;                          // the tool's name may be written whatever its form
+  std::string_view negotiated;                    // initialize: the version in the result
 };
 
 class SpanBuilder {

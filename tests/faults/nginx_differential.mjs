@@ -1,5 +1,5 @@
 // The cases of http_head.cases over real sockets: to the proxy, and to Debian's nginx as a plain reverse proxy, before one server that
-// records what reaches it. By hand, for nginx is not among what the tests install:
+// records what reaches it:
 //
 //   script/node tests/faults/nginx_differential.mjs [build/release/mcptrace]
 //

@@ -1,5 +1,6 @@
-// The W3C trace context rules (levels 1 and 2) on the wire, at both carriers: what comes in by header or _meta, and what
-// goes on. The cases are those that the official harness checks (reference: opentelemetry.md 2.4), in our own words.
+// The W3C trace context rules (levels 1 and 2) on the wire, at both carriers: what comes in by header or _meta, and
+// what goes on. The cases are those that the official harness checks (reference: opentelemetry.md 2.4), in our own
+// words.
 #include <gtest/gtest.h>
 
 #include "golden/http_pipeline.h"
@@ -59,7 +60,8 @@ class ContextTest : public testing::Test {
   void expect_joined(const std::string& value, bool joined, std::string_view flags = {}) {
     for (const bool in_meta : {false, true}) {
       const Forwarded passed = in_meta ? send({}, "\"traceparent\":\"" + value + "\"") : send({{"traceparent", value}});
-      EXPECT_EQ(passed.traceparent.substr(3, 32) == kTrace, joined) << value << (in_meta ? " in _meta" : " in a header");
+      EXPECT_EQ(passed.traceparent.substr(3, 32) == kTrace, joined)
+          << value << (in_meta ? " in _meta" : " in a header");
       if (joined && !flags.empty()) {
         EXPECT_EQ(passed.traceparent.substr(53), flags) << value;
       }
@@ -124,7 +126,8 @@ TEST_F(ContextTest, TraceparentsThatAreNot) {
 TEST_F(ContextTest, HeaderNamesAreOfAnyCaseAndTwoTraceparentsAreNone) {
   EXPECT_EQ(send({{"TrAcEpArEnT", parent("00", "01")}}).traceparent.substr(3, 32), kTrace);
   EXPECT_EQ(send({{"traceparent", parent("00", "01")}, {"TraceState", "a=1"}}).tracestate, "a=1");
-  const Forwarded twice = send({{"traceparent", parent("00", "01")}, {"Traceparent", parent("00", "01")}, {"tracestate", "a=1"}});
+  const Forwarded twice =
+      send({{"traceparent", parent("00", "01")}, {"Traceparent", parent("00", "01")}, {"tracestate", "a=1"}});
   EXPECT_NE(twice.traceparent.substr(3, 32), kTrace);
   EXPECT_EQ(twice.tracestate.substr(0, 6), "ot=rv:");
 }
@@ -142,7 +145,8 @@ TEST_F(ContextTest, TracestatesThatArePassedOn) {
 }
 
 TEST_F(ContextTest, TracestatesThatAreDropped) {
-  for (const char* odd : {"foo", "foo=", "foo=1=2", "FOO=1", "foo.bar=1", "@foo=1", "foo =1", "_foo=1", "foo=\xc3\xa4"}) {
+  for (const char* odd :
+       {"foo", "foo=", "foo=1=2", "FOO=1", "foo.bar=1", "@foo=1", "foo =1", "_foo=1", "foo=\xc3\xa4"}) {
     expect_state(odd, "");
   }
   expect_state(std::string(257, 'k') + "=1", "");
@@ -153,7 +157,8 @@ TEST_F(ContextTest, TracestatesThatAreDropped) {
 }
 
 TEST_F(ContextTest, SeveralTracestateFieldsAreOneAndNoneCountsWithoutItsParent) {
-  const HeaderLines three = {{"traceparent", parent("00", "01")}, {"tracestate", "a=1"}, {"Tracestate", "b=2,c=3"}, {"tracestate", "d=4"}};
+  const HeaderLines three = {
+      {"traceparent", parent("00", "01")}, {"tracestate", "a=1"}, {"Tracestate", "b=2,c=3"}, {"tracestate", "d=4"}};
   EXPECT_EQ(send(three).tracestate, "a=1,b=2,c=3,d=4");
   EXPECT_EQ(send({{"tracestate", "a=1"}}).tracestate.substr(0, 6), "ot=rv:");
   EXPECT_EQ(send({{"traceparent", "00-bad"}, {"tracestate", "a=1"}}).tracestate.substr(0, 6), "ot=rv:");

@@ -1,7 +1,7 @@
 // The oracle of the matching over HTTP: hundreds of sessions whose clients all count their ids from 0, in every mixture
 // that tells a right pairing from a lucky one: answers as JSON and on streams, shuffled, streams cut and resumed on
-// another connection with replayed events, batches, calls cancelled, left, refused, answered 202, two calls of one id in
-// one session, callers' contexts. The end of each call is known beforehand; every span must have the right partner,
+// another connection with replayed events, batches, calls cancelled, left, refused, answered 202, two calls of one id
+// in one session, callers' contexts. The end of each call is known beforehand; every span must have the right partner,
 // parent, session, time and outcome. With two proxies of one secret, the sessions go back and forth between them.
 #include <gtest/gtest.h>
 
@@ -86,7 +86,8 @@ class Oracle {
       tracer.transport = "tcp";
       tracer.max_sessions = 4096;
       tracer.routes = {{"oracle", "upstream.example", 80}};
-      proxies_.push_back(std::make_unique<HttpPipeline>(tracing, tracer, ledger_, 10 * seed + 2 * static_cast<unsigned>(i) + 1));
+      proxies_.push_back(
+          std::make_unique<HttpPipeline>(tracing, tracer, ledger_, 10 * seed + 2 * static_cast<unsigned>(i) + 1));
     }
     for (int i = 0; i < 200; ++i) {
       const bool known = i % 4 != 3;
@@ -251,7 +252,10 @@ class Oracle {
       call.with_events = pick(2) == 0;
     }
     std::string event = call.with_events ? "id: " + event_id(call, ++call.events) + "\n" : std::string();
-    event += "data: " R"({"jsonrpc":"2.0","method":"notifications/message","params":{}})" "\n\n";
+    event +=
+        "data: "
+        R"({"jsonrpc":"2.0","method":"notifications/message","params":{}})"
+        "\n\n";
     pass_in_pieces(call, event);
   }
 
@@ -328,8 +332,8 @@ class Oracle {
     const Call call = open_[static_cast<std::size_t>(index)];
     const int connection = free_connection();
     proxy_of(call).request(
-        connection,
-        request_of(call, R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)" + call.id + "}}"));
+        connection, request_of(call, R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)" +
+                                         call.id + "}}"));
     proxy_of(call).answer(connection, 202, {});
     proxy_of(call).end(connection, ExchangeEnd::kComplete);
     free_connections_.push_back(connection);
@@ -352,7 +356,10 @@ class Oracle {
     proxy_of(call).request(call.connection, request);
     proxy_of(call).answer(call.connection, 200, {{"Content-Type", "text/event-stream"}});
     for (int i = last + 1; i <= call.events; ++i) {
-      pass_in_pieces(call, "id: " + event_id(call, i) + "\ndata: " R"({"jsonrpc":"2.0","method":"notifications/message"})" "\n\n");
+      pass_in_pieces(call, "id: " + event_id(call, i) +
+                               "\ndata: "
+                               R"({"jsonrpc":"2.0","method":"notifications/message"})"
+                               "\n\n");
     }
     pass_in_pieces(call, "id: " + event_id(call, call.events + 1) + "\ndata: " + answer_text(call, 0) + "\n\n");
     proxy_of(call).end(call.connection, ExchangeEnd::kComplete);
@@ -372,7 +379,7 @@ class Oracle {
 void Oracle::check() {
   ASSERT_EQ(ledger_.calls.size(), static_cast<std::size_t>(made_));
   ASSERT_EQ(done_.size(), static_cast<std::size_t>(made_));
-  std::map<std::size_t, std::string> ids;       // of sessions
+  std::map<std::size_t, std::string> ids;         // of sessions
   std::map<std::size_t, std::set<SpanId>> roots;  // of explicit ones
   for (const Call& call : done_) {
     ASSERT_EQ(ledger_.calls.count(call.name), 1u) << call.name;

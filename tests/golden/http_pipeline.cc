@@ -133,7 +133,9 @@ void HttpPipeline::answer(int connection, int status, const HeaderLines& headers
   tap(connection).response(head, clock_.now());
 }
 
-void HttpPipeline::piece(int connection, std::string_view bytes) { tap(connection).response_piece(bytes, clock_.now()); }
+void HttpPipeline::piece(int connection, std::string_view bytes) {
+  tap(connection).response_piece(bytes, clock_.now());
+}
 
 void HttpPipeline::end(int connection, http::ExchangeEnd how, std::string_view error_type) {
   tap(connection).end(how, error_type, clock_.now());

@@ -1,6 +1,5 @@
 // Plays a transcript: the same framing, placement and tracer as the product, with time, randomness and files taken out.
 #include <algorithm>
-#include <algorithm>
 #include <cmath>
 #include <sstream>
 

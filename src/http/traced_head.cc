@@ -1,0 +1,181 @@
+#include "http/traced_head.h"
+
+#include <algorithm>
+
+namespace mcptrace::http {
+namespace {
+
+constexpr std::size_t kMostValue = 16 << 10;  // longer values count as absent
+constexpr std::size_t kMostIdle = 1 << 10;    // room that stays between exchanges
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+bool is_modern_version(std::string_view version) {
+  return (version.starts_with("20") && version >= "2026-07-28") || version.starts_with("DRAFT-2026");
+}
+
+// The `for=` of the first element of Forwarded (RFC 7239 4).
+std::string_view forwarded_for(std::string_view forwarded) {
+  std::string_view element = forwarded.substr(0, forwarded.find(','));
+  while (!element.empty()) {
+    const std::size_t end = std::min(element.find(';'), element.size());
+    std::string_view pair = trim(element.substr(0, end));
+    element.remove_prefix(std::min(end + 1, element.size()));
+    if (pair.size() <= 4 || !same_name(pair.substr(0, 4), "for=")) continue;
+    pair.remove_prefix(4);
+    const bool quoted = pair.size() >= 2 && pair.front() == '"' && pair.back() == '"';
+    return quoted ? pair.substr(1, pair.size() - 2) : pair;
+  }
+  return {};
+}
+
+// Without port and brackets.
+std::string_view without_port(std::string_view node) {
+  if (node.starts_with('[')) return node.substr(1, node.find(']') - 1);
+  return std::ranges::count(node, ':') == 1 ? node.substr(0, node.find(':')) : node;
+}
+
+// Nothing but an address gets from these fields onto a span.
+bool is_address(std::string_view text) {
+  constexpr std::string_view kCharacters = "0123456789abcdefABCDEF:.";
+  return !text.empty() && text.size() <= 45 && text.find_first_not_of(kCharacters) == std::string_view::npos;
+}
+
+// The client that the first proxy of all saw; empty: nobody says.
+std::string_view forwarded_client(const RequestHead& head) {
+  const std::string_view list = head.value(FieldName::kXForwardedFor);
+  std::string_view node = trim(list.substr(0, list.find(',')));
+  if (node.empty()) node = forwarded_for(head.value(FieldName::kForwarded));
+  node = without_port(node);
+  return is_address(node) ? node : std::string_view{};
+}
+
+struct Conversation {
+  std::string_view name, value;
+};
+
+// The first configured header that is there, by the order of the configuration.
+Conversation conversation_of(const RequestHead& head, const TracingOptions& options) {
+  for (const std::string& name : options.conversation_headers) {
+    for (const Field& field : head.fields) {
+      if (field.value.empty() || field.value.size() > kMostValue || !same_name(field.name, name)) continue;
+      return {name, field.value};
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+bool is_type(std::string_view content_type, std::string_view type) {
+  return same_name(trim(content_type.substr(0, content_type.find(';'))), type);
+}
+
+mcp::HttpMethod method_of(std::string_view method) {
+  if (method == "POST") return mcp::HttpMethod::kPost;
+  if (method == "GET") return mcp::HttpMethod::kGet;
+  if (method == "DELETE") return mcp::HttpMethod::kDelete;
+  if (method == "HEAD") return mcp::HttpMethod::kHead;
+  if (method == "PUT") return mcp::HttpMethod::kPut;
+  if (method == "OPTIONS") return mcp::HttpMethod::kOptions;
+  if (method == "PATCH") return mcp::HttpMethod::kPatch;
+  return mcp::HttpMethod::kOther;
+}
+
+mcp::HttpError error_of(std::string_view type) {
+  if (type == "refused") return mcp::HttpError::kRefused;
+  if (type == "dns") return mcp::HttpError::kDns;
+  if (type == "tls") return mcp::HttpError::kTls;
+  if (type == "timeout") return mcp::HttpError::kTimeout;
+  if (type == "reset") return mcp::HttpError::kReset;
+  if (type == "closed") return mcp::HttpError::kClosed;
+  return type.empty() ? mcp::HttpError::kNone : mcp::HttpError::kOther;
+}
+
+mcp::AuthScheme scheme_of(std::string_view challenge) {
+  const std::string_view scheme = challenge.substr(0, challenge.find_first_of(" \t,"));
+  if (same_name(scheme, "bearer")) return mcp::AuthScheme::kBearer;
+  if (same_name(scheme, "basic")) return mcp::AuthScheme::kBasic;
+  if (same_name(scheme, "digest")) return mcp::AuthScheme::kDigest;
+  if (same_name(scheme, "dpop")) return mcp::AuthScheme::kDpop;
+  if (same_name(scheme, "negotiate")) return mcp::AuthScheme::kNegotiate;
+  return mcp::AuthScheme::kOther;
+}
+
+bool is_signed(const Head& head) {
+  return std::ranges::any_of(head.fields, [](const Field& field) {
+    return field.id == FieldName::kContentDigest || field.id == FieldName::kContentMd5 ||
+           field.id == FieldName::kDigest || field.id == FieldName::kReprDigest || field.id == FieldName::kSignature ||
+           field.id == FieldName::kSignatureInput;
+  });
+}
+
+std::string_view KeptHead::keep(std::string_view value) {
+  if (value.size() > kMostValue) return {};
+  bytes_.append(value);
+  return std::string_view(bytes_).substr(bytes_.size() - value.size());
+}
+
+void KeptHead::read(const RequestHead& head, std::string_view target, std::string_view client,
+                    const TracingOptions& options) {
+  // The values together, counted generously, so that the string does not move while views of it are taken.
+  std::size_t total = target.size() + client.size() + 64;
+  std::size_t parents = 0;
+  for (const Field& field : head.fields) {
+    if (field.id != FieldName::kOther) total += field.value.size() + 1;
+    parents += field.id == FieldName::kTraceparent;
+  }
+  const auto conversation = conversation_of(head, options);
+  total += conversation.name.size() + conversation.value.size() + 1;
+  bytes_.clear();
+  bytes_.reserve(total);
+  text_ = {};
+  text_.target = keep(target);
+  text_.session_id = keep(head.value(FieldName::kMcpSessionId));
+  text_.version = keep(head.value(FieldName::kMcpProtocolVersion));
+  text_.modern = is_modern_version(text_.version);
+  text_.last_event_id = keep(head.value(FieldName::kLastEventId));
+  text_.user_agent = keep(head.value(FieldName::kUserAgent));
+  text_.authorization = keep(head.value(FieldName::kAuthorization));
+  text_.baggage = keep(head.value(FieldName::kBaggage));
+  const std::string_view first = options.trust_proxy ? forwarded_client(head) : std::string_view{};
+  text_.forwarded = !first.empty();
+  text_.client = keep(text_.forwarded ? first : client);
+  if (parents == 1) {
+    text_.traceparent = keep(head.value(FieldName::kTraceparent));
+    keep_tracestate(head);
+  }
+  if (conversation.value.empty()) return;
+  const std::size_t begin = bytes_.size();
+  bytes_.append(conversation.name).append("=").append(conversation.value);
+  text_.conversation = std::string_view(bytes_).substr(begin);
+}
+
+void KeptHead::keep_tracestate(const RequestHead& head) {
+  const std::size_t begin = bytes_.size();
+  for (const Field& field : head.fields) {
+    if (field.id != FieldName::kTracestate) continue;
+    if (bytes_.size() != begin) bytes_.append(",");
+    bytes_.append(field.value);
+  }
+  text_.tracestate = std::string_view(bytes_).substr(begin);
+}
+
+void KeptHead::wipe() {
+  text_ = {};
+  std::ranges::fill(bytes_, '\0');
+  bytes_.clear();
+  if (bytes_.capacity() > kMostIdle) bytes_.shrink_to_fit();
+}
+
+}  // namespace mcptrace::http

@@ -1,0 +1,49 @@
+// What tracing reads in the heads of requests and answers. A request's is kept for the exchange, by copy, since a head
+// lives no longer than the bytes that it was parsed from; it holds secrets, so it is wiped when the exchange is over.
+// One relay thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "http/exchange_tap.h"
+#include "http/tracing.h"
+#include "mcp/http_fact.h"
+
+namespace mcptrace::http {
+
+// Of a content type, without regard to its parameters.
+bool is_type(std::string_view content_type, std::string_view type);
+mcp::HttpMethod method_of(std::string_view method);
+// ExchangeTap::end()'s error_type.
+mcp::HttpError error_of(std::string_view type);
+// The scheme of a challenge, if it is one of the few that are ever named.
+mcp::AuthScheme scheme_of(std::string_view challenge);
+// Is the body signed, or is there a digest of it?
+bool is_signed(const Head& head);
+
+struct HeadText {
+  std::string_view target, session_id, version, last_event_id, user_agent, authorization, baggage;
+  std::string_view traceparent, tracestate;  // fields of one name joined; empty unless there is exactly one traceparent
+  std::string_view client;                   // its address, or with --trust-proxy the forwarded one
+  std::string_view conversation;             // "name=value" of the first configured header that is there
+  bool forwarded = false;                    // client is
+  bool modern = false;                       // by its version
+};
+
+class KeptHead {
+ public:
+  void read(const RequestHead& head, std::string_view target, std::string_view client, const TracingOptions& options);
+  void wipe();
+  // Valid until the next call.
+  [[nodiscard]] const HeadText& text() const { return text_; }
+
+ private:
+  std::string_view keep(std::string_view value);
+  void keep_tracestate(const RequestHead& head);
+
+  std::string bytes_;
+  HeadText text_;
+};
+
+}  // namespace mcptrace::http
