@@ -245,4 +245,5 @@ for (const fault of cases) {
   }
 }
 console.log(`${cases.length} cases, ${failures} wrong; nginx forwards ${stricter} that we refuse`);
+console.log(`# pass ${cases.length - failures}\n# fail ${failures}`);
 process.exit(failures > 0 ? 1 : 0);
