@@ -165,7 +165,8 @@ TEST_F(Backend, HelpNamesEveryOptionAndHasExamples) {
 
 TEST_F(Backend, EveryCommandOfTheListIsHere) {
   for (const CommandInfo& command : kCommandList) {
-    if (command.program == Program::kBackend) EXPECT_EQ(run({std::string(command.name), "--help"}).status, 0) << command.name;
+    if (command.program == Program::kBackend)
+      EXPECT_EQ(run({std::string(command.name), "--help"}).status, 0) << command.name;
   }
 }
 

@@ -1,5 +1,5 @@
-// What a process that appends to the spool needs of its installation: the key of its fingerprints, and the settings of its
-// observer that do not depend on what is traced.
+// What a process that appends to the spool needs of its installation: the key of its fingerprints, and the settings of
+// its observer that do not depend on what is traced.
 #pragma once
 
 #include <span>

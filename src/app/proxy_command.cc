@@ -19,8 +19,8 @@ namespace {
 // How long the end of the process waits for the last spans to be appended.
 constexpr Nanos kPatience = std::chrono::seconds(1);
 
-// A proxy has many clients, and is no wrapper that must be small: room for what they say while the observer waits for its turn
-// on a busy machine.
+// A proxy has many clients, and is no wrapper that must be small: room for what they say while the observer waits for
+// its turn on a busy machine.
 constexpr std::size_t kQueueBytes = 2 << 20;
 
 void say(const World& world, const std::string& text) {
@@ -60,8 +60,8 @@ std::string service_of(const http::Route& route) {
   return (route.prefix.empty() ? "" : route.prefix + " ") + route.upstream.authority;
 }
 
-observe::ObserverOptions proxy_observer_options(const ProxyCommandOptions& options, const std::string& state, Random& random,
-                                                observe::DeclaredNames& declared) {
+observe::ObserverOptions proxy_observer_options(const ProxyCommandOptions& options, const std::string& state,
+                                                Random& random, observe::DeclaredNames& declared) {
   observe::ObserverOptions observer = observer_options(options, state, "proxy", random);
   observer.tracer.transport = "tcp";
   observer.tracer.declared = &declared;
@@ -83,7 +83,8 @@ http::TracingOptions tracing_options(const ProxyCommandOptions& options) {
   return tracing;
 }
 
-int serve_traced(World& world, const ProxyCommandOptions& options, Log& log, const HashKey& key, const std::string& state) {
+int serve_traced(World& world, const ProxyCommandOptions& options, Log& log, const HashKey& key,
+                 const std::string& state) {
   observe::Activity activity;
   SystemRandom observer_random;
   observe::DeclaredFile declared(state + "/declared", key, log);

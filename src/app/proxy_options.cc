@@ -52,7 +52,8 @@ Result<std::vector<http::Route>> parse_routes(const std::string& upstream, const
   }
   if (routes.empty()) {
     return std::unexpected(
-        bad("proxy wants a server to stand in front of: mcptrace proxy --upstream http://127.0.0.1:3001 (see mcptrace proxy --help)"));
+        bad("proxy wants a server to stand in front of: mcptrace proxy --upstream http://127.0.0.1:3001 (see mcptrace "
+            "proxy --help)"));
   }
   return routes;
 }
@@ -70,7 +71,8 @@ Result<int> inherited_listener(const World& world) {
 const char kProxyHelp[] =
     "Usage: mcptrace proxy --upstream URL [options]\n"
     "\n"
-    "Stands in front of an MCP server over HTTP (Streamable HTTP, HTTP+SSE), passes everything between it and its clients,\n"
+    "Stands in front of an MCP server over HTTP (Streamable HTTP, HTTP+SSE), passes everything between it and its "
+    "clients,\n"
     "and traces the sessions.\n"
     "\n"
     "Options:\n"
@@ -82,7 +84,8 @@ const char kProxyHelp[] =
     "  --naming SET       names of spans and attributes: guide, semconv or both (default: both)\n"
     "  --host keep        the server sees the Host field that the client sent, not its own address\n"
     "  --allow-host HOST  a name, besides loopback's, that clients may call the proxy by; may be given several times\n"
-    "  --allow-origin O   an origin, besides loopback's, whose web pages may use the proxy; may be given several times\n"
+    "  --allow-origin O   an origin, besides loopback's, whose web pages may use the proxy; may be given several "
+    "times\n"
     "  --tls-cert FILE, --tls-key FILE\n"
     "                     serve HTTPS; read again at SIGHUP\n"
     "  --upstream-ca FILE trust this CA alone for https upstreams, instead of the system's store\n"
@@ -99,7 +102,8 @@ const char kProxyHelp[] =
     "\n"
     "Examples:\n"
     "  mcptrace proxy --upstream http://127.0.0.1:3001 --listen 127.0.0.1:8080\n"
-    "  mcptrace proxy --route /docs=https://docs.example.com/mcp --route /files=http://127.0.0.1:3002/mcp --listen 127.0.0.1:8080\n"
+    "  mcptrace proxy --route /docs=https://docs.example.com/mcp --route /files=http://127.0.0.1:3002/mcp --listen "
+    "127.0.0.1:8080\n"
     "\n"
     "In an MCP client's configuration, put the proxy's address in place of the server's:\n"
     "  { \"mcpServers\": { \"docs\": { \"url\": \"http://127.0.0.1:8080/mcp\" } } }\n";

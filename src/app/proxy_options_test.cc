@@ -92,10 +92,32 @@ TEST_F(ProxyOptionsTest, WhatCannotBeDoneIsSaidWithTheOption) {
 }
 
 TEST_F(ProxyOptionsTest, TheRest) {
-  const auto parsed = parse({"--upstream", "http://h", "--name", "docs", "--no-inject", "--host", "keep", "--allow-host",
-                             "proxy.example.com", "--allow-host", "other.example.com", "--tls-cert", "c", "--tls-key", "k",
-                             "--ready", "127.0.0.1:0", "--drain", "2s", "--trust-proxy", "--conversation-header",
-                             "X-Conversation", "--secret-file", "s", "--upstream-ca", "ca.pem"});
+  const auto parsed = parse({"--upstream",
+                             "http://h",
+                             "--name",
+                             "docs",
+                             "--no-inject",
+                             "--host",
+                             "keep",
+                             "--allow-host",
+                             "proxy.example.com",
+                             "--allow-host",
+                             "other.example.com",
+                             "--tls-cert",
+                             "c",
+                             "--tls-key",
+                             "k",
+                             "--ready",
+                             "127.0.0.1:0",
+                             "--drain",
+                             "2s",
+                             "--trust-proxy",
+                             "--conversation-header",
+                             "X-Conversation",
+                             "--secret-file",
+                             "s",
+                             "--upstream-ca",
+                             "ca.pem"});
   ASSERT_TRUE(parsed) << parsed.error().message;
   const ProxyCommandOptions& options = parsed->options;
   EXPECT_EQ(options.service_name, "docs");

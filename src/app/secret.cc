@@ -45,8 +45,7 @@ Result<Secret> read_secret(const std::string& path, bool ours) {
   Secret secret;
   if (read(fd.get(), digits.data(), digits.size()) != static_cast<ssize_t>(digits.size()) ||
       !parse_hex({digits.data(), digits.size()}, secret)) {
-    return std::unexpected(
-        Error{Errc::kCorrupt, path + ": not 64 hexadecimal digits"});
+    return std::unexpected(Error{Errc::kCorrupt, path + ": not 64 hexadecimal digits"});
   }
   return secret;
 }

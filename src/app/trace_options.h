@@ -1,4 +1,5 @@
-// What `run` and `proxy` have in common: how spans are named, what the environment says, and whether anything is traced.
+// What `run` and `proxy` have in common: how spans are named, what the environment says, and whether anything is
+// traced.
 #pragma once
 
 #include <optional>
@@ -26,8 +27,8 @@ struct TraceOptions {
   std::string environment_state;
 };
 
-// The options on a command line; read into TraceOptions after it is parsed. Variables that cannot be used are said in the
-// log and ignored.
+// The options on a command line; read into TraceOptions after it is parsed. Variables that cannot be used are said in
+// the log and ignored.
 class TraceOptionsReader {
  public:
   explicit TraceOptionsReader(CommandLine& line);

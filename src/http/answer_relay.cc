@@ -68,8 +68,8 @@ void AnswerRelay::take_head(bool closing) {
   if (rewriting_ && framing_ == BodyFraming::kLength) framing_ = BodyFraming::kChunked;
   if (framing_ == BodyFraming::kChunked && asked_.http_10) framing_ = BodyFraming::kUntilClose;
   keeps_client_ = asked_.keep_alive && !closing && framing_ != BodyFraming::kUntilClose;
-  write_response_head(head, {.framing = framing_, .length = head.length, .close = !keeps_client_, .http_10 = asked_.http_10},
-                      out_);
+  write_response_head(
+      head, {.framing = framing_, .length = head.length, .close = !keeps_client_, .http_10 = asked_.http_10}, out_);
 }
 
 // The pieces of one read: with chunked framing they become one chunk.

@@ -1,6 +1,6 @@
-// The answer's half of an exchange: from the server's bytes to the client's, each as it comes. Bodies are passed on byte for
-// byte with their framing made anew; the one thing ever changed is the URI in the `endpoint` event of HTTP+SSE.
-// Without waiting: whoever calls it waits. Relay thread only; one object a client connection, reused.
+// The answer's half of an exchange: from the server's bytes to the client's, each as it comes. Bodies are passed on
+// byte for byte with their framing made anew; the one thing ever changed is the URI in the `endpoint` event of
+// HTTP+SSE. Without waiting: whoever calls it waits. Relay thread only; one object a client connection, reused.
 #pragma once
 
 #include <sys/uio.h>
@@ -30,9 +30,9 @@ class AnswerRelay {
   explicit AnswerRelay(Stream& client) : client_(client) {}
 
   struct Asked {
-    bool with_head = false;        // the request was HEAD
-    bool http_10 = false;          // the client speaks HTTP/1.0
-    bool keep_alive = false;       // the client wants to go on after this
+    bool with_head = false;                // the request was HEAD
+    bool http_10 = false;                  // the client speaks HTTP/1.0
+    bool keep_alive = false;               // the client wants to go on after this
     EndpointRewriter* rewriter = nullptr;  // for the answer to a GET that may open an HTTP+SSE session
   };
   void begin(const Asked& asked);

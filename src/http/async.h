@@ -28,12 +28,13 @@ inline constexpr asio::use_awaitable_t<Executor> kAwait{};
 
 // No descriptor or memory for another socket: something has to be closed first.
 inline bool is_exhausted(const error_code& error) {
-  return error == boost::system::errc::too_many_files_open || error == boost::system::errc::too_many_files_open_in_system ||
-         error == boost::system::errc::no_buffer_space || error == boost::system::errc::not_enough_memory;
+  return error == boost::system::errc::too_many_files_open ||
+         error == boost::system::errc::too_many_files_open_in_system || error == boost::system::errc::no_buffer_space ||
+         error == boost::system::errc::not_enough_memory;
 }
 
-// "Something happened": what one coroutine waits for while several reads, writes and timers are under way. Whoever fires it
-// leaves what happened where the coroutine looks.
+// "Something happened": what one coroutine waits for while several reads, writes and timers are under way. Whoever
+// fires it leaves what happened where the coroutine looks.
 class Signal {
  public:
   void fire() {

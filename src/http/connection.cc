@@ -14,7 +14,9 @@ constexpr std::size_t kLeaveBytes = 4 << 20;
 }  // namespace
 
 Connection::Connection(Context& context, std::shared_ptr<Stream> client, const asio::ip::tcp::endpoint& peer)
-    : context_(context), client_(std::move(client)), address_(peer.address().to_string()),
+    : context_(context),
+      client_(std::move(client)),
+      address_(peer.address().to_string()),
       deadline_(context.io.get_executor(), signal_),
       exchange_(context, *client_, signal_, {address_, peer.port()}) {}
 
@@ -104,8 +106,8 @@ Connection::Look Connection::look_for_request() {
   return Look::kMore;
 }
 
-// Says that we are done, and waits for the client to be so too: a socket closed with bytes unread is reset, and takes the
-// answer with it.
+// Says that we are done, and waits for the client to be so too: a socket closed with bytes unread is reset, and takes
+// the answer with it.
 Async<> Connection::leave() {
   client_->finish_writing();
   deadline_.arm(kLeaveTime);

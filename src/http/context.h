@@ -30,9 +30,9 @@ struct Context {
   std::vector<std::unique_ptr<UpstreamPool>> pools;  // one a route, in the table's order
   Access access;
   TapSource* tracing = nullptr;  // null: nothing is traced
-  bool keep_host = false;      // the server sees the client's Host
-  bool tls = false;            // the listener's
-  bool draining = false;       // connections end with their present exchange
+  bool keep_host = false;        // the server sees the client's Host
+  bool tls = false;              // the listener's
+  bool draining = false;         // connections end with their present exchange
 };
 
 }  // namespace mcptrace::http

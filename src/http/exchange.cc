@@ -11,8 +11,14 @@ constexpr std::string_view kBodyLate = "the request's body did not come in time"
 }  // namespace
 
 Exchange::Exchange(Context& context, Stream& client, Signal& signal, PeerAddress peer)
-    : context_(context), client_(client), signal_(signal), peer_(peer), deadline_(context.io.get_executor(), signal),
-      tap_(context.tracing != nullptr ? context.tracing->tap() : nullptr), request_(client), answer_(client) {}
+    : context_(context),
+      client_(client),
+      signal_(signal),
+      peer_(peer),
+      deadline_(context.io.get_executor(), signal),
+      tap_(context.tracing != nullptr ? context.tracing->tap() : nullptr),
+      request_(client),
+      answer_(client) {}
 
 Exchange::~Exchange() {
   if (server_) server_->close();
@@ -188,7 +194,8 @@ void Exchange::before_waiting() {
   if (stage_ != Stage::kRelaying) request_.let_go();
   client_.read_more();
   if (server_) server_->read_more();
-  const bool owes_body = stage_ == Stage::kHolding || (request_.state() == RequestRelay::State::kStreaming && server_ && !server_->blocked());
+  const bool owes_body = stage_ == Stage::kHolding ||
+                         (request_.state() == RequestRelay::State::kStreaming && server_ && !server_->blocked());
   if (!owes_body) return;
   const auto allowed = kBodyTime + std::chrono::seconds(request_.received() / kBodyBytesPerSecond);
   deadline_.arm(std::max<Nanos>(allowed - body_waited_, std::chrono::milliseconds(1)));
@@ -208,14 +215,16 @@ void Exchange::look_at_server() {
     const bool reset = server_->read_end() == StreamEnd::kReset;
     if (reset || answer_.end_of_stream() != AnswerRelay::State::kDone) {
       if (client_finished_) return end(After::kClose, ExchangeEnd::kClientClosed, {});
-      if (answer_.anything_sent()) return end(reset ? After::kReset : After::kClose, ExchangeEnd::kServerClosed, reset ? "reset" : "closed");
+      if (answer_.anything_sent())
+        return end(reset ? After::kReset : After::kClose, ExchangeEnd::kServerClosed, reset ? "reset" : "closed");
       if (reset) return fail(502, "the server reset the connection", "reset");
       return fail(502, "the server closed the connection without an answer", "closed");
     }
   }
   if (answer_.state() != AnswerRelay::State::kDone || client_.blocked()) return;
   const bool whole = request_.state() == RequestRelay::State::kDone;
-  end(whole && answer_.client_can_go_on() && !client_finished_ ? After::kReuse : After::kFinish, ExchangeEnd::kComplete, {});
+  end(whole && answer_.client_can_go_on() && !client_finished_ ? After::kReuse : After::kFinish, ExchangeEnd::kComplete,
+      {});
 }
 
 // The client's leaving goes on to the server as it came: an end of its bytes as one, a reset as one.
@@ -238,9 +247,10 @@ void Exchange::look_at_client() {
 // A client checks that the challenge speaks of the server that it called (RFC 9728 3.3), which is us.
 void Exchange::hint_about_challenge() {
   if (!RouteTable::foreign_origin(answer_.challenge(), scheme(), own_host_)) return;
-  context_.log.once(LogReason::kAuthorization,
-                    "the server's 401 names sign-in metadata of another address than this proxy's, which clients refuse: "
-                    "give the server the proxy's address as its public URL");
+  context_.log.once(
+      LogReason::kAuthorization,
+      "the server's 401 names sign-in metadata of another address than this proxy's, which clients refuse: "
+      "give the server the proxy's address as its public URL");
 }
 
 }  // namespace mcptrace::http

@@ -1,5 +1,6 @@
-// One request and its answer, relayed: to the server and back, each side's leaving passed on to the other at once. Nothing is
-// retried, repaired, compressed or delayed, but a request's body of at most 1 MiB that trace context may go into.
+// One request and its answer, relayed: to the server and back, each side's leaving passed on to the other at once.
+// Nothing is retried, repaired, compressed or delayed, but a request's body of at most 1 MiB that trace context may go
+// into.
 //
 // One object a client connection, reused for its exchanges. Relay thread only.
 #pragma once

@@ -1,5 +1,6 @@
-// What tracing makes of HTTP exchanges: it looks at heads and bodies as they pass, places the client's messages, says what
-// is to be injected, and hands facts to the observer. No I/O, no clock, no failure that the relay could see; one relay thread.
+// What tracing makes of HTTP exchanges: it looks at heads and bodies as they pass, places the client's messages, says
+// what is to be injected, and hands facts to the observer. No I/O, no clock, no failure that the relay could see; one
+// relay thread.
 //
 // For each exchange the relay calls, in this order:
 //   begin()        the request's head is in
@@ -37,8 +38,8 @@ enum class BodyWish : std::uint8_t {
 // What is to be changed before the request goes on.
 struct Rewrite {
   const mcp::Edits* edits = nullptr;  // in the body; valid until the tap's next call
-  // Replace the head's traceparent and tracestate fields by these (tracestate empty: by none); with an empty traceparent the
-  // head's fields pass as they came.
+  // Replace the head's traceparent and tracestate fields by these (tracestate empty: by none); with an empty
+  // traceparent the head's fields pass as they came.
   std::string_view traceparent, tracestate;
 };
 

@@ -1,5 +1,5 @@
-// The head of an HTTP/1.1 message as it was parsed: what a relay may rely on. Strings borrow from the bytes the parser was
-// given; whoever keeps a head keeps those bytes.
+// The head of an HTTP/1.1 message as it was parsed: what a relay may rely on. Strings borrow from the bytes the parser
+// was given; whoever keeps a head keeps those bytes.
 #pragma once
 
 #include <cstdint>

@@ -18,7 +18,8 @@ constexpr std::chrono::seconds kIdleEnough{1};
 constexpr int kBacklog = 1024;
 
 Error listen_error(const ListenAddress& address, const error_code& error) {
-  return {Errc::kIo, "cannot listen on " + address.host + " port " + std::to_string(address.port) + ": " + error.message()};
+  return {Errc::kIo,
+          "cannot listen on " + address.host + " port " + std::to_string(address.port) + ": " + error.message()};
 }
 
 }  // namespace
@@ -28,7 +29,9 @@ Result<std::shared_ptr<asio::ssl::context>> load_certificate(const CertificateFi
   SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
   error_code error;
   context->use_certificate_chain_file(files.certificate, error);
-  if (error) return std::unexpected(Error{Errc::kIo, "cannot use the certificate in " + files.certificate + ": " + error.message()});
+  if (error)
+    return std::unexpected(
+        Error{Errc::kIo, "cannot use the certificate in " + files.certificate + ": " + error.message()});
   context->use_private_key_file(files.key, asio::ssl::context::pem, error);
   if (error) return std::unexpected(Error{Errc::kIo, "cannot use the key in " + files.key + ": " + error.message()});
   return context;
@@ -43,8 +46,8 @@ Result<Acceptor> open_listener(asio::io_context& io, const ListenAddress& addres
     int accepting = 0;
     socklen_t flag_size = sizeof accepting;
     const bool listens = getsockname(inherited, reinterpret_cast<sockaddr*>(&name), &size) == 0 &&
-                         getsockopt(inherited, SOL_SOCKET, SO_ACCEPTCONN, &accepting, &flag_size) == 0 && accepting != 0 &&
-                         (name.ss_family == AF_INET || name.ss_family == AF_INET6);
+                         getsockopt(inherited, SOL_SOCKET, SO_ACCEPTCONN, &accepting, &flag_size) == 0 &&
+                         accepting != 0 && (name.ss_family == AF_INET || name.ss_family == AF_INET6);
     if (!listens) {
       return std::unexpected(Error{Errc::kInvalidArgument, "LISTEN_FDS: descriptor 3 is no listening TCP socket"});
     }
@@ -54,7 +57,8 @@ Result<Acceptor> open_listener(asio::io_context& io, const ListenAddress& addres
   }
   const auto host = asio::ip::make_address(address.host, error);
   if (error) {
-    return std::unexpected(Error{Errc::kInvalidArgument, "--listen wants a numeric address, got '" + address.host + "'"});
+    return std::unexpected(
+        Error{Errc::kInvalidArgument, "--listen wants a numeric address, got '" + address.host + "'"});
   }
   const asio::ip::tcp::endpoint endpoint(host, address.port);
   acceptor.open(endpoint.protocol(), error);
@@ -67,8 +71,11 @@ Result<Acceptor> open_listener(asio::io_context& io, const ListenAddress& addres
 
 Listener::Listener(Context& context, Acceptor acceptor, std::shared_ptr<asio::ssl::context> certificate,
                    std::size_t max_connections)
-    : context_(context), acceptor_(std::move(acceptor)), certificate_(std::move(certificate)),
-      max_connections_(max_connections), pause_(context.io.get_executor(), room_) {}
+    : context_(context),
+      acceptor_(std::move(acceptor)),
+      certificate_(std::move(certificate)),
+      max_connections_(max_connections),
+      pause_(context.io.get_executor(), room_) {}
 
 Listener::~Listener() = default;
 
@@ -96,7 +103,8 @@ Async<> Listener::accept() {
     }
     if (has_its_share(peer)) continue;  // closed
     prepare(socket);
-    asio::co_spawn(context_.io.get_executor(), serve(std::move(socket), peer), [this](const std::exception_ptr&) { check_done(); });
+    asio::co_spawn(context_.io.get_executor(), serve(std::move(socket), peer),
+                   [this](const std::exception_ptr&) { check_done(); });
   }
 }
 

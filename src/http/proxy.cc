@@ -20,7 +20,8 @@ std::size_t connections_possible() {
   setrlimit(RLIMIT_NOFILE, &limit);
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kMostConnections;
   const auto descriptors = static_cast<std::size_t>(limit.rlim_cur);
-  return std::clamp<std::size_t>(descriptors > kOwnDescriptors ? (descriptors - kOwnDescriptors) / 2 : 1, 1, kMostConnections);
+  return std::clamp<std::size_t>(descriptors > kOwnDescriptors ? (descriptors - kOwnDescriptors) / 2 : 1, 1,
+                                 kMostConnections);
 }
 
 }  // namespace
@@ -39,7 +40,8 @@ class Proxy::Impl {
                  .keep_host = options_.keep_host,
                  .tls = options_.certificate.has_value(),
                  .draining = false},
-        signals_(io_.get_executor(), SIGTERM, SIGINT), reload_(io_.get_executor(), SIGHUP),
+        signals_(io_.get_executor(), SIGTERM, SIGINT),
+        reload_(io_.get_executor(), SIGHUP),
         drain_timer_(io_.get_executor()) {}
 
   Result<> open() {
@@ -57,7 +59,8 @@ class Proxy::Impl {
       MCPTRACE_TRY(certificate, load_certificate(*options_.certificate));
     }
     MCPTRACE_TRY(Acceptor acceptor, open_listener(io_, options_.listen, options_.inherited_listener));
-    listener_ = std::make_unique<Listener>(context_, std::move(acceptor), std::move(certificate), connections_possible());
+    listener_ =
+        std::make_unique<Listener>(context_, std::move(acceptor), std::move(certificate), connections_possible());
     if (options_.ready) {
       MCPTRACE_TRY(Acceptor ready, open_listener(io_, *options_.ready, -1));
       ready_ = std::make_unique<ReadyListener>(context_, std::move(ready));

@@ -1,5 +1,5 @@
-// The reverse proxy as a whole: made from options that are checked already, it runs on the calling thread until it is told to
-// end.
+// The reverse proxy as a whole: made from options that are checked already, it runs on the calling thread until it is
+// told to end.
 //
 //   auto proxy = Proxy::make(options, clock, log, tracing);   // listens already; `tracing` may be null
 //   proxy->run();                                             // until SIGTERM or SIGINT, and the drain that follows
@@ -24,7 +24,7 @@ struct ProxyOptions {
   int inherited_listener = -1;         // a listening socket that we were started with (LISTEN_FDS)
   std::optional<ListenAddress> ready;  // GET /-/ready
   std::vector<Route> routes;           // at least one
-  std::optional<Access> access;  // always there; Access has no empty form
+  std::optional<Access> access;        // always there; Access has no empty form
   bool keep_host = false;
   std::optional<CertificateFiles> certificate;
   std::string upstream_ca;  // a file; empty: the system's store

@@ -11,9 +11,11 @@ namespace mcptrace::http {
 namespace {
 
 constexpr std::string_view kPath = "/-/ready";
-constexpr std::string_view kReady = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\nConnection: close\r\n\r\nready\n";
+constexpr std::string_view kReady =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\nConnection: close\r\n\r\nready\n";
 constexpr std::string_view kDraining =
-    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 9\r\nConnection: close\r\n\r\ndraining\n";
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 9\r\nConnection: "
+    "close\r\n\r\ndraining\n";
 
 }  // namespace
 

@@ -1,5 +1,5 @@
-// The request's half of an exchange: from the client's bytes to the server's, held for injection or passed on as it comes.
-// Without waiting: whoever calls it waits. Relay thread only; one object a client connection, reused.
+// The request's half of an exchange: from the client's bytes to the server's, held for injection or passed on as it
+// comes. Without waiting: whoever calls it waits. Relay thread only; one object a client connection, reused.
 #pragma once
 
 #include <sys/uio.h>
@@ -45,8 +45,8 @@ class RequestRelay {
   void collect();
   // The client's bytes may move from here on: keeps what is still needed of them.
   void let_go();
-  // Shows what was held to the tap, which says what is to go in. Before there is a server to send it to: a request that never
-  // reaches one is traced, too.
+  // Shows what was held to the tap, which says what is to go in. Before there is a server to send it to: a request that
+  // never reaches one is traced, too.
   void show(ExchangeTap& tap, Instant at);
   // Sends the head, and what there is of the body.
   void send(Stream& server, const Destination& destination);

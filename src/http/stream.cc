@@ -159,8 +159,9 @@ class PlainStream final : public Stream {
 
  protected:
   void start_read(char* into, std::size_t size) override {
-    socket_.async_read_some(asio::buffer(into, size),
-                            [self = self()](const error_code& error, std::size_t count) { self->on_read(error, count); });
+    socket_.async_read_some(asio::buffer(into, size), [self = self()](const error_code& error, std::size_t count) {
+      self->on_read(error, count);
+    });
   }
   std::size_t write_now(std::span<const iovec> pieces) override {
     const auto sent = send_some(socket_.native_handle(), pieces);
@@ -194,8 +195,8 @@ class TlsStream final : public Stream {
   Socket& socket() override { return tls_->next_layer(); }
   void close() override { end(false); }
   void abort() override { end(true); }
-  // Beyond the socket, bytes may have been decrypted already; an idle connection always has a read under way, which would
-  // have told. A session ticket makes it look noisy: then it is not used again, no harm.
+  // Beyond the socket, bytes may have been decrypted already; an idle connection always has a read under way, which
+  // would have told. A session ticket makes it look noisy: then it is not used again, no harm.
   bool is_quiet() override { return read_end() == StreamEnd::kOpen && unread().empty() && nothing_to_read(socket()); }
 
  protected:
@@ -205,9 +206,10 @@ class TlsStream final : public Stream {
   }
   std::size_t write_now(std::span<const iovec>) override { return 0; }
   void start_flush(std::string_view bytes) override {
-    tls_->async_write_some(asio::buffer(bytes.data(), bytes.size()), [self = self()](const error_code& error, std::size_t count) {
-      self->on_flushed(static_cast<bool>(error), count);
-    });
+    tls_->async_write_some(asio::buffer(bytes.data(), bytes.size()),
+                           [self = self()](const error_code& error, std::size_t count) {
+                             self->on_flushed(static_cast<bool>(error), count);
+                           });
   }
   // For TLS the end of one direction is the end of both: a peer that has sent close_notify is not expected to read on.
   void start_finish() override {

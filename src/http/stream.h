@@ -61,7 +61,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   static constexpr std::size_t kMaxUnread = 96 << 10;  // above the limit of a head
 
  protected:
-  virtual void start_read(char* into, std::size_t size) = 0;  // then on_read()
+  virtual void start_read(char* into, std::size_t size) = 0;         // then on_read()
   virtual std::size_t write_now(std::span<const iovec> pieces) = 0;  // what the socket took; may set write_failed_
   virtual void start_flush(std::string_view bytes) = 0;              // then on_flushed()
   virtual void start_finish() = 0;

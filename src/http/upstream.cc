@@ -20,8 +20,13 @@ using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
 class Attempt : public std::enable_shared_from_this<Attempt> {
  public:
   Attempt(asio::io_context& io, const Origin& origin, TlsClient* tls, Signal& signal)
-      : origin_(origin), tls_(tls), signal_(&signal), resolver_(io.get_executor()), timer_(io.get_executor()),
-        pause_(io.get_executor()), socket_(io.get_executor()) {}
+      : origin_(origin),
+        tls_(tls),
+        signal_(&signal),
+        resolver_(io.get_executor()),
+        timer_(io.get_executor()),
+        pause_(io.get_executor()),
+        socket_(io.get_executor()) {}
 
   void start(std::chrono::nanoseconds time_out) {
     timer_.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(time_out));
@@ -185,14 +190,18 @@ Result<TlsClient> TlsClient::make(const std::string& ca_file) {
     made.context_->load_verify_file(ca_file, error);
   }
   if (error) {
-    return std::unexpected(Error{Errc::kIo, "no CA certificates from " + (ca_file.empty() ? "the system's store" : ca_file) +
-                                                ": " + error.message()});
+    return std::unexpected(Error{
+        Errc::kIo,
+        "no CA certificates from " + (ca_file.empty() ? "the system's store" : ca_file) + ": " + error.message()});
   }
   return made;
 }
 
 UpstreamPool::UpstreamPool(asio::io_context& io, Origin origin, TlsClient* tls)
-    : io_(io), origin_(std::move(origin)), tls_(tls), sweeper_(io.get_executor()),
+    : io_(io),
+      origin_(std::move(origin)),
+      tls_(tls),
+      sweeper_(io.get_executor()),
       alive_(std::make_shared<UpstreamPool*>(this)) {}
 
 UpstreamPool::~UpstreamPool() {
@@ -214,7 +223,8 @@ std::shared_ptr<Stream> UpstreamPool::take() {
 }
 
 void UpstreamPool::put(std::shared_ptr<Stream> stream, std::chrono::seconds idle_limit) {
-  const auto limit = idle_limit.count() > 0 ? std::min(idle_limit - std::chrono::seconds(1), std::chrono::seconds(60)) : kIdleLimit;
+  const auto limit =
+      idle_limit.count() > 0 ? std::min(idle_limit - std::chrono::seconds(1), std::chrono::seconds(60)) : kIdleLimit;
   if (limit.count() <= 0 || idle_.size() >= kMaxIdle || !stream->unread().empty()) return stream->close();
   stream->listen(nullptr);
   stream->read_more();

@@ -1,7 +1,7 @@
 // Connections to the servers behind the proxy: resolved, connected, verified, and kept for the next exchange.
 //
-// A connection is used again only if it has been quiet, and for less time than servers commonly wait before they close it:
-// a request that goes out on a connection that is just being closed is lost, and no request is ever sent twice.
+// A connection is used again only if it has been quiet, and for less time than servers commonly wait before they close
+// it: a request that goes out on a connection that is just being closed is lost, and no request is ever sent twice.
 // Relay thread only.
 #pragma once
 

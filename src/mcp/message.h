@@ -43,7 +43,6 @@ bool is_plain_name(std::string_view text);
 std::uint64_t plain_name_hash(std::string_view name);
 std::uint64_t odd_name_hash(std::uint64_t print);
 
-
 // Strings of a message, decoded, each cut to its limit (text_limit()) between characters.
 enum class Text : std::uint8_t {
   kMethod,           // only where `method` is kUnknown

@@ -71,7 +71,7 @@ struct Stretch {
   std::vector<std::uint32_t> live_files;  // locked files that say: open
   std::vector<Part> parts;
   std::vector<std::string> without_part;  // derived: processes that opened it, and wrote no root of it yet
-  std::optional<SpanKey> previous;  // the root of the stretch before
+  std::optional<SpanKey> previous;        // the root of the stretch before
 };
 
 struct SessionKey {

@@ -57,7 +57,7 @@ test('the reference server over Streamable HTTP: one session, one tree', async (
   assert.equal(done.failed.isError, true);
   await peer.transport.terminateSession();
   await peer.close();
-  assert.deepEqual(await proxy.stop().then(({ code, signal }) => ({ code, signal })), { code: 0, signal: null });
+  await proxy.stop();
 
   const all = sessions(home);
   assert.equal(all.length, 1);

@@ -20,11 +20,14 @@ import { binary, clientInfo } from './peers.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 
-// A test that fails leaves its processes behind: they go before its directories do.
-const running = new Set();
+// A test that fails leaves its processes behind: they go before its directories do. What a sanitizer found in one of them fails
+// the test, whatever it was about.
+const running = new Set(), said = [];
 afterEach(async () => {
   for (const each of running) each.end();
   await Promise.all([...running].map((each) => each.exit));
+  const lines = said.splice(0).flat();
+  if (lines.some((line) => /Sanitizer:|runtime error:|mcptrace: bug at/.test(line))) throw new Error(lines.join('\n'));
 });
 
 // A child process that goes with the test. `exit`: { code, signal, at }.
@@ -35,6 +38,7 @@ function child(command, args, options) {
   started.exit = once(started, 'exit').then(([code, signal]) => ({ code, signal, at: process.hrtime.bigint() }));
   started.end = () => started.kill('SIGKILL');
   running.add(started);
+  said.push(started.stderrLines);
   started.exit.then(() => running.delete(started));
   return started;
 }
@@ -67,7 +71,8 @@ export async function startProxy(home, upstream, { options = [], env = {}, stdio
     // Ends it as a supervisor does: what is in flight has its time.
     async stop() {
       started.kill('SIGTERM');
-      return started.exit;
+      const { code, signal } = await started.exit;
+      if (code !== 0) throw new Error(`mcptrace proxy ended with ${code ?? signal}\n${started.stderrLines.join('\n')}`);
     },
   };
 }

@@ -415,7 +415,7 @@ test('what is traced does not matter to the traffic: a state directory that cann
   const proxy = await startProxy(path.join(file, 'state'), (await listen(t, server.handler)).origin);
   const call = toolCall(1, 'echo', { message: 'x' }, modernMeta());
   assert.equal((await ask(`${proxy.origin}/mcp`, { body: call, headers: modernHeaders(call) })).status, 200);
-  assert.equal((await proxy.stop()).code, 0);
+  await proxy.stop();
 });
 
 test('MCPTRACE_DISABLED=1: only a proxy', async (t) => {

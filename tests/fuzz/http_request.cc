@@ -33,7 +33,7 @@ std::string written(const MessageText& message, bool own_host) {
 void check_rewriting(const MessageText& message) {
   const bool has_host = has_field(message, FieldName::kHost);
   const std::string out = written(message, !has_host);
-  if (out.size() > kMaxHeadBytes) return;
+  if (out.size() > kMaxHeadBytes || message.fields.size() + 2 > kMaxFields) return;  // with ours it may be too much
   const StreamText again = read_stream<RequestParser>(out, [&] { return out.size(); }, kReset);
   if (!has_host) {
     // What gives HTTP/1.0 a Host may only disagree with a target that has a host of its own.

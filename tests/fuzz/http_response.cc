@@ -22,7 +22,7 @@ void check_rewriting(const MessageText& message, bool to_head) {
   std::string out;
   write_response_head(
       head, {.framing = head.framing, .length = head.length, .close = until_close, .interim = head.status < 200}, out);
-  if (out.size() > kMaxHeadBytes) return;
+  if (out.size() > kMaxHeadBytes || message.fields.size() + 2 > kMaxFields) return;  // with ours it may be too much
   const auto reset = [&](ResponseParser& fresh) { fresh.reset(to_head); };
   const StreamText again = read_stream<ResponseParser>(out, [&] { return out.size(); }, reset);
   MCPTRACE_CHECK(!again.bad && again.messages.size() == 1);

@@ -63,6 +63,7 @@ HttpPipeline::HttpPipeline(http::TracingOptions tracing, observe::TracerOptions 
 
 void HttpPipeline::push(const mcp::Fact& fact) {
   ++facts_;
+  if (lose_one_of_ != 0 && facts_ % lose_one_of_ == 0) return tracer_.add_dropped(1, fact.at.boot);
   std::vector<std::uint64_t> record((mcp::packed_size(fact) + 7) / 8);
   mcp::pack(fact, reinterpret_cast<char*>(record.data()));
   tracer_.feed(mcp::unpack({reinterpret_cast<const char*>(record.data()), mcp::packed_size(fact)}));

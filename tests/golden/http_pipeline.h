@@ -51,6 +51,8 @@ class HttpPipeline final : private http::FactSink {
   void piece(int connection, std::string_view bytes);
   void end(int connection, http::ExchangeEnd how, std::string_view error_type = {});
 
+  // One fact of so many is lost, as if the queue had been full; 0: none.
+  void lose_facts(std::size_t one_of) { lose_one_of_ = one_of; }
   observe::Tracer& tracer() { return tracer_; }
   [[nodiscard]] Instant now() const { return clock_.now(); }
   [[nodiscard]] std::size_t facts() const { return facts_; }
@@ -68,7 +70,7 @@ class HttpPipeline final : private http::FactSink {
   observe::Tracer tracer_;
   http::Tracing tracing_;
   std::map<int, std::unique_ptr<http::ExchangeTap>> taps_;
-  std::size_t facts_ = 0;
+  std::size_t facts_ = 0, lose_one_of_ = 0;
 };
 
 }  // namespace mcptrace::golden
