@@ -137,6 +137,11 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
   MCPTRACE_TRY(proxy.routes, parse_routes(upstream, routes));
   MCPTRACE_TRY(proxy.listen, parse_listen("--listen", listen));
   MCPTRACE_TRY(proxy.inherited_listener, inherited_listener(world));
+  // Whoever listens on an address of its own is called by it.
+  const bool any_address = proxy.listen.host == "0.0.0.0" || proxy.listen.host == "::";
+  if (!any_address) {
+    allowed_hosts.push_back(proxy.listen.host.contains(':') ? "[" + proxy.listen.host + "]" : proxy.listen.host);
+  }
   MCPTRACE_TRY(proxy.access, http::Access::make(allowed_hosts, allowed_origins));
   if (!host.empty() && host != "keep") return std::unexpected(bad("--host wants keep, got '" + host + "'"));
   proxy.keep_host = host == "keep";

@@ -23,6 +23,7 @@ enum class LogReason : std::uint8_t {
   kConfiguration,   // a variable or file that was ignored
   kChild,           // the server could not be started
   kAuthorization,   // sign-in metadata that clients will refuse, behind a proxy
+  kEndpoint,        // an HTTP+SSE session whose endpoint no path of the proxy leads to
   kCount
 };
 

@@ -61,8 +61,8 @@ bool is_ours_or_upstreams(const UrlOrigin& url, const UpstreamUrl& upstream, std
 
 ClientUri client_uri(const RouteTable& routes, std::size_t route, std::string_view uri, std::string_view scheme,
                      std::string_view own_host, std::string_view request_target) {
-  const ClientUri unchanged{std::string(uri)};
-  const ClientUri unreachable{std::string(uri), false};
+  ClientUri unchanged{std::string(uri)};
+  ClientUri unreachable{std::string(uri), false};
   const UpstreamUrl& upstream = routes[route].upstream;
 
   std::optional<UrlOrigin> url = split_url(uri);

@@ -218,7 +218,7 @@ std::optional<std::string> RouteTable::client_target(std::size_t index, std::str
   std::string_view base = route.upstream.path;
   while (base.ends_with('/')) base.remove_suffix(1);
   if (!is_below(path, base)) return std::nullopt;
-  const std::string result = join(route.prefix, path.substr(base.size()), query);
+  std::string result = join(route.prefix, path.substr(base.size()), query);
   const auto back = find(result);
   if (!back || back->route != index || back->target != join({}, path, query)) return std::nullopt;
   return result;

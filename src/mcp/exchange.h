@@ -82,7 +82,7 @@ struct OpenCall {
   [[nodiscard]] bool is_standing() const { return kind != CallKind::kRequest || is_listen(); }
   // May a server's request or notification be nested under it? (semantics.md 2)
   [[nodiscard]] bool may_nest() const {
-    return direction == Direction::kClientToServer &&
+    return direction == Direction::kClientToServer && kind == CallKind::kRequest &&
            (method == Method::kToolsCall || method == Method::kPromptsGet || method == Method::kResourcesRead);
   }
 };

@@ -90,17 +90,17 @@ void HttpExchanges::leave(OpenCall& call, ExchangeTable& calls) {
 }
 
 std::uint64_t EventRing::find(std::uint64_t event) const {
-  if (known_.empty() || event == 0) return 0;
-  for (std::size_t way = 0; way < kWays; ++way) {
-    const Known& known = known_[set_of(event) + way];
+  if (sets_.empty() || event == 0) return 0;
+  for (const Known& known : sets_[set_of(event)].known) {
     if (known.event == event) return known.exchange;
   }
   return 0;
 }
 
 void EventRing::put(std::uint64_t event, std::uint64_t exchange) {
-  if (known_.empty()) known_.resize(kSets * kWays);
-  known_[set_of(event) + next_++ % kWays] = {event, exchange};
+  if (sets_.empty()) sets_.resize(kSets);
+  Set& set = sets_[set_of(event)];
+  set.known[set.next++ % kWays] = {event, exchange};
 }
 
 }  // namespace mcptrace::observe

@@ -3,6 +3,7 @@
 // running traffic allocates nothing. Observer thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -63,7 +64,8 @@ class HttpExchanges {
   std::vector<std::uint32_t> heads_;
 };
 
-// Event ids, as prints, and the exchange on whose stream each came first. The older of two that meet in one place goes.
+// Event ids, as prints, and the exchange on whose stream each came first. Bounded:
+// where too many meet in one place, the oldest goes.
 class EventRing {
  public:
   // The exchange's serial; 0: not known.
@@ -75,9 +77,12 @@ class EventRing {
   struct Known {
     std::uint64_t event = 0, exchange = 0;
   };
-  static std::size_t set_of(std::uint64_t event) { return (event * 0x9e3779b97f4a7c15u >> 52) * kWays; }
-  std::vector<Known> known_;  // empty until there is one
-  std::uint32_t next_ = 0;
+  struct Set {
+    std::array<Known, kWays> known;
+    std::uint32_t next = 0;
+  };
+  static std::size_t set_of(std::uint64_t event) { return event * 0x9e3779b97f4a7c15u >> 52; }
+  std::vector<Set> sets_;  // empty until there is one
 };
 
 }  // namespace mcptrace::observe
