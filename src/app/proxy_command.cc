@@ -77,6 +77,7 @@ http::TracingOptions tracing_options(const ProxyCommandOptions& options) {
   http::TracingOptions tracing;
   tracing.inject = options.inject;
   tracing.trust_proxy = options.trust_proxy;
+  tracing.parent = options.parent;
   tracing.conversation_headers = options.conversation_headers;
   if (options.service_name_fixed) tracing.name = options.service_name;
   for (const http::Route& route : options.proxy.routes) tracing.route_names.push_back(service_of(route));

@@ -58,6 +58,13 @@ Result<std::vector<http::Route>> parse_routes(const std::string& upstream, const
   return routes;
 }
 
+Result<observe::ParentOrder> parse_parent(std::string_view text) {
+  if (text == "meta") return observe::ParentOrder::kMetaFirst;
+  if (text == "header") return observe::ParentOrder::kHeaderFirst;
+  if (text == "root") return observe::ParentOrder::kRootOnly;
+  return std::unexpected(bad("--parent wants meta, header or root, got '" + std::string(text) + "'"));
+}
+
 // sd_listen_fds(3): ours if LISTEN_PID is our own; the first is descriptor 3.
 Result<int> inherited_listener(const World& world) {
   const auto count = world.environment("LISTEN_FDS"), pid = world.environment("LISTEN_PID");
@@ -92,6 +99,8 @@ const char kProxyHelp[] =
     "  --secret-file FILE the key of session ids and fingerprints, the same for all replicas (64 hexadecimal digits)\n"
     "  --conversation-header NAME\n"
     "                     a request field that names the conversation; may be given several times\n"
+    "  --parent WHICH     a call's parent: the context in _meta, else the header's (meta, the default); the other way\n"
+    "                     round (header); or always its session (root)\n"
     "  --trust-proxy      take the client's address from Forwarded or X-Forwarded-For\n"
     "  --ready ADDR:PORT  answer GET /-/ready there\n"
     "  --drain TIME       at SIGTERM, how long what is in flight may take (default: 25s)\n"
@@ -112,7 +121,7 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
   ParsedProxy parsed;
   ProxyCommandOptions& options = parsed.options;
   http::ProxyOptions& proxy = options.proxy;
-  std::string upstream, listen = "127.0.0.1:0", host, certificate, key, ready, drain = "25s";
+  std::string upstream, listen = "127.0.0.1:0", host, certificate, key, ready, drain = "25s", parent = "meta";
   std::vector<std::string> routes, allowed_hosts, allowed_origins;
   CommandLine line("proxy");
   const TraceOptionsReader trace(line);
@@ -128,6 +137,7 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
   line.value("--secret-file", options.secret_file);
   line.values("--conversation-header", options.conversation_headers);
   line.flag("--trust-proxy", options.trust_proxy);
+  line.value("--parent", parent);
   line.value("--ready", ready);
   line.value("--drain", drain);
   MCPTRACE_TRY_VOID(line.parse(args));
@@ -145,6 +155,7 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
   MCPTRACE_TRY(proxy.access, http::Access::make(allowed_hosts, allowed_origins));
   if (!host.empty() && host != "keep") return std::unexpected(bad("--host wants keep, got '" + host + "'"));
   proxy.keep_host = host == "keep";
+  MCPTRACE_TRY(options.parent, parse_parent(parent));
   if (certificate.empty() != key.empty()) {
     return std::unexpected(bad("--tls-cert and --tls-key go together: one of them is missing"));
   }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "http/proxy.h"
+#include "observe/http_placement.h"
 
 namespace mcptrace::app {
 
@@ -19,6 +20,7 @@ struct ProxyCommandOptions : TraceOptions {
   std::string secret_file;  // empty: the installation's
   std::vector<std::string> conversation_headers;
   bool trust_proxy = false;
+  observe::ParentOrder parent = observe::ParentOrder::kMetaFirst;
 };
 
 extern const char kProxyHelp[];

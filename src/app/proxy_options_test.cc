@@ -86,6 +86,7 @@ TEST_F(ProxyOptionsTest, WhatCannotBeDoneIsSaidWithTheOption) {
   EXPECT_NE(refused({"--upstream", "http://h", "--tls-cert", "c.pem"}).find("--tls-key"), std::string::npos);
   EXPECT_NE(refused({"--upstream", "http://h", "--host", "other"}).find("--host wants keep"), std::string::npos);
   EXPECT_NE(refused({"--upstream", "http://h", "--drain", "soon"}).find("--drain"), std::string::npos);
+  EXPECT_NE(refused({"--upstream", "http://h", "--parent", "x"}).find("--parent wants"), std::string::npos);
   EXPECT_NE(refused({"--upstream", "http://h", "--naming", "x"}).find("--naming"), std::string::npos);
   EXPECT_NE(refused({"--upstream", "http://h", "--foo"}).find("unknown option '--foo'"), std::string::npos);
   EXPECT_NE(refused({"--upstream", "http://h", "stray"}).find("stray"), std::string::npos);
@@ -112,6 +113,8 @@ TEST_F(ProxyOptionsTest, TheRest) {
                              "--drain",
                              "2s",
                              "--trust-proxy",
+                             "--parent",
+                             "header",
                              "--conversation-header",
                              "X-Conversation",
                              "--secret-file",
@@ -128,6 +131,7 @@ TEST_F(ProxyOptionsTest, TheRest) {
   EXPECT_EQ(options.proxy.ready->host, "127.0.0.1");
   EXPECT_EQ(options.proxy.drain, std::chrono::seconds(2));
   EXPECT_TRUE(options.trust_proxy);
+  EXPECT_EQ(options.parent, observe::ParentOrder::kHeaderFirst);
   EXPECT_EQ(options.conversation_headers, std::vector<std::string>{"X-Conversation"});
   EXPECT_EQ(options.secret_file, "s");
   EXPECT_EQ(options.proxy.upstream_ca, "ca.pem");

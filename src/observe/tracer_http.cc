@@ -154,6 +154,7 @@ HttpExchange& Tracer::exchange_of(const Fact& fact) {
 void Tracer::drop_oldest_exchange(Nanos at_boot) {
   HttpExchange& exchange = *exchanges_.oldest();
   if (exchange.has(mcp::kSseSession)) sse_scopes_.erase(exchange.scope);
+  exchange.ended = false;  // else it went with its last call
   while (OpenCall* call = calls_.at(exchange.calls)) {
     end_call(*call, unobserved(call->start.boot <= last_dropped_ ? "dropped" : "table_full"), at_boot, false);
   }
