@@ -186,9 +186,10 @@ void Exchange::relay() {
   answer_.pump(*server_, tap_.get(), context_.draining, context_.clock);
   if (!answer_.challenge().empty()) hint_about_challenge();
   if (rewriter_.unreachable()) {
-    context_.log.once(LogReason::kEndpoint,
-                      "an HTTP+SSE server gave an endpoint outside of its upstream's path, which no path of this proxy leads "
-                      "to: give --upstream or --route the server's address without that path");
+    context_.log.once(
+        LogReason::kEndpoint,
+        "an HTTP+SSE server gave an endpoint outside of its upstream's path, which no path of this proxy leads "
+        "to: give --upstream or --route the server's address without that path");
   }
   look_at_server();
   if (stage_ == Stage::kRelaying) look_at_client();

@@ -251,6 +251,7 @@ void Tracer::open_standing(HttpExchange& exchange, Session& session, const Fact&
   Fact own = fact;
   // No id finds it; but all without one in one chain would make a long one.
   own.message.id = {mcp::IdType::kAbsent, exchange.serial, exchange.serial};
+  own.context.session = session.root.session;  // none, if its session has been forgotten meanwhile
   OpenCall& call = calls_.open(own);
   call.kind = kind;
   if (kind == CallKind::kHttp) {

@@ -2,6 +2,7 @@
 // has ids, a session and a time that can be, and what was opened is closed at the end.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
 #include <random>
 
@@ -175,7 +176,8 @@ class Chaos {
 };
 
 TEST(HttpChaosTest, NothingBreaks) {
-  for (unsigned seed = 1; seed <= 24; ++seed) {
+  const unsigned seeds = std::getenv("MCPTRACE_LONG") != nullptr ? 1500 : 24;
+  for (unsigned seed = 1; seed <= seeds; ++seed) {
     SCOPED_TRACE(seed);
     Chaos chaos(seed);
     chaos.run(3000);
