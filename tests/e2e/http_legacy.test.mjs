@@ -85,7 +85,9 @@ test('the reference server over Streamable HTTP: one session, one tree', async (
     assert.equal(asked.parentSpanId, calls(spans, tool)[0].spanId, name);
     assert.equal(outcome(asked), 'ok');
   }
-  assert.equal(outcome(named(spans, 'mcp.roots_list')[0]), 'ok');
+  // The server asks for roots when it likes: below the only call that is open then, and that may be answered first.
+  const [roots] = named(spans, 'mcp.roots_list');
+  if (outcome(roots) !== 'ok') assert.equal(roots.attributes['mcptrace.unobserved'], 'parent_answered');
   const [long] = calls(spans, 'trigger-long-running-operation');
   assert.ok(duration(long) >= 290_000_000n);
   assert.equal(long.events.filter((event) => /progress/.test(event.name)).length, 3);
