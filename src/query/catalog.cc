@@ -25,11 +25,10 @@ bool settles_itself(const Session& session) {
   });
 }
 
-State state_of(const Session& session) {
+State state_by_roots(const Session& session) {
   for (const Stretch& stretch : session.stretches) {
     if (!stretch.live_files.empty()) return State::kOpen;
   }
-  if (session.stretches.empty()) return State::kKilled;
   return session.stretches.back().closed ? State::kClosed : State::kKilled;
 }
 
@@ -222,10 +221,21 @@ void Catalog::count_killed_calls(Tally& tally) {
   }
 }
 
+// Without a stretch its opening is in a file that is gone, or it never had one: HTTP exchanges that hold no request.
+State Catalog::state_of(const Session& session) const {
+  if (!session.stretches.empty()) return state_by_roots(session);
+  if (!session.left_open) return State::kClosed;
+  const bool live = std::ranges::any_of(session.files, [this](std::uint32_t file) { return files_.at(file).locked; });
+  return live ? State::kOpen : State::kKilled;
+}
+
 void Catalog::end_counting(bool complete) {
   for (auto& [key, tally] : tallies_) {
     Session& session = sessions_.at(key);
-    if (state_of(session) != State::kOpen) count_killed_calls(tally);
+    session.left_open =
+        std::ranges::any_of(tally.open, [&tally](const auto& entry) { return !tally.seen.contains(entry.first); });
+    session.state = state_of(session);
+    if (session.state != State::kOpen) count_killed_calls(tally);
     session.tallied = true;
     session.counted = complete || !tally.seen.empty();
     session.at_least = !complete;
@@ -239,8 +249,8 @@ void Catalog::end_counting(bool complete) {
 
 void Catalog::settle() {
   for (auto& [key, session] : sessions_) {
-    if (session.stretches.empty()) {  // its opening is in a file that is gone
-      session.state = State::kKilled;
+    if (session.stretches.empty()) {
+      session.state = state_of(session);
       continue;
     }
     std::ranges::sort(session.stretches, [](const Stretch& a, const Stretch& b) {

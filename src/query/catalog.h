@@ -39,7 +39,7 @@ class Catalog {
   // Brings start, end, state, class and sums up to date.
   void settle();
 
-  // A session whose opening is in a file that is gone has no stretches.
+  // A session whose opening is in a file that is gone, or that had none, has no stretches.
   [[nodiscard]] const std::map<SessionKey, Session>& sessions() const { return sessions_; }
   [[nodiscard]] const Session* find(const SessionKey& key) const;
   // Of records that could not be understood: a newer layout.
@@ -63,6 +63,7 @@ class Catalog {
   Stretch& stretch_of(Session& session, const trace::SpanHeader& header);
   void add_root(spool::RecordType type, const trace::SpanHeader& header, std::string_view bytes);
   static void count_killed_calls(Tally& tally);
+  [[nodiscard]] State state_of(const Session& session) const;
   void describe(Session& session, const trace::SpanHeader& header, const otlp::Span& span);
 
   [[nodiscard]] const otlp::Resource* resource_of(const trace::SpanHeader& header) const;

@@ -191,6 +191,20 @@ TEST(Catalog, SpansWithoutAnOpeningAreStillASession) {
   EXPECT_EQ(only(catalog_of(files)).state, State::kKilled);
 }
 
+TEST(Catalog, SpansThatNeverHadAnOpeningAreNoKilledSession) {
+  std::vector<MemoryFile> files(1);
+  Sample sample(files[0].sink());
+  SampleCall stream;
+  stream.open = true;
+  stream.span_id = sample.call(stream);
+  EXPECT_EQ(only(catalog_of(files)).state, State::kKilled);
+  files[0].locked = true;
+  EXPECT_EQ(only(catalog_of(files)).state, State::kOpen);
+  stream.open = false;
+  sample.call(stream);
+  EXPECT_EQ(only(catalog_of(files)).state, State::kClosed);
+}
+
 TEST(Catalog, RecordsOfANewerLayoutAreCounted) {
   MemoryFile file;
   Sample sample(file.sink());

@@ -100,6 +100,7 @@ struct Session {
   std::optional<std::int64_t> exit_status, exit_signal;
   bool tallied = false;  // its spans were looked at; then:
   std::uint64_t discover_spans = 0, other_spans = 0;
+  bool left_open = false;  // something was open when its process was last heard of
 
   [[nodiscard]] bool failed() const;
 };
