@@ -13,34 +13,7 @@ using mcp::ParentSource;
 using mcp::Text;
 
 constexpr std::uint32_t kNoSlot = 0xffffffff;
-constexpr std::int64_t kDayNanos = Nanos(std::chrono::hours(24)).count();
 constexpr std::uint64_t kScopeBit = 1ull << 63;  // no exchange's serial has it
-
-template <class Id>
-Id take_id(const Digest& digest, std::size_t offset) {
-  Id id;
-  std::copy_n(digest.begin() + static_cast<std::ptrdiff_t>(offset), Id::kBytes, id.bytes.begin());
-  if (id.is_zero()) id.bytes[0] = 1;
-  return id;
-}
-
-std::int64_t day_of(Nanos wall) { return wall.count() / kDayNanos; }
-
-std::optional<std::string> conversation_in(std::string_view baggage) {
-  if (baggage.empty()) return std::nullopt;
-  for (const std::string_view key : {"session.id", "gen_ai.conversation.id"}) {
-    if (auto value = trace::baggage_get(baggage, key, 256); value && !value->empty()) {
-      return std::string(key) + "=" + *value;
-    }
-  }
-  return std::nullopt;
-}
-
-std::optional<trace::TraceContext> context_of(const Message& message) {
-  if (message.has(mcp::kAmbiguous) || message.has(mcp::kTraceparentCut)) return std::nullopt;
-  if (message[Text::kTraceparent].empty()) return std::nullopt;
-  return trace::parse_traceparent(message[Text::kTraceparent]);
-}
 
 }  // namespace
 
@@ -93,8 +66,7 @@ void HttpPlacement::write_key(const HttpCaller& caller, const Message* message, 
   field(caller.address);
 }
 
-// Trace id and root id follow from (name, key, UTC day), so that replicas with the same secret agree without talking;
-// or are random, if the session is guessed.
+// The root's ids are derived, or random if the session is guessed.
 void HttpPlacement::begin_stretch(Stretch& stretch, const HttpCaller& caller, std::int64_t day) {
   CallContext root;
   root.session = ++last_serial_;
@@ -112,14 +84,7 @@ void HttpPlacement::begin_stretch(Stretch& stretch, const HttpCaller& caller, st
     root.root_trace_id = random_.trace_id();
     root.root_span_id = random_.span_id();
   } else {
-    KeyedHash ids(key_, "derived-ids");
-    ids.update_field(name);
-    ids.update_field(text_);
-    ids.update_field(std::to_string(day));
-    const Digest digest = ids.finish();
-    root.derived = true;
-    root.root_trace_id = take_id<TraceId>(digest, 0);
-    root.root_span_id = take_id<SpanId>(digest, 16);
+    derive_root_ids(key_, name, text_, day, root);
   }
   stretch.root = root;
   stretch.day = day;
@@ -134,7 +99,7 @@ HttpPlacement::Stretch& HttpPlacement::stretch_of(const HttpCaller& caller, KeyK
   const Key key{kind, mix64(text_, seed_high_ + route), mix64(text_, seed_low_ ^ route)};
   const std::uint32_t slot = slot_for(key);
   Stretch& stretch = stretches_[slot];
-  const std::int64_t day = day_of(caller.first_byte.wall);
+  const std::int64_t day = utc_day(caller.first_byte.wall);
   const bool fresh = stretch.root.session == 0;
   const bool over = kind == KeyKind::kGuessed
                         ? stretch.open == 0 && caller.first_byte.boot - stretch.last_message > options_.gap
@@ -239,7 +204,7 @@ void HttpPlacement::take_no_session() {
 void HttpPlacement::choose_parent(const HttpCaller& caller, const Message* message, bool may_use_root) {
   CallContext& context = placed_.context;
   context.span_id = random_.span_id();
-  const auto in_meta = message != nullptr ? context_of(*message) : std::nullopt;
+  const auto in_meta = message != nullptr ? context_in(*message) : std::nullopt;
   const auto in_header = caller.traceparent.empty() ? std::nullopt : trace::parse_traceparent(caller.traceparent);
   const bool header_first = options_.parent == ParentOrder::kHeaderFirst;
   const bool by_header = in_header && (header_first || !in_meta);
@@ -266,18 +231,11 @@ void HttpPlacement::take_root_as_parent() {
   context.parent_source = ParentSource::kRoot;
   context.trace_id = context.root_trace_id;
   context.parent_id = context.root_span_id;
-  context.flags = trace::kSampledFlag | trace::kRandomFlag;
-  context.randomness = random_.u64() >> 8;
-  placed_.trace_state = trace::write_randomness(context.randomness, randomness_);
+  placed_.trace_state = own_.start(context, random_);
 }
 
 void HttpPlacement::write_injection(NotInjected may) {
-  CallContext& context = placed_.context;
-  context.not_injected = options_.inject || may == NotInjected::kNotRequest ? may : NotInjected::kOff;
-  placed_.inject = context.not_injected == NotInjected::kNone;
-  if (!placed_.inject) return;
-  trace::write_traceparent({context.trace_id, context.span_id, context.flags}, traceparent_.data());
-  placed_.injection = {{traceparent_.data(), traceparent_.size()}, placed_.trace_state};
+  placed_.inject = own_.inject(placed_.context, options_.inject, may, placed_.trace_state, placed_.injection);
 }
 
 const HttpPlacement::Placed& HttpPlacement::place(const HttpCaller& caller, const Message& message, NotInjected may,

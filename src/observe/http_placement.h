@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "mcp/fact.h"
 #include "mcp/splice.h"
+#include "observe/placing.h"
 #include "trace/w3c.h"
 
 namespace mcptrace::observe {
@@ -134,8 +135,7 @@ class HttpPlacement {
   std::uint32_t newest_ = 0xffffffff, oldest_ = 0xffffffff;
   std::string text_;  // the key that is being looked up
   Placed placed_;
-  std::array<char, trace::kTraceparentSize> traceparent_{};
-  std::array<char, 20> randomness_{};
+  OwnContext own_;
 };
 
 }  // namespace mcptrace::observe

@@ -12,18 +12,9 @@ using mcp::NotInjected;
 using mcp::Text;
 
 constexpr std::size_t kMaxDerived = 1024;
-constexpr std::int64_t kDayNanos = Nanos(std::chrono::hours(24)).count();
 
 bool opens_nothing(Method method) {
   return method == Method::kInitialize || method == Method::kServerDiscover || method == Method::kPing;
-}
-
-template <class Id>
-Id take_id(const Digest& digest, std::size_t offset) {
-  Id id;
-  std::copy_n(digest.begin() + static_cast<std::ptrdiff_t>(offset), Id::kBytes, id.bytes.begin());
-  if (id.is_zero()) id.bytes[0] = 1;
-  return id;
 }
 
 }  // namespace
@@ -62,42 +53,28 @@ Placement::Stretch& Placement::process_stretch(const Message& message, Instant a
   return process_;
 }
 
-// Trace id and root id follow from (name, key, UTC day), so that replicas with the same secret agree without talking.
 Placement::Stretch& Placement::derived_stretch(std::string_view session_key, Instant at) {
   KeyedHash session_hash(key_, "session");
   session_hash.update_field(session_key);
   const std::uint64_t print = session_hash.finish64();
-  const std::int64_t day = at.wall.count() / kDayNanos;
+  const std::int64_t day = utc_day(at.wall);
   auto found = derived_.find(print);
   if (found != derived_.end() && found->second.day == day) return found->second;
   const std::uint32_t previous = found != derived_.end() ? found->second.root.session : 0;
   if (found == derived_.end() && derived_.size() >= kMaxDerived) derived_.erase(derived_.begin());
   Stretch stretch;
   stretch.day = day;
-  KeyedHash ids(key_, "derived-ids");
-  ids.update_field(options_.name);
-  ids.update_field(session_key);
-  ids.update_field(std::to_string(day));
-  const Digest digest = ids.finish();
   mcp::CallContext& root = stretch.root;
   root.session = ++last_serial_;
   root.previous = previous;
   root.session_print = print;
-  root.derived = true;
-  root.root_trace_id = take_id<TraceId>(digest, 0);
-  root.root_span_id = take_id<SpanId>(digest, 16);
+  derive_root_ids(key_, options_.name, session_key, day, root);
   return derived_[print] = stretch;
 }
 
 std::optional<std::string> Placement::conversation(const Message& message) const {
   if (!message.has(mcp::kModern)) return std::nullopt;
-  if (const std::string_view baggage = message[Text::kBaggage]; !baggage.empty()) {
-    for (const std::string_view key : {"session.id", "gen_ai.conversation.id"}) {
-      if (auto value = trace::baggage_get(baggage, key, 256); value && !value->empty()) {
-        return std::string(key) + "=" + *value;
-      }
-    }
-  }
+  if (auto named = conversation_in(message[Text::kBaggage])) return named;
   if (const std::string_view text = message[Text::kConversation]; !text.empty()) return std::string(text);
   return std::nullopt;
 }
@@ -111,9 +88,7 @@ void Placement::choose_parent(const Message& message, const Stretch& stretch) {
   mcp::CallContext& context = placed_.context;
   placed_.trace_state = {};
   context.span_id = random_.span_id();
-  const bool readable = !message.has(mcp::kAmbiguous) && !message.has(mcp::kTraceparentCut);
-  const auto caller = readable ? trace::parse_traceparent(message[Text::kTraceparent]) : std::nullopt;
-  if (caller) {
+  if (const auto caller = context_in(message)) {
     context.parent_source = mcp::ParentSource::kMeta;
     context.trace_id = caller->trace_id;
     context.parent_id = caller->span_id;
@@ -129,18 +104,7 @@ void Placement::choose_parent(const Message& message, const Stretch& stretch) {
     placed_.trace_state = options_.environment_state;
     return;
   }
-  context.flags = trace::kSampledFlag | trace::kRandomFlag;
-  context.randomness = random_.u64() >> 8;
-  placed_.trace_state = trace::write_randomness(context.randomness, randomness_);
-}
-
-void Placement::write_injection(NotInjected may) {
-  mcp::CallContext& context = placed_.context;
-  context.not_injected = options_.inject || may == NotInjected::kNotRequest ? may : NotInjected::kOff;
-  placed_.inject = context.not_injected == NotInjected::kNone;
-  if (!placed_.inject) return;
-  trace::write_traceparent({context.trace_id, context.span_id, context.flags}, traceparent_.data());
-  placed_.injection = {{traceparent_.data(), traceparent_.size()}, placed_.trace_state};
+  placed_.trace_state = own_.start(context, random_);
 }
 
 const Placement::Placed& Placement::place(const Message& message, NotInjected may, Instant at) {
@@ -152,7 +116,7 @@ const Placement::Placed& Placement::place(const Message& message, NotInjected ma
   placed_.trace_state = {};
   if (message.kind == MessageKind::kRequest || message.kind == MessageKind::kNotification) {
     choose_parent(message, stretch);
-    write_injection(may);
+    placed_.inject = own_.inject(placed_.context, options_.inject, may, placed_.trace_state, placed_.injection);
   } else {
     placed_.context.not_injected = NotInjected::kNotRequest;
   }

@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "mcp/fact.h"
 #include "mcp/splice.h"
+#include "observe/placing.h"
 #include "trace/w3c.h"
 
 namespace mcptrace::observe {
@@ -68,7 +69,6 @@ class Placement {
   std::optional<std::string> conversation(const mcp::Message& message) const;
   Stretch new_process_stretch(std::uint64_t session_print, std::uint32_t previous);
   void choose_parent(const mcp::Message& message, const Stretch& stretch);
-  void write_injection(mcp::NotInjected may);
 
   PlacementOptions options_;
   const HashKey& key_;
@@ -81,9 +81,7 @@ class Placement {
   Nanos last_client_message_{};
   std::unordered_map<std::uint64_t, Stretch> derived_;  // by session_print; bounded
   Placed placed_;
-  std::string state_;
-  std::array<char, trace::kTraceparentSize> traceparent_{};
-  std::array<char, 20> randomness_{};
+  OwnContext own_;
 };
 
 }  // namespace mcptrace::observe

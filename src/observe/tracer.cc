@@ -203,8 +203,7 @@ void Tracer::place_server_call(const Session& session, const Fact& fact, const O
   CallContext& context = call.context;
   context = session.root;
   context.span_id = random_.span_id();
-  const bool readable = !message.has(mcp::kAmbiguous) && !message.has(mcp::kTraceparentCut);
-  const auto own = readable ? trace::parse_traceparent(message[Text::kTraceparent]) : std::nullopt;
+  const auto own = context_in(message);
   call.trace_state.clear();
   if (nested_in != nullptr) {
     call.parent_call = nested_in->index;
