@@ -74,10 +74,6 @@ int print(World& world, std::string_view text) {
   return kFailed;
 }
 
-void say(World& world, std::string_view text) {
-  static_cast<void>(write_all(world.stderr_fd, "mcptrace: " + std::string(text) + "\n"));
-}
-
 int fail(World& world, const Error& error) {
   say(world, query::display(error.message));
   return error.code == Errc::kInvalidArgument ? kMisused : kFailed;

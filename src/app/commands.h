@@ -23,9 +23,8 @@ int clear_command(World& world, std::span<const std::string> arguments);
 int run_backend(World& world);
 
 // What commands share: text to stdout, and "mcptrace: <text>" lines to stderr. A reader of stdout that went away is no
-// error worth a word; `say` never fails.
+// error worth a word.
 int print(World& world, std::string_view text);
-void say(World& world, std::string_view text);
 int fail(World& world, const Error& error);
 void say_skips(World& world, const query::Skips& skips);
 // Width, colour and alphabet of what stdout is.

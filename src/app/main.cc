@@ -41,7 +41,7 @@ std::string help() {
 int print(const World& world, std::string_view text) { return write_all(world.stdout_fd, text) ? 0 : 1; }
 
 int misused(const World& world, const std::string& text) {
-  static_cast<void>(write_all(world.stderr_fd, "mcptrace: " + text + "\n"));
+  say(world, text);
   return 2;
 }
 

@@ -16,16 +16,9 @@
 namespace mcptrace::app {
 namespace {
 
-// How long the end of the process waits for the last spans to be appended.
-constexpr Nanos kPatience = std::chrono::seconds(1);
-
 // A proxy has many clients, and is no wrapper that must be small: room for what they say while the observer waits for
 // its turn on a busy machine.
 constexpr std::size_t kQueueBytes = 2 << 20;
-
-void say(const World& world, const std::string& text) {
-  static_cast<void>(write_all(world.stderr_fd, "mcptrace: " + text + "\n"));
-}
 
 std::string listening_line(const ProxyCommandOptions& options, const http::Proxy& proxy, std::string_view state) {
   const http::ListenAddress& listen = options.proxy.listen;

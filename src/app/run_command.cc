@@ -14,9 +14,6 @@
 namespace mcptrace::app {
 namespace {
 
-// How long the end of the process waits for the last spans to be appended. A healthy disk takes a few milliseconds.
-constexpr Nanos kPatience = std::chrono::seconds(1);
-
 // (boot id, parent's pid, its start time): the same for all servers of one agent, and for no other agent on any
 // machine.
 std::string client_process(const HashKey& key) {
@@ -108,7 +105,7 @@ int run_command(World& world, std::span<const std::string> args) {
   Log log(world.stderr_fd);
   const auto parsed = parse_run(world, args, log);
   if (!parsed) {
-    static_cast<void>(write_all(world.stderr_fd, "mcptrace: " + parsed.error().message + "\n"));
+    say(world, parsed.error().message);
     return 2;
   }
   if (parsed->help) {

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "base/fd.h"
+
 namespace mcptrace::app {
 namespace {
 
@@ -67,6 +69,10 @@ World system_world(int argc, char** argv, const Clock& clock, Random& random) {
           .local_offset = offset_at,
           .clock = clock,
           .random = random};
+}
+
+void say(const World& world, std::string_view text) {
+  static_cast<void>(write_all(world.stderr_fd, "mcptrace: " + std::string(text) + "\n"));
 }
 
 Result<std::string> state_directory(const World& world) {

@@ -35,6 +35,9 @@ struct World {
 // The World of this process. The clock and the randomness must outlive it.
 World system_world(int argc, char** argv, const Clock& clock, Random& random);
 
+// One line on stderr, "mcptrace: <text>"; never fails.
+void say(const World& world, std::string_view text);
+
 // $MCPTRACE_HOME, else $XDG_STATE_HOME/mcptrace, else <home>/.local/state/mcptrace. Empty variables count as not set,
 // and a relative $XDG_STATE_HOME is passed over, as its specification wants. Error: none of them is known.
 Result<std::string> state_directory(const World& world);
