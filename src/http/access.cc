@@ -4,6 +4,7 @@
 
 #include "http/authority.h"
 #include "http/field_table.h"
+#include "http/text.h"
 
 namespace mcptrace::http {
 namespace {

@@ -1,21 +1,15 @@
 #include "http/answer_relay.h"
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 
-#include "http/field_table.h"
 #include "http/head_writer.h"
+#include "http/text.h"
 
 namespace mcptrace::http {
 namespace {
 
 constexpr std::size_t kMaxPieces = 64;
-constexpr std::string_view kLastChunk = "0\r\n\r\n", kLineEnd = "\r\n";
-
-bool is_event_stream_type(std::string_view content_type) {
-  constexpr std::string_view kType = "text/event-stream";
-  return content_type.size() >= kType.size() && same_text(content_type.substr(0, kType.size()), kType);
-}
 
 // "timeout=5, max=100" -> 5.
 std::chrono::seconds keep_alive_time(std::string_view value) {
@@ -35,14 +29,9 @@ void AnswerRelay::begin(const Asked& asked) {
   parser_.reset(asked.with_head);
   state_ = State::kHead;
   framing_ = BodyFraming::kNone;
-  status_ = 0;
   anything_sent_ = keeps_client_ = keeps_server_ = event_stream_ = rewriting_ = false;
   server_waits_ = {};
   challenge_.clear();
-}
-
-void AnswerRelay::add(std::string_view bytes) {
-  if (!bytes.empty()) iov_.push_back({const_cast<char*>(bytes.data()), bytes.size()});
 }
 
 void AnswerRelay::take_head(bool closing) {
@@ -52,11 +41,10 @@ void AnswerRelay::take_head(bool closing) {
     write_response_head(head, {.framing = BodyFraming::kNone, .length = 0, .close = false, .interim = true}, out_);
     return;
   }
-  status_ = head.status;
   state_ = State::kBody;
   keeps_server_ = head.keep_alive && head.framing != BodyFraming::kUntilClose;
   if (const Field* field = head.find(FieldName::kKeepAlive)) server_waits_ = keep_alive_time(field->value);
-  event_stream_ = is_event_stream_type(head.value(FieldName::kContentType));
+  event_stream_ = is_type(head.value(FieldName::kContentType), "text/event-stream");
   rewriting_ = asked_.rewriter != nullptr && event_stream_ && head.status == 200;
   if (head.status == 401) {
     for (const Field& field : head.fields) {
@@ -74,38 +62,29 @@ void AnswerRelay::take_head(bool closing) {
 
 // The pieces of one read: with chunked framing they become one chunk.
 void AnswerRelay::add_body(bool end) {
-  std::uint64_t size = 0;
+  // Nothing changes after a stream's first event, and what is not changed is not copied.
+  if (rewriting_ && asked_.rewriter->done()) rewriting_ = false;
   if (rewriting_) {
     rewritten_.clear();
     for (const std::string_view piece : pieces_) asked_.rewriter->feed(piece, rewritten_);
     if (end) asked_.rewriter->finish(rewritten_);
-    size = rewritten_.size();
+    outgoing_.begin_body(rewritten_.size());
+    outgoing_.add(rewritten_);
   } else {
+    std::uint64_t size = 0;
     for (const std::string_view piece : pieces_) size += piece.size();
+    outgoing_.begin_body(size);
+    for (const std::string_view piece : pieces_) outgoing_.add(piece);
   }
-  const bool chunked = framing_ == BodyFraming::kChunked;
-  if (chunked && size != 0) {
-    std::array<char, 20> digits;
-    chunk_head_.assign(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), size, 16).ptr);
-    add(chunk_head_.append(kLineEnd));
-  }
-  if (rewriting_) {
-    add(rewritten_);
-  } else {
-    for (const std::string_view piece : pieces_) add(piece);
-  }
-  if (chunked && size != 0) add(kLineEnd);
-  if (chunked && end) add(kLastChunk);
+  outgoing_.end_body(end);
 }
 
-bool AnswerRelay::pump(Stream& server, ExchangeTap* tap, bool closing, const Clock& clock) {
-  bool moved = false;
+void AnswerRelay::pump(Stream& server, ExchangeTap* tap, bool closing, const Clock& clock) {
   while ((state_ == State::kHead || state_ == State::kBody) && !client_.blocked() && !client_.write_failed()) {
     const std::string_view input = server.unread();
-    if (input.empty()) break;
+    if (input.empty()) return;
     std::size_t position = 0;
     pieces_.clear();
-    iov_.clear();
     out_.clear();
     bool head = false, end = false;
     ParseEvent event = ParseEvent::kBody;
@@ -125,14 +104,15 @@ bool AnswerRelay::pump(Stream& server, ExchangeTap* tap, bool closing, const Clo
     }
     if (event == ParseEvent::kBad) {
       state_ = State::kBad;
-      return true;
+      return;
     }
-    add(out_);
+    outgoing_.start(framing_ == BodyFraming::kChunked);
+    outgoing_.add(out_);
     const bool interim = head && state_ == State::kHead;
     if (!interim) add_body(end);
     const Instant at = clock.now();
-    if (!iov_.empty()) {
-      client_.write(iov_);
+    if (!outgoing_.pieces().empty()) {
+      client_.write(outgoing_.pieces());
       anything_sent_ = anything_sent_ || !interim;
     }
     if (tap != nullptr && !interim) {
@@ -140,7 +120,6 @@ bool AnswerRelay::pump(Stream& server, ExchangeTap* tap, bool closing, const Clo
       for (const std::string_view piece : pieces_) tap->response_piece(piece, at);
     }
     server.consume(position);
-    moved = moved || position != 0;
     if (interim) {
       if (!end) continue;
       if (parser_.head().status == 101) state_ = State::kBad;  // never asked for
@@ -148,19 +127,18 @@ bool AnswerRelay::pump(Stream& server, ExchangeTap* tap, bool closing, const Clo
     } else if (end) {
       state_ = State::kDone;
     }
-    if (event == ParseEvent::kNeedMore) break;
+    if (event == ParseEvent::kNeedMore) return;
   }
-  return moved;
 }
 
 AnswerRelay::State AnswerRelay::end_of_stream() {
   if (state_ == State::kBody && parser_.end_of_stream() == ParseEvent::kEnd) {
     state_ = State::kDone;
     if (rewriting_) {
-      iov_.clear();
+      outgoing_.start(framing_ == BodyFraming::kChunked);
       pieces_.clear();
       add_body(true);
-      if (!iov_.empty()) client_.write(iov_);
+      if (!outgoing_.pieces().empty()) client_.write(outgoing_.pieces());
     }
   }
   return state_;

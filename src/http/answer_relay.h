@@ -3,8 +3,6 @@
 // HTTP+SSE. Without waiting: whoever calls it waits. Relay thread only; one object a client connection, reused.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -14,6 +12,7 @@
 #include "http/endpoint_rewriter.h"
 #include "http/exchange_tap.h"
 #include "http/message_parser.h"
+#include "http/outgoing.h"
 #include "http/stream.h"
 
 namespace mcptrace::http {
@@ -38,12 +37,11 @@ class AnswerRelay {
   void begin(const Asked& asked);
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] bool anything_sent() const { return anything_sent_; }
-  [[nodiscard]] int status() const { return status_; }
   [[nodiscard]] bool is_event_stream() const { return event_stream_; }
 
-  // Passes on what the server has sent and the client takes. True if anything moved.
+  // Passes on what the server has sent and the client takes.
   // `closing`: the client is told that this is the connection's last answer. `tap` may be null.
-  bool pump(Stream& server, ExchangeTap* tap, bool closing, const Clock& clock);
+  void pump(Stream& server, ExchangeTap* tap, bool closing, const Clock& clock);
   // The server's connection ended: kDone if that is how the body ends, else it was cut.
   State end_of_stream();
   // The client's connection can be used for another answer.
@@ -56,7 +54,6 @@ class AnswerRelay {
 
  private:
   void take_head(bool closing);
-  void add(std::string_view bytes);
   void add_body(bool end);
 
   Stream& client_;
@@ -64,11 +61,10 @@ class AnswerRelay {
   Asked asked_;
   State state_ = State::kDone;
   BodyFraming framing_ = BodyFraming::kNone;  // towards the client
-  int status_ = 0;
   bool anything_sent_ = false, keeps_client_ = false, keeps_server_ = false, event_stream_ = false, rewriting_ = false;
   std::chrono::seconds server_waits_{};
-  std::string out_, chunk_head_, rewritten_, challenge_;
-  std::vector<iovec> iov_;
+  std::string out_, rewritten_, challenge_;
+  Outgoing outgoing_;
   std::vector<std::string_view> pieces_;
 };
 

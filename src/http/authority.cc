@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "http/field_table.h"
+#include "http/text.h"
 
 namespace mcptrace::http {
 namespace {

@@ -9,6 +9,8 @@
 #include <array>
 #include <span>
 
+#include "http/text.h"
+
 namespace mcptrace::http {
 namespace {
 
@@ -21,17 +23,6 @@ enum class Step : std::uint8_t {
   kCorrupt,
   kUnsupported,
 };
-
-bool same_token(std::string_view text, std::string_view lower_case) {
-  return std::ranges::equal(text, lower_case, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t";
-  const std::size_t begin = std::min(text.find_first_not_of(kBlank), text.size());
-  const std::size_t end = text.find_last_not_of(kBlank);
-  return end == std::string_view::npos ? std::string_view{} : text.substr(begin, end + 1 - begin);
-}
 
 }  // namespace
 
@@ -175,20 +166,20 @@ class ZstdCodec final : public Codec {
 }  // namespace
 
 bool is_encoded(std::string_view content_encoding) {
-  const std::string_view coding = trimmed(content_encoding);
-  return !coding.empty() && !same_token(coding, "identity");
+  const std::string_view coding = trim(content_encoding);
+  return !coding.empty() && !same_text(coding, "identity");
 }
 
 std::unique_ptr<ContentDecoder> ContentDecoder::make(std::string_view content_encoding, DecodeLimits limits) {
-  const std::string_view coding = trimmed(content_encoding);
+  const std::string_view coding = trim(content_encoding);
   std::unique_ptr<Codec> codec;
-  if (same_token(coding, "gzip") || same_token(coding, "x-gzip")) {
+  if (same_text(coding, "gzip") || same_text(coding, "x-gzip")) {
     codec = std::make_unique<ZlibCodec>(ZlibCodec::Format::kGzip);
-  } else if (same_token(coding, "deflate")) {
+  } else if (same_text(coding, "deflate")) {
     codec = std::make_unique<ZlibCodec>(ZlibCodec::Format::kDeflate);
-  } else if (same_token(coding, "br")) {
+  } else if (same_text(coding, "br")) {
     codec = std::make_unique<BrotliCodec>();
-  } else if (same_token(coding, "zstd")) {
+  } else if (same_text(coding, "zstd")) {
     codec = std::make_unique<ZstdCodec>();
   } else {
     return nullptr;

@@ -33,9 +33,7 @@ void Exchange::stop() {
 }
 
 void Exchange::refuse(int status, std::string_view reason) {
-  const std::string answer = error_response(status, {}, reason, !head_only_);
-  const iovec piece{const_cast<char*>(answer.data()), answer.size()};
-  client_.write({&piece, 1});
+  client_.write(error_response(status, {}, reason, !head_only_));
 }
 
 // Ends the exchange, once: the server's connection is let go, and the tap is told.
@@ -64,9 +62,7 @@ void Exchange::end(After after, ExchangeEnd how, std::string_view error_type) {
 // No answer came from the server: ours says which server, and why.
 void Exchange::fail(int status, std::string_view reason, std::string_view error_type) {
   if (answer_.anything_sent()) return end(After::kClose, ExchangeEnd::kServerClosed, error_type);
-  const std::string answer = error_response(status, context_.routes.name(route_), reason, !head_only_);
-  const iovec piece{const_cast<char*>(answer.data()), answer.size()};
-  client_.write({&piece, 1});
+  client_.write(error_response(status, context_.routes.name(route_), reason, !head_only_));
   end(After::kFinish, ExchangeEnd::kFailed, error_type);
 }
 

@@ -132,7 +132,6 @@ FieldName of_2_to_9(const char* name, std::size_t size) {
   return FieldName::kOther;
 }
 
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 }  // namespace
 
@@ -140,15 +139,6 @@ std::size_t token_size(std::string_view text) {
   std::size_t size = 0;
   while (size < text.size() && is_token_byte(text[size])) ++size;
   return size;
-}
-
-bool same_text(std::string_view left, std::string_view right) {
-  if (left.size() != right.size()) return false;
-  if (left == right) return true;
-  for (std::size_t i = 0; i < left.size(); ++i) {
-    if (lower(left[i]) != lower(right[i])) return false;
-  }
-  return true;
 }
 
 FieldName field_name(std::string_view name) {

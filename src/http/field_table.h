@@ -25,9 +25,6 @@ constexpr bool is_token_byte(char c) { return kTokenBytes[static_cast<unsigned c
 // How many of them `text` begins with.
 std::size_t token_size(std::string_view text);
 
-// Without regard to case, ASCII only.
-bool same_text(std::string_view left, std::string_view right);
-
 // Connection, Content-Length, ... Upgrade: of this hop, never passed on as they came (RFC 9110 7.6.1).
 constexpr bool is_hop_by_hop(FieldName id) { return id >= FieldName::kConnection && id <= FieldName::kUpgrade; }
 

@@ -4,6 +4,7 @@
 
 #include "http/authority.h"
 #include "http/field_table.h"
+#include "http/text.h"
 
 namespace mcptrace::http {
 namespace {
@@ -14,13 +15,6 @@ constexpr std::size_t kVersionBytes = 8;      // "HTTP/1.1"
 constexpr std::size_t kStatusBegin = 9, kStatusEnd = 12;
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_space(char c) { return c == ' ' || c == '\t'; }
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 // CR and LF among them; HTAB not. Counted in short runs, so that the count fits a byte and the loop is a vector's.
 std::size_t count_controls(std::string_view text) {

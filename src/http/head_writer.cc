@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "http/field_table.h"
+#include "http/text.h"
 
 namespace mcptrace::http {
 namespace {
@@ -56,10 +57,8 @@ bool any_option(const Head& head, Visit visit) {
     std::string_view list = field.value;
     while (!list.empty()) {
       const std::size_t comma = std::min(list.find(','), list.size());
-      std::string_view option = list.substr(0, comma);
+      const std::string_view option = trim(list.substr(0, comma));
       list.remove_prefix(std::min(comma + 1, list.size()));
-      while (!option.empty() && (option.front() == ' ' || option.front() == '\t')) option.remove_prefix(1);
-      while (!option.empty() && (option.back() == ' ' || option.back() == '\t')) option.remove_suffix(1);
       if (visit(option)) return true;
     }
   }

@@ -75,8 +75,7 @@ Async<> ReadyListener::answer(Socket socket) {
     }
   }
   if (!answer.empty()) {
-    const iovec piece{answer.data(), answer.size()};
-    client->write({&piece, 1});
+    client->write(answer);
     client->finish_writing();
     client->consume(client->unread().size());
     while (client->read_end() == StreamEnd::kOpen && !deadline.over()) {

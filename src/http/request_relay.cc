@@ -1,8 +1,5 @@
 #include "http/request_relay.h"
 
-#include <array>
-#include <charconv>
-
 #include "base/check.h"
 #include "http/head_writer.h"
 
@@ -10,7 +7,6 @@ namespace mcptrace::http {
 namespace {
 
 constexpr std::size_t kMaxPieces = 64;
-constexpr std::string_view kLastChunk = "0\r\n\r\n", kLineEnd = "\r\n";
 
 std::uint64_t spliced_size(std::uint64_t size, const mcp::Edits& edits) {
   for (std::size_t i = 0; i < edits.count; ++i) size += edits.edit[i].inserted.size() - edits.edit[i].removed_size;
@@ -91,26 +87,15 @@ void RequestRelay::finish_taking() {
   position_ = 0;
 }
 
-void RequestRelay::add(std::string_view bytes) {
-  if (!bytes.empty()) iov_.push_back({const_cast<char*>(bytes.data()), bytes.size()});
-}
-
 void RequestRelay::add_spliced(const mcp::Edits& edits) {
   std::size_t at = 0;
   for (std::size_t i = 0; i < edits.count; ++i) {
     const mcp::Edit& edit = edits.edit[i];
-    add(body_.substr(at, edit.offset - at));
-    add(edit.inserted);
+    outgoing_.add(body_.substr(at, edit.offset - at));
+    outgoing_.add(edit.inserted);
     at = edit.offset + edit.removed_size;
   }
-  add(body_.substr(at));
-}
-
-void RequestRelay::begin_chunk(std::uint64_t size) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), size, 16).ptr;
-  chunk_head_.assign(digits.data(), end).append(kLineEnd);
-  add(chunk_head_);
+  outgoing_.add(body_.substr(at));
 }
 
 void RequestRelay::show(ExchangeTap& tap, Instant at) {
@@ -124,7 +109,7 @@ void RequestRelay::show(ExchangeTap& tap, Instant at) {
 void RequestRelay::send(Stream& server, const Destination& destination) {
   if (state_ == State::kWhole) return send_whole(server, destination);
   MCPTRACE_CHECK(state_ == State::kStreaming);
-  iov_.clear();
+  outgoing_.start(chunked_);
   write_request_head(*head_,
                      {.target = destination.target,
                       .host = destination.host,
@@ -132,13 +117,13 @@ void RequestRelay::send(Stream& server, const Destination& destination) {
                       .length = head_->length,
                       .with_expect = head_->expects_continue},
                      out_);
-  add(out_);
+  outgoing_.add(out_);
   if (!body_copy_.empty()) {
-    if (chunked_) begin_chunk(body_copy_.size());
-    add(body_copy_);
-    if (chunked_) add(kLineEnd);
+    outgoing_.begin_body(body_copy_.size());
+    outgoing_.add(body_copy_);
+    outgoing_.end_body(false);
   }
-  server.write(iov_);
+  server.write(outgoing_.pieces());
   body_copy_.clear();
   body_copy_.shrink_to_fit();
   finish_taking();
@@ -146,7 +131,7 @@ void RequestRelay::send(Stream& server, const Destination& destination) {
 
 void RequestRelay::send_whole(Stream& server, const Destination& destination) {
   const std::uint64_t size = rewrite_.edits != nullptr ? spliced_size(body_.size(), *rewrite_.edits) : body_.size();
-  iov_.clear();
+  outgoing_.start(chunked_);
   write_request_head(*head_,
                      {.target = destination.target,
                       .host = destination.host,
@@ -155,23 +140,21 @@ void RequestRelay::send_whole(Stream& server, const Destination& destination) {
                       .traceparent = rewrite_.traceparent,
                       .tracestate = rewrite_.tracestate},
                      out_);
-  add(out_);
-  if (chunked_ && size != 0) begin_chunk(size);
+  outgoing_.add(out_);
+  outgoing_.begin_body(size);
   if (rewrite_.edits != nullptr) {
     add_spliced(*rewrite_.edits);
   } else {
-    add(body_);
+    outgoing_.add(body_);
   }
-  if (chunked_ && size != 0) add(kLineEnd);
-  if (chunked_) add(kLastChunk);
-  server.write(iov_);
+  outgoing_.end_body(true);
+  server.write(outgoing_.pieces());
   state_ = State::kDone;
   finish_taking();
   if (body_copy_.capacity() > 64 << 10) body_copy_.shrink_to_fit();
 }
 
-bool RequestRelay::pump(Stream& server, ExchangeTap* tap, Instant at) {
-  bool moved = false;
+void RequestRelay::pump(Stream& server, ExchangeTap* tap, Instant at) {
   while (state_ == State::kStreaming && !server.blocked() && !server.write_failed()) {
     pieces_.clear();
     std::uint64_t size = 0;
@@ -184,28 +167,25 @@ bool RequestRelay::pump(Stream& server, ExchangeTap* tap, Instant at) {
       pieces_.push_back(parser_->body());
       size += pieces_.back().size();
     }
-    iov_.clear();
-    if (size != 0 && chunked_) begin_chunk(size);
+    outgoing_.start(chunked_);
+    outgoing_.begin_body(size);
     for (const std::string_view piece : pieces_) {
       if (tap != nullptr) tap->body_piece(piece);
-      add(piece);
+      outgoing_.add(piece);
     }
-    if (size != 0 && chunked_) add(kLineEnd);
+    outgoing_.end_body(event == ParseEvent::kEnd);
     if (event == ParseEvent::kEnd) {
       if (tap != nullptr) tap->body_end(at);
-      if (chunked_) add(kLastChunk);
       state_ = State::kDone;
     } else if (event == ParseEvent::kBad) {
       state_ = State::kBad;
     }
-    if (!iov_.empty()) server.write(iov_);
+    if (!outgoing_.pieces().empty()) server.write(outgoing_.pieces());
     received_ += size;
-    const bool any = position_ != 0;
+    const bool nothing = position_ == 0;
     finish_taking();
-    if (!any || event == ParseEvent::kNeedMore) return moved || any;
-    moved = true;
+    if (nothing || event == ParseEvent::kNeedMore) return;
   }
-  return moved;
 }
 
 }  // namespace mcptrace::http

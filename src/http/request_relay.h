@@ -2,8 +2,6 @@
 // comes. Without waiting: whoever calls it waits. Relay thread only; one object a client connection, reused.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,6 +10,7 @@
 
 #include "http/exchange_tap.h"
 #include "http/message_parser.h"
+#include "http/outgoing.h"
 #include "http/stream.h"
 
 namespace mcptrace::http {
@@ -50,14 +49,12 @@ class RequestRelay {
   void show(ExchangeTap& tap, Instant at);
   // Sends the head, and what there is of the body.
   void send(Stream& server, const Destination& destination);
-  // kStreaming: passes on what the client has sent and the server takes. True if anything moved.
-  bool pump(Stream& server, ExchangeTap* tap, Instant at);
+  // kStreaming: passes on what the client has sent and the server takes.
+  void pump(Stream& server, ExchangeTap* tap, Instant at);
 
  private:
   void send_whole(Stream& server, const Destination& destination);
-  void add(std::string_view bytes);
   void add_spliced(const mcp::Edits& edits);
-  void begin_chunk(std::uint64_t size);
   void finish_taking();
 
   Stream& client_;
@@ -69,10 +66,10 @@ class RequestRelay {
   std::size_t head_size_ = 0;
   std::size_t position_ = 0;  // of the client's unread bytes: parsed, not yet consumed
   std::uint64_t received_ = 0;
-  std::string head_copy_, body_copy_, out_, chunk_head_;
+  std::string head_copy_, body_copy_, out_;
   std::string_view body_;  // kWhole; before that the only piece so far, if body_copy_ is empty
   Rewrite rewrite_;
-  std::vector<iovec> iov_;
+  Outgoing outgoing_;
   std::vector<std::string_view> pieces_;
 };
 

@@ -44,6 +44,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   // The pieces are written or copied when this returns.
   void write(std::span<const iovec> pieces);
+  void write(std::string_view bytes) {
+    const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
+    write({&piece, 1});
+  }
   [[nodiscard]] bool blocked() const { return sending_ < in_flight_.size() || !queued_.empty(); }
   // The peer takes nothing any more.
   [[nodiscard]] bool write_failed() const { return write_failed_; }

@@ -5,6 +5,7 @@
 
 #include "http/authority.h"
 #include "http/field_table.h"
+#include "http/text.h"
 
 namespace mcptrace::http {
 namespace {

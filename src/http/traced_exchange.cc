@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "http/text.h"
+
 namespace mcptrace::http {
 namespace {
 
@@ -16,6 +18,10 @@ using mcp::Text;
 
 constexpr std::size_t kMostSessionId = 16 << 10;
 constexpr std::size_t kMostIdle = 1 << 10;  // of what a connection keeps between its exchanges
+
+mcp::BodyProblem problem_of(const Error& error) {
+  return error.code == Errc::kLimit ? mcp::BodyProblem::kTooLarge : mcp::BodyProblem::kEncoding;
+}
 
 }  // namespace
 
@@ -113,7 +119,7 @@ void TracedExchange::body_piece(std::string_view bytes) {
   }
   const auto fed = request_decoder_->feed(bytes, [this](std::string_view text) { feed_request(text); });
   if (fed) return;
-  http_.problem = fed.error().code == Errc::kLimit ? mcp::BodyProblem::kTooLarge : mcp::BodyProblem::kEncoding;
+  http_.problem = problem_of(fed.error());
   request_decoder_.reset();
 }
 
@@ -269,7 +275,7 @@ void TracedExchange::response_piece(std::string_view bytes, Instant at) {
     if (!decoder_) {
       feed_answer(bytes);
     } else if (const auto fed = decoder_->feed(bytes, [this](std::string_view text) { feed_answer(text); }); !fed) {
-      http_.problem = fed.error().code == Errc::kLimit ? mcp::BodyProblem::kTooLarge : mcp::BodyProblem::kEncoding;
+      http_.problem = problem_of(fed.error());
       answer_ = Answer::kNothing;
     }
   }

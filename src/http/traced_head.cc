@@ -2,24 +2,13 @@
 
 #include <algorithm>
 
+#include "http/text.h"
+
 namespace mcptrace::http {
 namespace {
 
 constexpr std::size_t kMostValue = 16 << 10;  // longer values count as absent
 constexpr std::size_t kMostIdle = 1 << 10;    // room that stays between exchanges
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool same_name(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  return a == b || std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 bool is_modern_version(std::string_view version) {
   return (version.starts_with("20") && version >= "2026-07-28") || version.starts_with("DRAFT-2026");
@@ -32,7 +21,7 @@ std::string_view forwarded_for(std::string_view forwarded) {
     const std::size_t end = std::min(element.find(';'), element.size());
     std::string_view pair = trim(element.substr(0, end));
     element.remove_prefix(std::min(end + 1, element.size()));
-    if (pair.size() <= 4 || !same_name(pair.substr(0, 4), "for=")) continue;
+    if (pair.size() <= 4 || !same_text(pair.substr(0, 4), "for=")) continue;
     pair.remove_prefix(4);
     const bool quoted = pair.size() >= 2 && pair.front() == '"' && pair.back() == '"';
     return quoted ? pair.substr(1, pair.size() - 2) : pair;
@@ -69,7 +58,7 @@ struct Conversation {
 Conversation conversation_of(const RequestHead& head, const TracingOptions& options) {
   for (const std::string& name : options.conversation_headers) {
     for (const Field& field : head.fields) {
-      if (field.value.empty() || field.value.size() > kMostValue || !same_name(field.name, name)) continue;
+      if (field.value.empty() || field.value.size() > kMostValue || !same_text(field.name, name)) continue;
       return {name, field.value};
     }
   }
@@ -77,10 +66,6 @@ Conversation conversation_of(const RequestHead& head, const TracingOptions& opti
 }
 
 }  // namespace
-
-bool is_type(std::string_view content_type, std::string_view type) {
-  return same_name(trim(content_type.substr(0, content_type.find(';'))), type);
-}
 
 mcp::HttpMethod method_of(std::string_view method) {
   if (method == "POST") return mcp::HttpMethod::kPost;
@@ -105,11 +90,11 @@ mcp::HttpError error_of(std::string_view type) {
 
 mcp::AuthScheme scheme_of(std::string_view challenge) {
   const std::string_view scheme = challenge.substr(0, challenge.find_first_of(" \t,"));
-  if (same_name(scheme, "bearer")) return mcp::AuthScheme::kBearer;
-  if (same_name(scheme, "basic")) return mcp::AuthScheme::kBasic;
-  if (same_name(scheme, "digest")) return mcp::AuthScheme::kDigest;
-  if (same_name(scheme, "dpop")) return mcp::AuthScheme::kDpop;
-  if (same_name(scheme, "negotiate")) return mcp::AuthScheme::kNegotiate;
+  if (same_text(scheme, "bearer")) return mcp::AuthScheme::kBearer;
+  if (same_text(scheme, "basic")) return mcp::AuthScheme::kBasic;
+  if (same_text(scheme, "digest")) return mcp::AuthScheme::kDigest;
+  if (same_text(scheme, "dpop")) return mcp::AuthScheme::kDpop;
+  if (same_text(scheme, "negotiate")) return mcp::AuthScheme::kNegotiate;
   return mcp::AuthScheme::kOther;
 }
 

@@ -12,8 +12,6 @@
 
 namespace mcptrace::http {
 
-// Of a content type, without regard to its parameters.
-bool is_type(std::string_view content_type, std::string_view type);
 mcp::HttpMethod method_of(std::string_view method);
 // ExchangeTap::end()'s error_type.
 mcp::HttpError error_of(std::string_view type);

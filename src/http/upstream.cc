@@ -19,8 +19,8 @@ using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
 // The work of one attempt; its handlers keep it alive, `abandoned` makes them do nothing more.
 class Attempt : public std::enable_shared_from_this<Attempt> {
  public:
-  Attempt(asio::io_context& io, const Origin& origin, TlsClient* tls, Signal& signal)
-      : origin_(origin),
+  Attempt(asio::io_context& io, const UpstreamUrl& url, TlsClient* tls, Signal& signal)
+      : url_(url),
         tls_(tls),
         signal_(&signal),
         resolver_(io.get_executor()),
@@ -34,12 +34,12 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
       if (!error) self->finish(ConnectFailure::kTimeout);
     });
     error_code error;
-    const auto address = asio::ip::make_address(origin_.host, error);
+    const auto address = asio::ip::make_address(url_.host, error);
     if (!error) {
-      endpoints_.emplace_back(address, origin_.port);
+      endpoints_.emplace_back(address, url_.port);
       return try_next();
     }
-    resolver_.async_resolve(origin_.host, std::to_string(origin_.port), Resolver::numeric_service,
+    resolver_.async_resolve(url_.host, std::to_string(url_.port), Resolver::numeric_service,
                             [self = shared_from_this()](const error_code& failed, Resolver::results_type results) {
                               if (failed || results.empty()) return self->finish(ConnectFailure::kDns);
                               for (const auto& result : results) self->endpoints_.push_back(result.endpoint());
@@ -70,7 +70,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
         return self->try_next();
       }
       prepare(self->socket_);
-      if (self->origin_.tls) return self->shake_hands();
+      if (self->url_.tls) return self->shake_hands();
       self->stream_ = make_plain_stream(std::move(self->socket_));
       self->finish(ConnectFailure::kNone);
     });
@@ -89,10 +89,10 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
     tls_socket_ = std::make_unique<TlsSocket>(std::move(socket_), tls_->context());
     SSL* const ssl = tls_socket_->native_handle();
     error_code error;
-    asio::ip::make_address(origin_.host, error);
-    if (error) SSL_set_tlsext_host_name(ssl, origin_.host.c_str());  // a numeric address is no server name (RFC 6066)
+    asio::ip::make_address(url_.host, error);
+    if (error) SSL_set_tlsext_host_name(ssl, url_.host.c_str());  // a numeric address is no server name (RFC 6066)
     tls_socket_->set_verify_mode(asio::ssl::verify_peer, error);
-    tls_socket_->set_verify_callback(asio::ssl::host_name_verification(origin_.host), error);
+    tls_socket_->set_verify_callback(asio::ssl::host_name_verification(url_.host), error);
     tls_socket_->async_handshake(TlsSocket::client, [self = shared_from_this()](const error_code& failed) {
       if (self->done_) return;
       if (failed) return self->finish(ConnectFailure::kTls);
@@ -116,7 +116,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
     if (signal_ != nullptr) signal_->fire();
   }
 
-  Origin origin_;
+  UpstreamUrl url_;
   TlsClient* tls_;
   Signal* signal_;
   Resolver resolver_;
@@ -197,9 +197,9 @@ Result<TlsClient> TlsClient::make(const std::string& ca_file) {
   return made;
 }
 
-UpstreamPool::UpstreamPool(asio::io_context& io, Origin origin, TlsClient* tls)
+UpstreamPool::UpstreamPool(asio::io_context& io, UpstreamUrl url, TlsClient* tls)
     : io_(io),
-      origin_(std::move(origin)),
+      url_(std::move(url)),
       tls_(tls),
       sweeper_(io.get_executor()),
       alive_(std::make_shared<UpstreamPool*>(this)) {}
@@ -253,7 +253,7 @@ void UpstreamPool::sweep() {
 }
 
 std::unique_ptr<Connecting> UpstreamPool::connect(Signal& signal, std::chrono::nanoseconds time_out) {
-  auto attempt = std::make_shared<Attempt>(io_, origin_, tls_, signal);
+  auto attempt = std::make_shared<Attempt>(io_, url_, tls_, signal);
   attempt->start(time_out);
   return std::make_unique<ConnectingAttempt>(std::move(attempt));
 }

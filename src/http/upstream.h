@@ -14,15 +14,9 @@
 
 #include "base/result.h"
 #include "http/stream.h"
+#include "http/target.h"
 
 namespace mcptrace::http {
-
-// Where to, as configured.
-struct Origin {
-  bool tls = false;
-  std::string host;  // name or numeric address, without brackets
-  std::uint16_t port = 80;
-};
 
 // OpenSSL's settings for servers that we connect to: the system's trust store, or one CA file alone.
 class TlsClient {
@@ -51,7 +45,7 @@ class Connecting {
 
 class UpstreamPool {
  public:
-  UpstreamPool(asio::io_context& io, Origin origin, TlsClient* tls);
+  UpstreamPool(asio::io_context& io, UpstreamUrl url, TlsClient* tls);
   ~UpstreamPool();
 
   // An idle connection that can be used, or null.
@@ -60,7 +54,6 @@ class UpstreamPool {
   void put(std::shared_ptr<Stream> stream, std::chrono::seconds idle_limit);
   // A new connection; `signal` is fired when it is done.
   std::unique_ptr<Connecting> connect(Signal& signal, std::chrono::nanoseconds time_out);
-  [[nodiscard]] const Origin& origin() const { return origin_; }
   void close_idle();
 
  private:
@@ -71,7 +64,7 @@ class UpstreamPool {
   void sweep();
 
   asio::io_context& io_;
-  Origin origin_;
+  UpstreamUrl url_;
   TlsClient* tls_;
   std::vector<Idle> idle_;  // the newest last
   Timer sweeper_;
