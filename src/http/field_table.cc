@@ -132,7 +132,6 @@ FieldName of_2_to_9(const char* name, std::size_t size) {
   return FieldName::kOther;
 }
 
-
 }  // namespace
 
 std::size_t token_size(std::string_view text) {
