@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/page_buffer.h"
 
 namespace mcptrace::mcp {
 namespace {
@@ -19,7 +20,6 @@ constexpr std::size_t kMostPieces = 1000;
 constexpr std::size_t kPiecesPerLine = 2 * std::tuple_size_v<decltype(Edits::edit)> + 1;
 // Pages beyond this are given back after a line that needed them.
 constexpr std::size_t kKeptBytes = 128 << 10;
-constexpr std::size_t kPageBytes = 4096;
 
 }  // namespace
 
@@ -28,10 +28,7 @@ constexpr std::size_t kPageBytes = 4096;
 class ClientFramer::Impl final : public MessageSink {
  public:
   Impl(MessageScanner scanner, ClientDecider& decider, bool inject)
-      : scanner_(std::move(scanner)),
-        decider_(decider),
-        inject_(inject),
-        buffer_(std::make_unique_for_overwrite<char[]>(kBufferBytes)) {
+      : scanner_(std::move(scanner)), decider_(decider), inject_(inject), buffer_(make_page_buffer(kBufferBytes)) {
     pieces_.reserve(kMostPieces);
   }
 
@@ -83,7 +80,7 @@ class ClientFramer::Impl final : public MessageSink {
   MessageScanner scanner_;
   ClientDecider& decider_;
   const bool inject_;
-  std::unique_ptr<char[]> buffer_;  // not initialised: pages are touched as they are used
+  PageBuffer buffer_;
   std::size_t emitted_ = 0, scanned_ = 0, filled_ = 0;
   std::size_t high_water_ = 0;
 
@@ -221,10 +218,8 @@ void ClientFramer::Impl::compact() {
 
 void ClientFramer::Impl::give_back() {
   if (high_water_ <= 2 * kKeptBytes || filled_ > kKeptBytes) return;
-  const auto address = reinterpret_cast<std::uintptr_t>(buffer_.get());
-  const std::uintptr_t begin = (address + kKeptBytes + kPageBytes - 1) & ~(kPageBytes - 1);
-  const std::uintptr_t end = (address + high_water_) & ~(kPageBytes - 1);
-  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  static_assert(kKeptBytes % kPageBytes == 0);
+  madvise(buffer_.get() + kKeptBytes, (high_water_ & ~(kPageBytes - 1)) - kKeptBytes, MADV_DONTNEED);
   high_water_ = filled_;
 }
 

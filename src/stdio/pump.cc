@@ -164,7 +164,7 @@ std::optional<Pump::End> ClientPump::pass_ready() {
 }
 
 ServerPump::ServerPump(int from, int to, int wake, ServerTap& tap)
-    : Pump(from, to, wake), tap_(tap), buffer_(std::make_unique_for_overwrite<char[]>(kBufferBytes)) {}
+    : Pump(from, to, wake), tap_(tap), buffer_(make_page_buffer(kBufferBytes)) {}
 
 Pump::End ServerPump::pump() {
   const End end = pass_all();

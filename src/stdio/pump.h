@@ -12,11 +12,11 @@
 #include <sys/uio.h>
 
 #include <atomic>
-#include <memory>
 #include <optional>
 #include <span>
 
 #include "base/clock.h"
+#include "base/page_buffer.h"
 #include "base/result.h"
 #include "stdio/relay.h"
 
@@ -100,7 +100,7 @@ class ServerPump final : public Pump {
   std::optional<End> pass(std::size_t count);
 
   ServerTap& tap_;
-  std::unique_ptr<char[]> buffer_;
+  PageBuffer buffer_;
 };
 
 }  // namespace mcptrace::stdio
