@@ -46,6 +46,8 @@ class AnswerRelay {
   State end_of_stream();
   // The client's connection can be used for another answer.
   [[nodiscard]] bool client_can_go_on() const { return keeps_client_; }
+  // The client takes its connection's end for the body's: an answer that was cut must not end so.
+  [[nodiscard]] bool ends_with_connection() const { return framing_ == BodyFraming::kUntilClose; }
   // The server's connection can be used for another request; for how long it says it waits (zero: it does not say).
   [[nodiscard]] bool server_can_go_on() const { return keeps_server_; }
   [[nodiscard]] std::chrono::seconds server_waits() const { return server_waits_; }

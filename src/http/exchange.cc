@@ -25,11 +25,11 @@ Exchange::~Exchange() {
 }
 
 bool Exchange::is_get_stream() const {
-  return stage_ == Stage::kRelaying && get_ && with_session_ && answer_.is_event_stream();
+  return stage_ == Stage::kRelaying && get_ && with_session_ && !resumes_ && answer_.is_event_stream();
 }
 
 void Exchange::stop() {
-  if (stage_ != Stage::kIdle && stage_ != Stage::kEnded) end(After::kClose, ExchangeEnd::kStopped, {});
+  if (stage_ != Stage::kIdle && stage_ != Stage::kEnded) end(cut(), ExchangeEnd::kStopped, {});
 }
 
 void Exchange::refuse(int status, std::string_view reason) {
@@ -61,7 +61,7 @@ void Exchange::end(After after, ExchangeEnd how, std::string_view error_type) {
 
 // No answer came from the server: ours says which server, and why.
 void Exchange::fail(int status, std::string_view reason, std::string_view error_type) {
-  if (answer_.anything_sent()) return end(After::kClose, ExchangeEnd::kServerClosed, error_type);
+  if (answer_.anything_sent()) return end(cut(), ExchangeEnd::kServerClosed, error_type);
   client_.write(error_response(status, context_.routes.name(route_), reason, !head_only_));
   end(After::kFinish, ExchangeEnd::kFailed, error_type);
 }
@@ -112,6 +112,7 @@ void Exchange::begin(RequestParser& parser, std::size_t head_size, Instant first
   head_only_ = head.method == "HEAD";
   get_ = head.method == "GET";
   with_session_ = head.find(FieldName::kMcpSessionId) != nullptr;
+  resumes_ = head.find(FieldName::kLastEventId) != nullptr;
   client_finished_ = false;
   body_waited_ = waiting_since_ = {};
   if (!admit()) {
@@ -218,15 +219,15 @@ void Exchange::look_at_server() {
     if (reset || answer_.end_of_stream() != AnswerRelay::State::kDone) {
       if (client_finished_) return end(After::kClose, ExchangeEnd::kClientClosed, {});
       if (answer_.anything_sent())
-        return end(reset ? After::kReset : After::kClose, ExchangeEnd::kServerClosed, reset ? "reset" : "closed");
+        return end(reset ? After::kReset : cut(), ExchangeEnd::kServerClosed, reset ? "reset" : "closed");
       if (reset) return fail(502, "the server reset the connection", "reset");
       return fail(502, "the server closed the connection without an answer", "closed");
     }
   }
   if (answer_.state() != AnswerRelay::State::kDone || client_.blocked()) return;
   const bool whole = request_.state() == RequestRelay::State::kDone;
-  end(whole && answer_.client_can_go_on() && !client_finished_ ? After::kReuse : After::kFinish, ExchangeEnd::kComplete,
-      {});
+  if (client_finished_) return end(After::kFinish, ExchangeEnd::kClientLeft, {});
+  end(whole && answer_.client_can_go_on() ? After::kReuse : After::kFinish, ExchangeEnd::kComplete, {});
 }
 
 // The client's leaving goes on to the server as it came: an end of its bytes as one, a reset as one.

@@ -37,7 +37,8 @@ class Exchange {
 
   // Ends what is under way, from outside: the drain's time is over. run() returns once the signal is fired.
   void stop();
-  // Nothing but a stream from a server of the legacy era to its client is under way, which the drain does not wait for.
+  // Nothing but a stream from a server of the legacy era to its client is under way, which the drain does not wait for;
+  // one that was asked to go on after an event may bring the answer of a call.
   [[nodiscard]] bool is_get_stream() const;
 
  private:
@@ -59,6 +60,7 @@ class Exchange {
   void before_waiting();
   void after_waiting();
   void fail(int status, std::string_view reason, std::string_view error_type);
+  [[nodiscard]] After cut() const { return answer_.ends_with_connection() ? After::kReset : After::kClose; }
   void end(After after, ExchangeEnd how, std::string_view error_type);
   void hint_about_challenge();
   [[nodiscard]] std::string_view scheme() const { return context_.tls ? "https" : "http"; }
@@ -79,7 +81,7 @@ class Exchange {
   Stage stage_ = Stage::kIdle;
   After after_ = After::kReuse;
   Nanos body_waited_{}, waiting_since_{};  // for what the client owes of its body
-  bool get_ = false, head_only_ = false, with_session_ = false, client_finished_ = false, tapped_ = false;
+  bool get_ = false, head_only_ = false, with_session_ = false, resumes_ = false, client_finished_ = false, tapped_ = false;
 };
 
 }  // namespace mcptrace::http

@@ -49,6 +49,7 @@ enum class ExchangeEnd : std::uint8_t {
   kServerClosed,  // the server's connection ended before the answer did
   kFailed,        // no answer was to be had: error_type says why, and the client got our 502 or 504
   kStopped,       // we ended it: the proxy's own end, and its patience with it, was over
+  kClientLeft,    // the answer went on to its last byte, but the client had closed its side before
 };
 
 class ExchangeTap {
@@ -64,7 +65,7 @@ class ExchangeTap {
   virtual void body_end(Instant at) = 0;
   virtual void response(const ResponseHead& head, Instant at) = 0;
   virtual void response_piece(std::string_view bytes, Instant at) = 0;
-  // `error_type`: refused, dns, tls, timeout, reset, closed (semantics.md 4); empty for kComplete.
+  // `error_type`: refused, dns, tls, timeout, reset, closed (semantics.md 4); empty for kComplete and kClientLeft.
   virtual void end(ExchangeEnd how, std::string_view error_type, Instant at) = 0;
 };
 

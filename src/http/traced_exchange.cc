@@ -412,7 +412,7 @@ void TracedExchange::push(Fact& fact, bool ends) {
 }
 
 void TracedExchange::end_answer(ExchangeEnd how) {
-  const bool whole = how == ExchangeEnd::kComplete;
+  const bool whole = how == ExchangeEnd::kComplete || how == ExchangeEnd::kClientLeft;
   if (decoder_ && whole && answer_ != Answer::kNothing && !decoder_->end()) {
     http_.problem = mcp::BodyProblem::kEncoding;
   }

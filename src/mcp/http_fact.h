@@ -15,7 +15,8 @@ enum class HttpMethod : std::uint8_t { kOther, kGet, kPost, kDelete, kHead, kPut
 // The challenge of a 401 or 403. Only these are ever named.
 enum class AuthScheme : std::uint8_t { kNone, kBearer, kBasic, kDigest, kDpop, kNegotiate, kOther };
 // How the exchange ended (http::ExchangeEnd); kOpen = not yet.
-enum class HttpEnd : std::uint8_t { kOpen, kComplete, kClientClosed, kServerClosed, kFailed, kStopped };
+// How it ended, as http::ExchangeEnd says.
+enum class HttpEnd : std::uint8_t { kOpen, kComplete, kClientClosed, kServerClosed, kFailed, kStopped, kClientLeft };
 // Why there was no answer to be had.
 enum class HttpError : std::uint8_t { kNone, kRefused, kDns, kTls, kTimeout, kReset, kClosed, kOther };
 // Why the answer's messages were not seen.

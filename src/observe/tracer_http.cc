@@ -69,6 +69,11 @@ std::string_view problem_text(mcp::BodyProblem problem) {
   return problem == mcp::BodyProblem::kTooLarge ? "too_large" : "encoding";
 }
 
+bool is_whole(const HttpFact& http) { return http.end == HttpEnd::kComplete || http.end == HttpEnd::kClientLeft; }
+
+// A server may end its answer in order because the client has left: that is no failure of the server's.
+bool is_left(const HttpFact& http) { return http.end == HttpEnd::kClientClosed || http.end == HttpEnd::kClientLeft; }
+
 // What the answer's head alone says, for whatever it answers; nothing where the body matters.
 std::optional<CallEnd> end_by_status(const HttpFact& http) {
   if (http.end == HttpEnd::kFailed) return failed(error_text(http.error));
@@ -92,7 +97,7 @@ CallEnd end_of_http(const HttpExchange& exchange, const HttpFact& http) {
   }
   // What it was could not be read.
   if (http.problem != mcp::BodyProblem::kNone) return unobserved(problem_text(http.problem));
-  if (exchange.has(mcp::kStreamed) || http.end == HttpEnd::kComplete) return {};
+  if (exchange.has(mcp::kStreamed) || is_whole(http)) return {};
   if (http.end == HttpEnd::kStopped) return unobserved("stopped");
   if (http.end == HttpEnd::kServerClosed) return failed(error_text(http.error));
   CallEnd end = abandoned("client_closed");
@@ -357,14 +362,15 @@ std::optional<CallEnd> Tracer::http_end(const OpenCall& call, const HttpExchange
   }
   if (call.is_listen()) return CallEnd{};
   if (http.end == HttpEnd::kStopped) return unobserved("stopped");
-  const bool by_client = http.end == HttpEnd::kClientClosed;
+  const bool by_client = is_left(http);
   if (call.kind == CallKind::kNotification) {
-    if (http.end == HttpEnd::kComplete) return CallEnd{};
+    if (is_whole(http)) return CallEnd{};
     return by_client ? abandoned("client_closed") : failed(error_text(http.error));
   }
   if (http.problem != mcp::BodyProblem::kNone) return unobserved(problem_text(http.problem));
   if (call.start.boot <= last_dropped_) return unobserved("dropped");
   if (sse_scopes_.contains(exchange.scope)) return std::nullopt;  // the answer comes on that stream
+  if (is_whole(http) && http.status == 202) return unobserved("other_replica");
   if (by_client && (call.flags & mcp::kModern) != 0) {
     CallEnd end;
     end.outcome = Outcome::kCancelled;
@@ -372,7 +378,6 @@ std::optional<CallEnd> Tracer::http_end(const OpenCall& call, const HttpExchange
   }
   if (exchange.has(mcp::kHasEvents)) return std::nullopt;  // it may be resumed
   if (by_client) return abandoned("client_closed");
-  if (http.end == HttpEnd::kComplete && http.status == 202) return unobserved("other_replica");
   CallEnd end = failed(error_text(http.error));
   end.status_unset = call.method == Method::kServerDiscover;
   return end;
@@ -441,7 +446,7 @@ void Tracer::end_sse_session(const HttpExchange& exchange, const HttpFact& http,
   sse_scopes_.erase(exchange.scope);
   const CallEnd end = http.end == HttpEnd::kStopped
                           ? unobserved("stopped")
-                          : abandoned(http.end == HttpEnd::kClientClosed ? "client_closed" : "server_closed");
+                          : abandoned(is_left(http) ? "client_closed" : "server_closed");
   ending_calls_.clear();
   for (OpenCall* call = calls_.oldest(); call != nullptr; call = calls_.newer(*call)) {
     if (call->exchange == mcp::kNoCall || exchanges_.at(call->exchange).scope != exchange.scope) continue;

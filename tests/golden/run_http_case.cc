@@ -164,6 +164,7 @@ Result<> Player::end(const Step& step) {
   std::string how = "complete", type;
   words >> how >> type;
   const auto end = how == "client"   ? http::ExchangeEnd::kClientClosed
+                   : how == "left"   ? http::ExchangeEnd::kClientLeft
                    : how == "server" ? http::ExchangeEnd::kServerClosed
                    : how == "failed" ? http::ExchangeEnd::kFailed
                                      : http::ExchangeEnd::kComplete;
