@@ -81,7 +81,8 @@ class Exchange {
   Stage stage_ = Stage::kIdle;
   After after_ = After::kReuse;
   Nanos body_waited_{}, waiting_since_{};  // for what the client owes of its body
-  bool get_ = false, head_only_ = false, with_session_ = false, resumes_ = false, client_finished_ = false, tapped_ = false;
+  bool get_ = false, head_only_ = false, with_session_ = false, resumes_ = false, client_finished_ = false,
+       tapped_ = false;
 };
 
 }  // namespace mcptrace::http

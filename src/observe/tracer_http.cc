@@ -444,9 +444,8 @@ void Tracer::on_http_end(HttpExchange& exchange, const Fact& fact) {
 // The stream was the session: no answer can come any more.
 void Tracer::end_sse_session(const HttpExchange& exchange, const HttpFact& http, Nanos at_boot) {
   sse_scopes_.erase(exchange.scope);
-  const CallEnd end = http.end == HttpEnd::kStopped
-                          ? unobserved("stopped")
-                          : abandoned(is_left(http) ? "client_closed" : "server_closed");
+  const CallEnd end = http.end == HttpEnd::kStopped ? unobserved("stopped")
+                                                    : abandoned(is_left(http) ? "client_closed" : "server_closed");
   ending_calls_.clear();
   for (OpenCall* call = calls_.oldest(); call != nullptr; call = calls_.newer(*call)) {
     if (call->exchange == mcp::kNoCall || exchanges_.at(call->exchange).scope != exchange.scope) continue;
