@@ -21,11 +21,9 @@ namespace {
 constexpr std::size_t kQueueBytes = 2 << 20;
 
 std::string listening_line(const ProxyCommandOptions& options, const http::Proxy& proxy, std::string_view state) {
-  const http::ListenAddress& listen = options.proxy.listen;
-  const std::string host = listen.host.contains(':') ? "[" + listen.host + "]" : listen.host;
   std::string text = "listening on ";
   text += options.proxy.certificate ? "https://" : "http://";
-  text += host + ":" + std::to_string(proxy.port()) + " →";
+  text += proxy.authority() + " →";
   for (const http::Route& route : options.proxy.routes) {
     text += " " + (route.prefix.empty() ? "" : route.prefix + "=") + route.upstream.origin() + route.upstream.path;
   }

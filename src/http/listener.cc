@@ -79,9 +79,11 @@ Listener::Listener(Context& context, Acceptor acceptor, std::shared_ptr<asio::ss
 
 Listener::~Listener() = default;
 
-std::uint16_t Listener::port() const {
+std::string Listener::authority() const {
   error_code ignored;
-  return acceptor_.local_endpoint(ignored).port();
+  const auto endpoint = acceptor_.local_endpoint(ignored);
+  const std::string host = endpoint.address().to_string();
+  return (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
 }
 
 void Listener::start() {

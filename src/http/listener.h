@@ -36,7 +36,7 @@ class Listener {
   ~Listener();
 
   void start();
-  [[nodiscard]] std::uint16_t port() const;
+  [[nodiscard]] std::string authority() const;  // where it listens, be it handed over: "[::1]:8080"
   void set_certificate(std::shared_ptr<asio::ssl::context> certificate) { certificate_ = std::move(certificate); }
 
   // Accepts no more; connections end with what they are doing. `done` is called once none is left.

@@ -67,7 +67,7 @@ class Proxy::Impl {
     return {};
   }
 
-  [[nodiscard]] std::uint16_t port() const { return listener_->port(); }
+  [[nodiscard]] std::string authority() const { return listener_->authority(); }
   [[nodiscard]] std::uint16_t ready_port() const { return ready_ ? ready_->port() : 0; }
 
   void run() {
@@ -141,7 +141,7 @@ Result<std::unique_ptr<Proxy>> Proxy::make(ProxyOptions options, const Clock& cl
   return std::unique_ptr<Proxy>(new Proxy(std::move(impl)));
 }
 
-std::uint16_t Proxy::port() const { return impl_->port(); }
+std::string Proxy::authority() const { return impl_->authority(); }
 std::uint16_t Proxy::ready_port() const { return impl_->ready_port(); }
 void Proxy::run() { impl_->run(); }
 

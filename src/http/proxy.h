@@ -37,7 +37,7 @@ class Proxy {
   static Result<std::unique_ptr<Proxy>> make(ProxyOptions options, const Clock& clock, Log& log, TapSource* tracing);
   ~Proxy();
 
-  [[nodiscard]] std::uint16_t port() const;
+  [[nodiscard]] std::string authority() const;     // where it listens: "127.0.0.1:8080"
   [[nodiscard]] std::uint16_t ready_port() const;  // 0: there is none
   void run();
 

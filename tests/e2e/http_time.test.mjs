@@ -109,10 +109,11 @@ const isOver = (pid) => fs.readFileSync(`/proc/${pid}/stat`, 'utf8').includes(')
 test('restarts with the listening socket handed over: nobody is refused, what is open drains', async (t) => {
   const home = freshHome(t);
   const server = legacyHttpServer({ resumable: false });
-  const held = await holdSocket(home, (await listen(t, server.handler)).origin);
+  const held = await holdSocket(home, (await listen(t, server.handler)).origin, ['--listen', '[::1]:0']);
   const url = `${held.origin}/mcp`;
   const restarts = 5, open = 40;
   let proxy = await held.start(), stop = false, answered = 0;
+  assert.ok(held.stderr.some((line) => line.includes(`listening on http://127.0.0.1:${held.port} `)), 'it says where it really listens');
   const failures = [];
   const traffic = Array.from({ length: 4 }, async () => {
     const session = await handSession(url);
