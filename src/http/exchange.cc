@@ -29,7 +29,7 @@ bool Exchange::is_get_stream() const {
 }
 
 void Exchange::stop() {
-  if (stage_ != Stage::kIdle && stage_ != Stage::kEnded) end(cut(), ExchangeEnd::kStopped, {});
+  if (stage_ != Stage::kIdle && stage_ != Stage::kEnded) end(cut(), client_finished_ ? ExchangeEnd::kClientClosed : ExchangeEnd::kStopped, {});
 }
 
 void Exchange::refuse(int status, std::string_view reason) {
@@ -180,7 +180,9 @@ void Exchange::reach_server() {
 void Exchange::relay() {
   if (request_.state() == RequestRelay::State::kStreaming) request_.pump(*server_, tap_.get(), context_.clock.now());
   if (request_.state() != RequestRelay::State::kStreaming) deadline_.clear();
-  answer_.pump(*server_, tap_.get(), context_.draining, context_.clock);
+  // What follows an answer that came before the request's end cannot be told from the rest of that request.
+  const bool last = context_.draining || request_.state() != RequestRelay::State::kDone;
+  answer_.pump(*server_, tap_.get(), last, context_.clock);
   if (!answer_.challenge().empty()) hint_about_challenge();
   if (rewriter_.unreachable()) {
     context_.log.once(

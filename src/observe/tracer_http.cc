@@ -370,8 +370,10 @@ std::optional<CallEnd> Tracer::http_end(const OpenCall& call, const HttpExchange
   if (http.problem != mcp::BodyProblem::kNone) return unobserved(problem_text(http.problem));
   if (call.start.boot <= last_dropped_) return unobserved("dropped");
   if (sse_scopes_.contains(exchange.scope)) return std::nullopt;  // the answer comes on that stream
-  if (is_whole(http) && http.status == 202) return unobserved("other_replica");
-  if (by_client && (call.flags & mcp::kModern) != 0) {
+  const bool modern = (call.flags & mcp::kModern) != 0;
+  // In the modern era the answer comes there or nowhere.
+  if (is_whole(http) && http.status == 202 && !modern) return unobserved("other_replica");
+  if (by_client && modern) {
     CallEnd end;
     end.outcome = Outcome::kCancelled;
     return end;

@@ -105,7 +105,9 @@ test('an answer before the request is complete passes at once, and the connectio
   const client = await raw(proxy.port);
   client.socket.write(lines('POST /x HTTP/1.1', `Host: 127.0.0.1:${proxy.port}`, 'Content-Type: text/plain', 'Content-Length: 1000000', '', 'abc'));
   await client.untilText('too large');
-  assert.equal(parseAnswer(client.received).status, 413);
+  const answer = parseAnswer(client.received);
+  assert.equal(answer.status, 413);
+  assert.equal(answer.headers.connection?.toLowerCase(), 'close', 'the client is told');
   client.socket.end();
   await client.closed;
 });
