@@ -63,7 +63,7 @@ struct CallContext {
 
 struct Fact {
   FactKind kind = FactKind::kMessage;
-  Instant at;  // when the read returned that completed the message; wall is set where a span may start
+  Instant at;  // when the read returned that completed the message: both clocks, always
   CallContext context;
   Message message;
   std::string_view trace_state;             // of the span's own context, level 2 valid

@@ -37,14 +37,14 @@ TracedServerTap::TracedServerTap(mcp::MessageScanner scanner, observe::Observer&
     : observer_(observer), activity_(activity), clock_(clock), framer_(std::move(scanner)) {}
 
 void TracedServerTap::arrived() {
-  read_at_ = clock_.boot();
-  observer_.server().set_in_hand(read_at_);
+  read_at_ = clock_.now();
+  observer_.server().set_in_hand(read_at_.boot);
 }
 
 void TracedServerTap::passed(std::string_view bytes) {
   framer_.passed(bytes, *this);
   observer_.server().set_in_hand({});
-  activity_.last_server_message.store(read_at_.count(), std::memory_order_relaxed);
+  activity_.last_server_message.store(read_at_.boot.count(), std::memory_order_relaxed);
   observer_.wake_after(observer_.server());
 }
 
@@ -54,11 +54,8 @@ void TracedServerTap::end() {
 }
 
 void TracedServerTap::on_message(const mcp::Message& message, const mcp::SpliceMap*) {
-  Instant at{.wall = {}, .boot = read_at_};
-  // Only what starts a span or is an event needs wall time; the write lay between, so it is reckoned back.
-  if (message.kind != mcp::MessageKind::kResult) at.wall = clock_.wall() - (clock_.boot() - read_at_);
   observer_.server().push({.kind = mcp::FactKind::kMessage,
-                           .at = at,
+                           .at = read_at_,
                            .context = {},
                            .message = message,
                            .trace_state = {},
@@ -68,7 +65,7 @@ void TracedServerTap::on_message(const mcp::Message& message, const mcp::SpliceM
 void TracedServerTap::on_declared(std::span<const std::uint64_t> names) {
   mcp::Fact fact;
   fact.kind = mcp::FactKind::kDeclaredTools;
-  fact.at.boot = read_at_;
+  fact.at = read_at_;
   fact.declared = names;
   observer_.server().push(fact);
 }

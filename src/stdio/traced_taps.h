@@ -51,7 +51,7 @@ class TracedServerTap final : public ServerTap, private mcp::MessageSink {
   observe::Activity& activity_;
   const Clock& clock_;
   mcp::ServerFramer framer_;
-  Nanos read_at_{};
+  Instant read_at_;  // whole: also an answer may begin a span or a session
 };
 
 }  // namespace mcptrace::stdio
