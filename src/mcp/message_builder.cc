@@ -4,6 +4,7 @@
 
 #include "json/text.h"
 #include "mcp/message_handler.h"
+#include "mcp/request_id.h"
 
 namespace mcptrace::mcp {
 namespace {
@@ -188,7 +189,9 @@ void MessageHandler::fill_result(Message& message) const {
   if (has_result_ && !result_is_null_) message.flags |= kResultAndError;
   message.error_print = texts_.print(Slot::kErrorMessage);
   if (!texts_.has(Slot::kCode) || texts_.cut(Slot::kCode)) return;
-  if (const auto code = json::parse_integer(texts_.text(Slot::kCode))) {
+  auto code = json::parse_integer(texts_.text(Slot::kCode));
+  if (!code) code = integer_value(texts_.text(Slot::kCode));  // -32000.0 is how some write -32000
+  if (code) {
     message.error_code = *code;
     message.flags |= kHasErrorCode;
   }

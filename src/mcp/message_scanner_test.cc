@@ -146,6 +146,14 @@ TEST(MessageScanner, ErrorsLeaveCodeAndHash) {
   EXPECT_EQ(odd.message.kind, MessageKind::kError);
   EXPECT_FALSE(odd.message.has(kHasErrorCode));
   EXPECT_EQ(odd.message.error_print, 0u);
+  for (const std::string code : {"-32000.0", "-3.2e4", "-32000.000E0", "-320000e-1"}) {
+    const Recorded whole = scan_one(R"({"id":1,"error":{"code":)" + code + "}}", kServer);
+    EXPECT_TRUE(whole.message.has(kHasErrorCode)) << code;
+    EXPECT_EQ(whole.message.error_code, -32000) << code;
+  }
+  for (const std::string code : {"-32000.5", "1e30", "\"-32000\"", "9223372036854775808"}) {
+    EXPECT_FALSE(scan_one(R"({"id":1,"error":{"code":)" + code + "}}", kServer).message.has(kHasErrorCode)) << code;
+  }
   EXPECT_EQ(scan_one(R"({"id":1,"error":"text"})", kServer).message.kind, MessageKind::kError);
 }
 

@@ -39,7 +39,8 @@ std::optional<int> take_exponent(std::string_view& text) {
   return negative ? -value : value;
 }
 
-// The value of a JSON number's text if it is an integer that 63 bits hold: 7, 7.0, 70e-1 are all 7.
+}  // namespace
+
 std::optional<std::int64_t> integer_value(std::string_view text) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
   const bool negative = text.starts_with('-');
@@ -72,6 +73,8 @@ std::optional<std::int64_t> integer_value(std::string_view text) {
   }
   return negative ? -static_cast<std::int64_t>(value) : static_cast<std::int64_t>(value);
 }
+
+namespace {
 
 std::uint64_t value_hash(std::int64_t value, std::uint64_t seed) {
   std::uint64_t hash = (static_cast<std::uint64_t>(value) ^ seed) * 0x9fb21c651e98df25u;

@@ -16,6 +16,8 @@ RequestId make_id(IdType type, std::string_view raw, std::string_view decoded);
 inline constexpr std::size_t kMostSmallDigits = 15;
 std::optional<std::int64_t> small_integer(std::string_view text);
 RequestId make_small_id(std::int64_t value);
+// The value of a JSON number's text if it is an integer of at most 18 digits or so: 7, 7.0, 70e-1 are all 7.
+std::optional<std::int64_t> integer_value(std::string_view text);
 // `print` is a hash of the whole raw text.
 RequestId make_long_id(IdType type, std::uint64_t print);
 // true, {}, []: no ids at all, kept apart from each other by their kind.
