@@ -68,7 +68,7 @@ void IdCapture::begin(IdSlot slot, json::Kind kind) {
   if (kind == json::Kind::kNull) {
     store({.type = IdType::kNull});
   } else if (!is_string_ && kind != json::Kind::kNumber) {
-    store(make_odd_id(static_cast<std::uint64_t>(kind)));
+    store({.type = IdType::kOther});
     if (slot == IdSlot::kMessage) text_size_ = 0, text_cut_ = true, print_ = 0;
   }
 }

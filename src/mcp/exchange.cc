@@ -140,8 +140,16 @@ OpenCall* ExchangeTable::find(Direction direction, const RequestId& id) {
 }
 
 OpenCall* ExchangeTable::find(Direction direction, const RequestId& id, std::uint64_t exchange) {
+  const bool odd = id.type == IdType::kOther;
   OpenCall* found = nullptr;
   for (OpenCall* call = at(by_id_[bucket(direction, id.exact)]); call != nullptr; call = at(call->chain)) {
+    if (odd) {
+      // It tells nothing; but what an exchange asked alone, its answer is of.
+      if (call->direction != direction || call->id.type != id.type || call->exchange_serial != exchange) continue;
+      if (found != nullptr) return nullptr;
+      found = call;
+      continue;
+    }
     if (call->direction != direction || call->id != id) continue;
     if (call->exchange_serial == exchange) return call;
     if (found == nullptr) found = call;
@@ -152,6 +160,7 @@ OpenCall* ExchangeTable::find(Direction direction, const RequestId& id, std::uin
 // Rare: only for an answer whose id matched nothing. Looks at the newest 1024, so that a server that gets every id
 // wrong costs no more than that an answer.
 OpenCall* ExchangeTable::find_loose(Direction direction, const RequestId& id) {
+  if (id.type == IdType::kOther) return nullptr;
   OpenCall* found = nullptr;
   std::uint32_t index = newest_;
   for (int looked = 0; index != kNoCall && looked < 1024; ++looked, index = slots_[index]->older) {

@@ -31,7 +31,10 @@ struct RequestId {
   std::uint64_t exact = 0;  // in-memory hash of type and raw text: the pairing key
   std::uint64_t loose = 0;  // the same for values that differ only in form: 7, "7", 7.0
   [[nodiscard]] bool usable() const { return type != IdType::kAbsent && type != IdType::kNull; }
-  bool operator==(const RequestId& other) const { return type == other.type && exact == other.exact; }
+  // An array, an object or a boolean is no id, and nobody can say which of them are the same: not equal even to itself.
+  bool operator==(const RequestId& other) const {
+    return type == other.type && exact == other.exact && type != IdType::kOther;
+  }
 };
 
 enum class ResultType : std::uint8_t { kAbsent, kComplete, kInputRequired, kTask, kOther };

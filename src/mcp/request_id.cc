@@ -119,8 +119,6 @@ RequestId make_long_id(IdType type, std::uint64_t print) {
   return {type, print ^ static_cast<std::uint64_t>(type), print};
 }
 
-RequestId make_odd_id(std::uint64_t kind) { return {IdType::kOther, kExactSeed ^ kind, kExactSeed ^ kind}; }
-
 bool is_plain_id(IdType type, std::string_view decoded) {
   if (decoded.empty() || decoded.size() > text_limit(Text::kId)) return false;
   if (type == IdType::kInteger) return true;

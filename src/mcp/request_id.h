@@ -20,8 +20,6 @@ RequestId make_small_id(std::int64_t value);
 std::optional<std::int64_t> integer_value(std::string_view text);
 // `print` is a hash of the whole raw text.
 RequestId make_long_id(IdType type, std::uint64_t print);
-// true, {}, []: no ids at all, kept apart from each other by their kind.
-RequestId make_odd_id(std::uint64_t kind);
 
 // An integer, or at most 64 of A-Z a-z 0-9 _ -: may be written as it is (semantics.md 6).
 bool is_plain_id(IdType type, std::string_view decoded);

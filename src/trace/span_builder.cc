@@ -173,7 +173,7 @@ void SpanBuilder::start_message(const OpenCall& call, const SessionText& session
     span.add(Attr::kProtocolVersion, version);
   }
   span.add(Attr::kNetworkTransport, transport_);
-  if (call.id.usable()) {
+  if (call.id.usable() && call.id.type != mcp::IdType::kOther) {
     const bool whole = (call.flags & mcp::kIdCut) == 0;
     const std::string_view text = whole ? std::string_view(call.id_text) : std::string_view();
     const bool integer = call.id.type == mcp::IdType::kInteger && whole;
