@@ -109,6 +109,10 @@ bool error_is_unset(const OpenCall& call, Naming naming, bool has_code, std::int
 std::string_view SpanBuilder::add_target(const OpenCall& call, bool declared, SpanRecord& span) {
   const bool is_tool = call.method == Method::kToolsCall;
   if (!is_tool && call.method != Method::kPromptsGet) return {};
+  if (call.name.empty() && call.name_print == 0) {  // none, or one that is no string
+    if (is_tool) span.add(Attr::kGenAiOperationName, "execute_tool");
+    return {};
+  }
   const std::string_view target =
       gate_name(call.name, (call.flags & mcp::kNameCut) != 0, declared, call.name_print, target_);
   if (is_tool) {
