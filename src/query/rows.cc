@@ -23,14 +23,20 @@ void append_note(std::string& note, std::string_view text) {
   note += text;
 }
 
+// By either naming.
+std::string error_code(const otlp::Span& span) {
+  if (const auto code = integer_attribute(span, Attr::kErrorCode)) return std::to_string(*code);
+  return text_attribute(span, Attr::kRpcStatusCode);
+}
+
 std::string outcome_note(const TraceSpan& span, const otlp::Span& decoded, bool& error) {
   const Outcome outcome = span.header.outcome;
-  error = span.header.status == trace::StatusCode::kError || trace::outcome_is_error(outcome);
+  error = span.header.status == trace::StatusCode::kError;  // what is no error by its naming's rules is shown as none
   std::string note;
   if (outcome != Outcome::kOk && outcome != Outcome::kNone) note = trace::outcome_text(outcome);
   const std::string type = text_attribute(decoded, Attr::kErrorType);
-  if (const auto code = integer_attribute(decoded, Attr::kErrorCode)) {
-    note += (note.empty() ? "" : " ") + std::to_string(*code);
+  if (const std::string code = error_code(decoded); !code.empty()) {
+    note += (note.empty() ? "" : " ") + code;
   } else if (outcome == Outcome::kUnobserved) {
     if (const std::string why = text_attribute(decoded, Attr::kUnobserved); !why.empty()) note += " (" + why + ")";
   } else if (error && !type.empty() && type != note) {

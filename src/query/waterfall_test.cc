@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "otlp/encode.h"
 #include "query/rows.h"
 #include "query/testing.h"
 
@@ -248,6 +249,28 @@ TEST(Waterfall, ColourOnlyWhereWanted) {
   EXPECT_EQ(waterfall(drawn.view(options.now), options).find('\x1b'), std::string::npos);
   options.color = true;
   EXPECT_NE(waterfall(drawn.view(options.now), options).find("\x1b[31m"), std::string::npos);
+}
+
+TEST(SpanLine, WhatIsNoErrorByItsStatusIsNotMarked) {
+  for (const auto naming : {trace::Naming::kBoth, trace::Naming::kSemconv}) {
+    for (const auto status : {trace::StatusCode::kUnset, trace::StatusCode::kError}) {
+      trace::SpanRecord record;
+      record.trace_id.bytes[0] = record.span_id.bytes[0] = 1;
+      record.name = "server/discover";
+      record.status = status;
+      record.outcome = Outcome::kRpcError;
+      record.add(trace::Attr::kErrorCode, std::int64_t{-32601});
+      record.add(trace::Attr::kRpcStatusCode, "-32601");
+      TraceSpan span;
+      span.header.status = status;
+      span.header.outcome = Outcome::kRpcError;
+      otlp::encode_span(record, naming, span.bytes);
+      const Description description = describe(span);
+      const bool error = status == trace::StatusCode::kError;
+      EXPECT_EQ(description.error, error);
+      EXPECT_EQ(description.note, error ? "✗ rpc_error -32601" : "rpc_error -32601");
+    }
+  }
 }
 
 TEST(SpanLine, OneEndedCall) {
