@@ -204,7 +204,9 @@ void Catalog::count(const spool::Record& record) {
     ++tally.counts.calls;
     ++tally.counts.outcomes[static_cast<std::size_t>(header.outcome) % kOutcomes];
   }
-  if (header.operation == Operation::kInitialize || header.operation == Operation::kDiscover) {
+  // A legacy server refuses the probe of a modern client: what that asked for says nothing of the session.
+  const bool discovered = header.operation == Operation::kDiscover && header.outcome == Outcome::kOk;
+  if (header.operation == Operation::kInitialize || discovered) {
     if (const auto span = otlp::decode_span(bytes)) describe(sessions_.at(it->first), header, *span);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "otlp/encode.h"
 #include "query/testing.h"
 
 namespace mcptrace::query {
@@ -160,6 +161,36 @@ TEST(Catalog, NothingButDiscoverIsAProbe) {
     if (more) sample.initialize(1s, 1ms);
     sample.close(2s);
     EXPECT_EQ(only(catalog_of(files)).kind, more ? Class::kAgent : Class::kProbe);
+  }
+}
+
+TEST(Catalog, ARefusedDiscoverSaysNothingOfTheEra) {
+  for (const Outcome outcome : {Outcome::kOk, Outcome::kRpcError}) {
+    std::vector<MemoryFile> files(1);
+    Sample sample(files[0].sink());
+    sample.open();
+    trace::SpanRecord discover;
+    discover.name = "mcp.discover";
+    discover.add(trace::Attr::kEra, "modern");
+    discover.add(trace::Attr::kProtocolVersion, "2026-07-28");
+    trace::SpanHeader header;
+    header.trace_id = sample.trace_id();
+    header.span_id = header.parent_id = sample.root_id();
+    header.span_id.bytes[0] ^= 1;
+    discover.trace_id = header.trace_id;
+    discover.span_id = header.span_id;
+    header.start = sample.options().start;
+    header.session_print = sample.print();
+    header.operation = trace::Operation::kDiscover;
+    header.outcome = outcome;
+    header.resource = 1;
+    std::string payload;
+    otlp::append_header(header, payload);
+    otlp::encode_span(discover, trace::Naming::kBoth, payload);
+    files[0].sink()(spool::RecordType::kSpan, 0, payload);
+    const Catalog catalog = catalog_of(files);
+    EXPECT_EQ(only(catalog).era, outcome == Outcome::kOk ? "modern" : "legacy");
+    EXPECT_EQ(only(catalog).protocol_version, outcome == Outcome::kOk ? "2026-07-28" : "2025-11-25");
   }
 }
 
