@@ -305,24 +305,30 @@ Result<Found> find_by_id(const Spool& spool, const Catalog& catalog, std::string
   return std::unexpected(ambiguous(id, names));
 }
 
+// Of those that `mcptrace sessions` shows.
 Result<Found> find_newest(const Spool& spool, Catalog& catalog, Skips& skips) {
   for (;;) {
     const Session* newest = nullptr;
     std::uint64_t others = 0;
+    std::vector<SessionKey> maybe_probes;
     for (const auto& [key, session] : catalog.sessions()) {
-      others += session.kind != Class::kProbe;
       if (session.kind == Class::kProbe) continue;
+      ++others;
       if (newest == nullptr || session.activity > newest->activity) newest = &session;
+      if (session.state != State::kOpen && needs_count(session)) maybe_probes.push_back(key);
     }
     if (newest == nullptr) {
       return std::unexpected(Error{Errc::kNotFound, "no session is stored yet; trace one with: mcptrace run -- CMD"});
     }
-    if (!needs_count(*newest)) {
+    if (needs_count(*newest)) {
+      read_counts(spool, {newest->key}, catalog, skips);
+    } else if (!maybe_probes.empty()) {
+      read_counts(spool, maybe_probes, catalog, skips);
+    } else {
       Found found = found_session(spool, *newest);
       found.others = others - 1;
       return found;
     }
-    read_counts(spool, {newest->key}, catalog, skips);
   }
 }
 

@@ -142,6 +142,26 @@ TEST_F(Load, ProbesAreHidden) {
   const auto found = find_session(directory_, "", skips);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->session->id, agent);
+  EXPECT_EQ(found->others, 0u);
+}
+
+TEST_F(Load, OthersAreWhatSessionsShows) {
+  const std::string newest = ended(1, base_ + 100s);
+  ended(2, base_);
+  Process process(directory_, clock_, 3, base_ - 100s);
+  process.sample.open();
+  SampleCall discover;
+  discover.method = mcp::Method::kServerDiscover;
+  process.sample.call(discover);
+  process.sample.close(1s);
+  ASSERT_TRUE(process.writer.flush());
+  touch(process.writer.path(), base_ - 99s);
+  Skips skips;
+  const auto found = find_session(directory_, "", skips);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->session->id, newest);
+  EXPECT_EQ(found->others, 1u);
+  EXPECT_EQ(ids({}).size(), 2u);
 }
 
 TEST_F(Load, CountsComeOutOfBlocksToo) {
