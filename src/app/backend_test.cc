@@ -234,6 +234,23 @@ TEST_F(Backend, FollowOfAnEndedSessionShowsItAndEnds) {
   EXPECT_TRUE(json.out.starts_with("{\"span\":{")) << json.out;
 }
 
+TEST_F(Backend, ASpoolThatCannotBeUsedIsNoWrongUse) {
+  const std::string spool = home_ + "/state/spool", elsewhere = home_ + "/elsewhere";
+  std::filesystem::create_directories(spool);
+  std::filesystem::permissions(spool, std::filesystem::perms::all);
+  const auto refused = [this](const std::string& why) {
+    for (const char* command : {"sessions", "trace", "clear"}) {
+      const Answer answer = run({command});
+      EXPECT_EQ(answer.status, 1) << command;
+      EXPECT_NE(answer.err.find(why), std::string::npos) << answer.err;
+    }
+  };
+  refused(" may be written by other users");
+  std::filesystem::rename(spool, elsewhere);
+  std::filesystem::create_directory_symlink(elsewhere, spool);
+  refused(" is a symbolic link");
+}
+
 TEST_F(Backend, StateDirectory) {
   const World with_home = world({}, 1, 2);
   EXPECT_EQ(*state_directory(with_home), home_ + "/state");

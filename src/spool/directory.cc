@@ -43,12 +43,12 @@ Result<> check_directory(int fd, const std::string& path, Use use) {
   struct stat status;
   if (::fstat(fd, &status) != 0) return std::unexpected(errno_error(path, errno));
   if (use == Use::kWrite ? status.st_uid != ::geteuid() : !may_read(status.st_uid)) {
-    return std::unexpected(Error{Errc::kInvalidArgument, path + " belongs to user " + std::to_string(status.st_uid) +
-                                                             ", not to us: not used as a spool"});
+    return std::unexpected(Error{Errc::kUnsupported, path + " belongs to user " + std::to_string(status.st_uid) +
+                                                         ", not to us: not used as a spool"});
   }
   if ((status.st_mode & 022) != 0) {
-    return std::unexpected(Error{Errc::kInvalidArgument,
-                                 path + " may be written by other users: not used as a spool (chmod 700 mends it)"});
+    return std::unexpected(
+        Error{Errc::kUnsupported, path + " may be written by other users: not used as a spool (chmod 700 mends it)"});
   }
   return {};
 }
@@ -99,7 +99,7 @@ Result<UniqueFd> open_directory(const std::string& path, Use use) {
     // A symlink gives ENOTDIR here, since O_DIRECTORY is looked at first.
     struct stat status;
     if (::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
-      return std::unexpected(Error{Errc::kInvalidArgument, path + " is a symbolic link: not used as a spool"});
+      return std::unexpected(Error{Errc::kUnsupported, path + " is a symbolic link: not used as a spool"});
     }
     return std::unexpected(errno_error("opening the directory " + path, errno));
   }

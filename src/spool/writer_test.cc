@@ -128,7 +128,7 @@ TEST_F(WriterTest, RefusesADirectoryOfSomebodyElse) {
   ASSERT_TRUE(writer.append(RecordType::kSpan, 1, "a"));
   const auto flushed = writer.flush();
   ASSERT_FALSE(flushed);
-  EXPECT_EQ(flushed.error().code, Errc::kInvalidArgument);
+  EXPECT_EQ(flushed.error().code, Errc::kUnsupported);
   EXPECT_THAT(flushed.error().message, HasSubstr("belongs to user"));
 }
 
