@@ -164,5 +164,17 @@ TEST_F(SecretTest, WhatCannotBeUsedIsRefusedWithWhatToDo) {
   EXPECT_FALSE(load_or_make_secret(state_, random));
 }
 
+TEST_F(SecretTest, AFifoIsRefusedNotWaitedFor) {
+  SeededRandom random(1);
+  std::filesystem::create_directories(state_);
+  const std::string path = state_ + "/secret";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  for (const auto& secret : {load_or_make_secret(state_, random), load_secret(path)}) {
+    ASSERT_FALSE(secret);
+    EXPECT_EQ(secret.error().code, Errc::kInvalidArgument);
+    EXPECT_NE(secret.error().message.find(": no regular file"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace mcptrace::app

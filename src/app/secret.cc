@@ -25,15 +25,24 @@ Result<> make_directories(const std::string& path) {
   }
 }
 
+// What is there but cannot be opened is the file's fault, else its directory cannot be used.
+Error cannot_open(const std::string& path, int error_number) {
+  if (error_number == ENOENT) return {Errc::kNotFound, path};
+  Error error = errno_error(path, error_number);
+  struct stat info;
+  if (lstat(path.c_str(), &info) == 0) error.code = Errc::kInvalidArgument;
+  return error;
+}
+
 // `ours`: made by us. A file that is mounted for us may be a link, and belong to somebody else.
 Result<Secret> read_secret(const std::string& path, bool ours) {
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | (ours ? O_NOFOLLOW : 0)));
-  if (!fd.valid()) {
-    if (errno == ENOENT) return std::unexpected(Error{Errc::kNotFound, path});
-    return std::unexpected(errno_error(path, errno));
-  }
+  // Without O_NONBLOCK a FIFO would be waited for, and with it the traffic.
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (ours ? O_NOFOLLOW : 0)));
+  if (!fd.valid()) return std::unexpected(cannot_open(path, errno));
   struct stat info;
   if (fstat(fd.get(), &info) != 0) return std::unexpected(errno_error(path, errno));
+  const std::string mend = ours ? " (deleted, it is made anew)" : "";
+  if (!S_ISREG(info.st_mode)) return std::unexpected(Error{Errc::kInvalidArgument, path + ": no regular file" + mend});
   if (!ours && (info.st_mode & 007) != 0) {
     return std::unexpected(Error{Errc::kInvalidArgument, path + ": everybody may read it (chmod o= " + path + ")"});
   }
@@ -45,7 +54,7 @@ Result<Secret> read_secret(const std::string& path, bool ours) {
   Secret secret;
   if (read(fd.get(), digits.data(), digits.size()) != static_cast<ssize_t>(digits.size()) ||
       !parse_hex({digits.data(), digits.size()}, secret)) {
-    return std::unexpected(Error{Errc::kCorrupt, path + ": not 64 hexadecimal digits"});
+    return std::unexpected(Error{Errc::kCorrupt, path + ": not 64 hexadecimal digits" + mend});
   }
   return secret;
 }
