@@ -13,7 +13,13 @@ std::string print_of(const HashKey& key, std::string_view domain, std::span<cons
 HashKey installation_key(const std::string& state_directory, Random& random, Log& log) {
   const Result<Secret> secret = load_or_make_secret(state_directory, random);
   if (secret) return HashKey(*secret);
-  log.once(LogReason::kSpoolWrite, "telemetry is being lost, traffic is not affected: " + secret.error().message);
+  const std::string& why = secret.error().message;
+  if (secret.error().code == Errc::kCorrupt || secret.error().code == Errc::kInvalidArgument) {
+    log.once(LogReason::kSecret,
+             "fingerprints and session ids will not match those of other runs, until this is mended: " + why);
+  } else {  // nor will there be a spool
+    log.once(LogReason::kSpoolWrite, "telemetry is being lost, traffic is not affected: " + why);
+  }
   Secret own;
   random.fill(own);
   return HashKey(own);

@@ -2,6 +2,7 @@
 #include "app/run_options.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -11,7 +12,9 @@
 #include <thread>
 
 #include "app/otel_environment.h"
+#include "app/producer.h"
 #include "app/secret.h"
+#include "base/fd.h"
 
 namespace mcptrace::app {
 namespace {
@@ -174,6 +177,35 @@ TEST_F(SecretTest, AFifoIsRefusedNotWaitedFor) {
     EXPECT_EQ(secret.error().code, Errc::kInvalidArgument);
     EXPECT_NE(secret.error().message.find(": no regular file"), std::string::npos);
   }
+}
+
+// What installation_key() says on stderr; the key it gives is another one each time.
+std::string said_of_key(const std::string& state) {
+  const UniqueFd err(memfd_create("err", 0));
+  Log log(err.get());
+  SystemRandom random;
+  const HashKey key = installation_key(state, random, log);
+  const HashKey other = installation_key(state, random, log);
+  EXPECT_NE(print_of(key, "d", {}), print_of(other, "d", {}));
+  return *read_file("/proc/self/fd/" + std::to_string(err.get()), 4096);
+}
+
+TEST_F(SecretTest, OneThatCannotBeUsedIsSaidToCostTheFingerprints) {
+  std::filesystem::create_directories(state_);
+  const std::string path = state_ + "/secret";
+  const std::string cost =
+      "mcptrace: fingerprints and session ids will not match those of other runs, until this is mended: " + path;
+  std::ofstream(path) << "";
+  std::filesystem::permissions(path, std::filesystem::perms(0644));
+  EXPECT_EQ(said_of_key(state_), cost + ": must belong to you, with mode 0600 (chmod 600 " + path + ")\n");
+  std::filesystem::permissions(path, std::filesystem::perms(0600));
+  EXPECT_EQ(said_of_key(state_), cost + ": not 64 hexadecimal digits (deleted, it is made anew)\n");
+  std::filesystem::remove(path);
+  std::filesystem::create_symlink("/dev/null", path);
+  EXPECT_TRUE(said_of_key(state_).starts_with(cost));
+  std::filesystem::remove_all(state_);
+  std::ofstream(state_) << "";
+  EXPECT_TRUE(said_of_key(state_).starts_with("mcptrace: telemetry is being lost, traffic is not affected: "));
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ namespace mcptrace {
 enum class LogReason : std::uint8_t {
   kNotJson,         // lines on the server's stdout that are no JSON
   kStateDirectory,  // cannot be made or written
+  kSecret,          // the installation's secret cannot be used
   kSpoolWrite,      // disk full, I/O error
   kObserverStuck,   // the observer did not finish in time
   kDropped,         // telemetry was dropped

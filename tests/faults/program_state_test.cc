@@ -85,11 +85,30 @@ TEST(ProgramState, W5_TheSpoolIsAFile) {
   nothing_can_be_written(home.path());
 }
 
+// The session is there, and the one line says what is not.
+void without_the_secret(const Home& home) {
+  Session session = start_run(home.path(), {.server = {"serve", "6"}});
+  ASSERT_TRUE(make_calls(session, 0, 10));
+  ASSERT_TRUE(exited_with(leave_and_wait(session), 6));
+  const std::string said = session.take_stderr().value_or("nothing");
+  ASSERT_EQ(own_lines(said).size(), 1u) << said;
+  EXPECT_TRUE(own_lines(said)[0].starts_with("mcptrace: fingerprints and session ids will not match")) << said;
+  const Account account(home.spool(), 10);
+  account.expect_all(10);
+  EXPECT_EQ(account.closes, 1u);
+}
+
 TEST(ProgramState, W5_TheSecretIsForeignBytes) {
   Home home;
   const UniqueFd fd(open((home.path() + "/secret").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   ASSERT_TRUE(write_all(fd.get(), "not a secret\n"));
-  nothing_can_be_written(home.path());
+  without_the_secret(home);
+}
+
+TEST(ProgramState, W5_TheSecretIsAFifo) {
+  Home home;
+  ASSERT_EQ(mkfifo((home.path() + "/secret").c_str(), 0600), 0);
+  without_the_secret(home);
 }
 
 TEST(ProgramState, D1_NoFileMayGrow) {
