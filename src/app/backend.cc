@@ -3,7 +3,6 @@
 
 #include "app/command_list.h"
 #include "app/commands.h"
-#include "base/fd.h"
 #include "query/text.h"
 
 namespace mcptrace::app {
@@ -65,13 +64,6 @@ int run_backend(World& world) {
     say(world, "unknown command '" + query::cut(query::display(name), 80) + "' (see mcptrace --help)");
   }
   return kMisused;
-}
-
-int print(World& world, std::string_view text) {
-  const auto wrote = write_all(world.stdout_fd, text);
-  if (wrote) return kDone;
-  say(world, query::display(wrote.error().message));
-  return kFailed;
 }
 
 int fail(World& world, const Error& error) {

@@ -251,6 +251,13 @@ TEST_F(Backend, ASpoolThatCannotBeUsedIsNoWrongUse) {
   refused(" is a symbolic link");
 }
 
+TEST_F(Backend, WhatCannotBePrintedIsSaid) {
+  const UniqueFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC)), err(::memfd_create("err", 0));
+  World world = this->world({"--help"}, full.get(), err.get());
+  EXPECT_EQ(run_backend(world), 1);
+  EXPECT_EQ(content(err.get()), "mcptrace: write: No space left on device\n");
+}
+
 TEST_F(Backend, StateDirectory) {
   const World with_home = world({}, 1, 2);
   EXPECT_EQ(*state_directory(with_home), home_ + "/state");

@@ -22,9 +22,7 @@ int clear_command(World& world, std::span<const std::string> arguments);
 // argv -> one of them.
 int run_backend(World& world);
 
-// What commands share: text to stdout, and "mcptrace: <text>" lines to stderr. A reader of stdout that went away is no
-// error worth a word.
-int print(World& world, std::string_view text);
+// What commands share: "mcptrace: <text>" lines to stderr.
 int fail(World& world, const Error& error);
 void say_skips(World& world, const query::Skips& skips);
 // Width, colour and alphabet of what stdout is.

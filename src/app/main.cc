@@ -9,7 +9,6 @@
 
 #include "app/command_list.h"
 #include "app/run_command.h"
-#include "base/fd.h"
 
 namespace mcptrace::app {
 namespace {
@@ -37,8 +36,6 @@ std::string help() {
          "  mcptrace sessions --since 1h --errors\n"
          "  mcptrace trace --follow\n";
 }
-
-int print(const World& world, std::string_view text) { return write_all(world.stdout_fd, text) ? 0 : 1; }
 
 int misused(const World& world, const std::string& text) {
   say(world, text);

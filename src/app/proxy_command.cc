@@ -9,7 +9,6 @@
 #include "app/producer.h"
 #include "app/proxy_options.h"
 #include "app/secret.h"
-#include "base/fd.h"
 #include "http/tracing.h"
 #include "observe/declared_file.h"
 
@@ -105,7 +104,7 @@ int proxy_command(World& world, std::span<const std::string> args) {
     say(world, parsed.error().message);
     return 2;
   }
-  if (parsed->help) return write_all(world.stdout_fd, kProxyHelp) ? 0 : 1;
+  if (parsed->help) return print(world, kProxyHelp);
   const ProxyCommandOptions& options = parsed->options;
   if (options.disabled) return serve(world, options, log, nullptr, {}, [] {});
   const Result<std::string> state = state_directory(world);

@@ -108,9 +108,7 @@ int run_command(World& world, std::span<const std::string> args) {
     say(world, parsed.error().message);
     return 2;
   }
-  if (parsed->help) {
-    return write_all(world.stdout_fd, kRunHelp) ? 0 : 1;
-  }
+  if (parsed->help) return print(world, kRunHelp);
   return parsed->options.disabled ? relay_only(parsed->options, log) : relay_traced(world, parsed->options, log);
 }
 

@@ -1,6 +1,7 @@
 // The command line and environment of `mcptrace run`, and the installation's secret.
 #include "app/run_options.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -13,6 +14,8 @@
 
 #include "app/otel_environment.h"
 #include "app/producer.h"
+#include "app/proxy_command.h"
+#include "app/run_command.h"
 #include "app/secret.h"
 #include "base/fd.h"
 
@@ -206,6 +209,24 @@ TEST_F(SecretTest, OneThatCannotBeUsedIsSaidToCostTheFingerprints) {
   std::filesystem::remove_all(state_);
   std::ofstream(state_) << "";
   EXPECT_TRUE(said_of_key(state_).starts_with("mcptrace: telemetry is being lost, traffic is not affected: "));
+}
+
+TEST(RunCommand, HelpThatCannotBePrintedIsSaid) {
+  const UniqueFd full(open("/dev/full", O_WRONLY | O_CLOEXEC)), err(memfd_create("err", 0));
+  const ManualClock clock;
+  SeededRandom random(1);
+  World world{{},        [](std::string_view) { return std::nullopt; },
+              {},        {},
+              0,         full.get(),
+              err.get(), false,
+              false,     0,
+              {},        clock,
+              random};
+  const std::vector<std::string> arguments{"--help"};
+  EXPECT_EQ(run_command(world, arguments), 1);
+  EXPECT_EQ(proxy_command(world, arguments), 1);
+  const std::string line = "mcptrace: write: No space left on device\n";
+  EXPECT_EQ(*read_file("/proc/self/fd/" + std::to_string(err.get()), 4096), line + line);
 }
 
 }  // namespace

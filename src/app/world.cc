@@ -75,6 +75,13 @@ void say(const World& world, std::string_view text) {
   static_cast<void>(write_all(world.stderr_fd, "mcptrace: " + std::string(text) + "\n"));
 }
 
+int print(const World& world, std::string_view text) {
+  const auto wrote = write_all(world.stdout_fd, text);
+  if (wrote) return 0;
+  say(world, wrote.error().message);
+  return 1;
+}
+
 Result<std::string> state_directory(const World& world) {
   if (const auto home = set_and_not_empty(world, "MCPTRACE_HOME")) return *home;
   if (const auto state = set_and_not_empty(world, "XDG_STATE_HOME"); state && state->starts_with('/')) {

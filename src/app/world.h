@@ -38,6 +38,9 @@ World system_world(int argc, char** argv, const Clock& clock, Random& random);
 // One line on stderr, "mcptrace: <text>"; never fails.
 void say(const World& world, std::string_view text);
 
+// To stdout; the exit status: 0, or 1 and a line on stderr that says why.
+int print(const World& world, std::string_view text);
+
 // $MCPTRACE_HOME, else $XDG_STATE_HOME/mcptrace, else <home>/.local/state/mcptrace. Empty variables count as not set,
 // and a relative $XDG_STATE_HOME is passed over, as its specification wants. Error: none of them is known.
 Result<std::string> state_directory(const World& world);

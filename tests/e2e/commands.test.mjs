@@ -1,6 +1,7 @@
 // What a person or a script asks afterwards: sessions, trace, trace --follow, clear.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { answerTheServer, capabilities, drive } from './everything.mjs';
@@ -63,6 +64,16 @@ test('an unknown id, a wrong option and an empty spool are said, not guessed', (
     const done = mcptrace(home, args);
     assert.equal(done.status, 0, `${args}`);
     assert.ok(done.stdout.length > 5, `${args}`);
+  }
+});
+
+test('help that cannot be printed is said on stderr', (t) => {
+  const full = openSync('/dev/full', 'w');
+  t.after(() => closeSync(full));
+  for (const args of [[], ['--help'], ['run', '--help'], ['proxy', '--help'], ['sessions', '--help']]) {
+    const done = spawnSync(binary, args, { stdio: ['ignore', full, 'pipe'], encoding: 'utf8' });
+    assert.equal(done.status, 1, `${args}`);
+    assert.equal(done.stderr, 'mcptrace: write: No space left on device\n', `${args}`);
   }
 });
 
