@@ -36,13 +36,16 @@ Error cannot_open(const std::string& path, int error_number) {
 
 // `ours`: made by us. A file that is mounted for us may be a link, and belong to somebody else.
 Result<Secret> read_secret(const std::string& path, bool ours) {
-  // Without O_NONBLOCK a FIFO would be waited for, and with it the traffic.
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (ours ? O_NOFOLLOW : 0)));
+  // Without O_NONBLOCK a FIFO in our place would be waited for, and with it the traffic. One that was given to us is
+  // read:
+  // `--secret-file <(…)` is one.
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | (ours ? O_NOFOLLOW | O_NONBLOCK : 0)));
   if (!fd.valid()) return std::unexpected(cannot_open(path, errno));
   struct stat info;
   if (fstat(fd.get(), &info) != 0) return std::unexpected(errno_error(path, errno));
   const std::string mend = ours ? " (deleted, it is made anew)" : "";
-  if (!S_ISREG(info.st_mode)) return std::unexpected(Error{Errc::kInvalidArgument, path + ": no regular file" + mend});
+  if (ours && !S_ISREG(info.st_mode))
+    return std::unexpected(Error{Errc::kInvalidArgument, path + ": no regular file" + mend});
   if (!ours && (info.st_mode & 007) != 0) {
     return std::unexpected(Error{Errc::kInvalidArgument, path + ": everybody may read it (chmod o= " + path + ")"});
   }
