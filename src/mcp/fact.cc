@@ -51,18 +51,19 @@ struct Fixed {
 static_assert(std::is_trivially_copyable_v<Fixed> && sizeof(Fixed) % sizeof(std::uint64_t) == 0);
 static_assert(std::is_trivially_copyable_v<HttpFact> && sizeof(HttpFact) % sizeof(std::uint64_t) == 0);
 
-constexpr std::size_t kMostBytes = 16 << 10;
 constexpr std::size_t kMostClientBytes = 64;
 
-// The sizes of all strings as they are packed. They add up to less than kMostBytes only without the longest: baggage,
-// which the relay has used by then.
+// The sizes of all strings as they are packed. What only the relay reads stays there: what names a conversation, and of
+// a client's message the tracestate, since `trace_state` says what became of it.
 Sizes sizes_of(const Fact& fact) {
   Sizes sizes;
   for (std::size_t i = 0; i < kTextCount; ++i) sizes[i] = static_cast<std::uint16_t>(fact.message.text[i].size());
+  const auto leave_out = [&sizes](Text text) { sizes[static_cast<std::size_t>(text)] = 0; };
+  leave_out(Text::kBaggage);
+  leave_out(Text::kConversation);
+  if (fact.message.direction == Direction::kClientToServer) leave_out(Text::kTracestate);
   sizes[kTraceState] = static_cast<std::uint16_t>(fact.trace_state.size());
   sizes[kClient] = static_cast<std::uint16_t>(std::min(fact.client.size(), kMostClientBytes));
-  std::uint16_t& baggage = sizes[static_cast<std::size_t>(Text::kBaggage)];
-  if (baggage + fact.message[Text::kTracestate].size() + fact.trace_state.size() > kMostBytes - 4096) baggage = 0;
   return sizes;
 }
 

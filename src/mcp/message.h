@@ -55,7 +55,7 @@ enum class Text : std::uint8_t {
   kPeerName,         // clientInfo.name or serverInfo.name, from params, result or _meta
   kPeerVersion,
   kTraceparent,  // params._meta.traceparent, raw
-  kTracestate,
+  kTracestate,   // this and the next: empty if it was longer than its limit, since half of it says something else
   kBaggage,
   kConversation,  // the first configured _meta key that names a conversation: "key=value"
   kCount
@@ -77,7 +77,7 @@ enum MessageFlag : std::uint32_t {
   kIdCut = 1u << 11,  // the id is longer than its limit, or is not printable ASCII: then text kId is empty
   kResultAndError = 1u << 12,
   kHasProgressToken = 1u << 13,
-  kTraceparentCut = 1u << 14,  // one of the context strings was longer than its limit
+  kTraceparentCut = 1u << 14,  // the traceparent was longer than its limit
 };
 
 struct Message {
@@ -125,7 +125,7 @@ constexpr std::size_t text_limit(Text which) {
     case Text::kTraceparent:
       return 256;
     case Text::kTracestate:
-      return 4096;
+      return 32 * (256 + 1 + 256) + 31;  // as much as level 2 lets a valid one be long
     case Text::kBaggage:
       return 8192;
     case Text::kConversation:

@@ -199,14 +199,11 @@ void MessageHandler::fill_result(Message& message) const {
 
 void MessageHandler::fill_context(Message& message) const {
   if (!texts_.has_any({Slot::kTraceparent, Slot::kTracestate, Slot::kBaggage, Slot::kConversation})) return;
-  constexpr std::array<std::pair<Text, Slot>, 4> kStrings = {{{Text::kTraceparent, Slot::kTraceparent},
-                                                              {Text::kTracestate, Slot::kTracestate},
-                                                              {Text::kBaggage, Slot::kBaggage},
-                                                              {Text::kConversation, Slot::kConversation}}};
-  for (const auto& [text, slot] : kStrings) {
-    message[text] = texts_.text(slot);
-    if (text != Text::kConversation && texts_.cut(slot)) message.flags |= kTraceparentCut;
-  }
+  message[Text::kTraceparent] = texts_.text(Slot::kTraceparent);
+  if (texts_.cut(Slot::kTraceparent)) message.flags |= kTraceparentCut;
+  if (!texts_.cut(Slot::kTracestate)) message[Text::kTracestate] = texts_.text(Slot::kTracestate);
+  if (!texts_.cut(Slot::kBaggage)) message[Text::kBaggage] = texts_.text(Slot::kBaggage);
+  message[Text::kConversation] = texts_.text(Slot::kConversation);
 }
 
 }  // namespace mcptrace::mcp
