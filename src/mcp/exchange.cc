@@ -96,7 +96,7 @@ OpenCall& ExchangeTable::open(const Fact& fact) {
   set_text(call.trace_state, fact.trace_state);
   call.link_trace = {};
   call.link_span = {};
-  call.link_is_task = call.undeclared = call.parent_remote = call.reported_open = false;
+  call.link_is_task = call.undeclared = call.reported_open = false;
   call.progress = call.dropped_notes = call.children = 0;
   call.notes.clear();
   call.parent_call = kNoCall;

@@ -4,8 +4,9 @@
 // in count: when it is full the oldest request makes room and is given back to the caller. Slots are reused, so that a
 // running connection allocates nothing. One thread.
 //
-//   OpenCall& call = table.open(fact, evicted);
-//   if (OpenCall* call = table.find_answer(direction_of_request, id, mismatch)) { …; table.close(*call); }
+//   while (table.full()) …end *table.oldest()…
+//   OpenCall& call = table.open(fact);
+//   if (OpenCall* call = table.find(direction_of_request, id)) { …; table.close(*call); }
 #pragma once
 
 #include <array>
@@ -46,7 +47,6 @@ struct OpenCall {
   SpanId link_span;
   bool link_is_task = false;
   bool undeclared = false;
-  bool parent_remote = false;
 
   // Over HTTP.
   CallKind kind = CallKind::kRequest;
@@ -100,11 +100,11 @@ class ExchangeTable {
   // Takes it out; the reference is dead after the next open().
   void close(OpenCall& call);
 
-  // The oldest open request of `direction` with this id; with `mismatch` set, the only one whose id differs in form
-  // alone (7 for "7"). Null: none.
+  // The oldest open request of `direction` with this id. Null: none.
   OpenCall* find(Direction direction, const RequestId& id);
   // The same, but one of this HTTP exchange (serial) before all others.
   OpenCall* find(Direction direction, const RequestId& id, std::uint64_t exchange);
+  // The only one whose id differs in form alone (7 for "7").
   OpenCall* find_loose(Direction direction, const RequestId& id);
   // The open request of `direction` that gave this progress token.
   OpenCall* find_token(Direction direction, const RequestId& token);

@@ -71,11 +71,9 @@ enum MessageFlag : std::uint32_t {
   kCursor = 1u << 5,         // params.cursor is present and not null
   kHasMeta = 1u << 6,        // params._meta is an object
   kModern = 1u << 7,         // carries the 2026-07-28 envelope, or a method that only modern has
-  kTaskAugmented = 1u << 8,  // params.task is an object
   kNameCut = 1u << 9,        // params.name was longer than its limit
   kMethodCut = 1u << 10,
   kIdCut = 1u << 11,  // the id is longer than its limit, or is not printable ASCII: then text kId is empty
-  kResultAndError = 1u << 12,
   kHasProgressToken = 1u << 13,
   kTraceparentCut = 1u << 14,  // the traceparent was longer than its limit
 };

@@ -186,7 +186,6 @@ void MessageHandler::fill_result(Message& message) const {
                               : ResultType::kOther;
   }
   if (message.kind != MessageKind::kError) return;
-  if (has_result_ && !result_is_null_) message.flags |= kResultAndError;
   message.error_print = texts_.print(Slot::kErrorMessage);
   if (!texts_.has(Slot::kCode) || texts_.cut(Slot::kCode)) return;
   auto code = json::parse_integer(texts_.text(Slot::kCode));

@@ -140,8 +140,8 @@ TEST(MessageFaults, J5OfAnIdThatCannotBeShownThereIsAHash) {
 }
 
 TEST(MessageFaults, J7AnswersWithBothOrNeither) {
-  EXPECT_TRUE(
-      scan_one(R"({"id":1,"result":{},"error":{"code":1,"message":""}})", kServer).message.has(kResultAndError));
+  EXPECT_EQ(scan_one(R"({"id":1,"result":{},"error":{"code":1,"message":""}})", kServer).message.kind,
+            MessageKind::kError);
   EXPECT_EQ(scan_one(R"({"id":1,"jsonrpc":"2.0"})", kServer).message.kind, MessageKind::kNotMessage);
 }
 

@@ -109,7 +109,6 @@ class MessageHandler {
   std::uint32_t flags_ = 0;
   std::array<std::uint32_t, 9> seen_{};  // fields met, by place
   bool has_result_ = false;
-  bool result_is_null_ = false;
   bool has_error_ = false;
   ResultType result_type_ = ResultType::kAbsent;
   std::size_t conversation_ = 0;  // the captured one's place in the options

@@ -165,7 +165,6 @@ Step MessageHandler::begin_object(std::uint64_t offset) {
       return is_object ? enter(At::kParams) : Step::kSkip;
     case Field::kResult:
       has_result_ = true;
-      result_is_null_ = kind == Kind::kNull;
       return is_object ? enter(At::kResult) : Step::kSkip;
     case Field::kError:  // "error":null beside a result is an old habit
       has_error_ = kind != Kind::kNull;
@@ -197,7 +196,6 @@ Step MessageHandler::begin_object(std::uint64_t offset) {
       if (kind != Kind::kNull) flags_ |= kCursor;
       return Step::kSkip;
     case Field::kTask:
-      if (is_object) flags_ |= kTaskAugmented;
       return Step::kSkip;
     case Field::kMeta:
       map_.meta = {offset, offset + 1};
@@ -384,7 +382,7 @@ void MessageHandler::flush_declared() {
 void MessageHandler::clear_object() {
   flags_ = 0;
   seen_.fill(0);
-  has_result_ = result_is_null_ = has_error_ = false;
+  has_result_ = has_error_ = false;
   result_type_ = ResultType::kAbsent;
   texts_.clear();
   ids_.clear();

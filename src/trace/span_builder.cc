@@ -133,7 +133,7 @@ void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool d
   span.span_id = call.context.span_id;
   span.parent_id = call.context.parent_id;
   span.flags = call.context.flags;
-  span.parent_remote = call.context.parent_source != mcp::ParentSource::kRoot || call.parent_remote;
+  span.parent_remote = call.context.parent_source != mcp::ParentSource::kRoot;
   span.trace_state = call.trace_state;
   span.kind = call.direction == Direction::kClientToServer ? SpanKind::kServer : SpanKind::kClient;
   span.start = call.start.wall;
