@@ -8,6 +8,7 @@ namespace mcptrace::mcp {
 namespace {
 
 constexpr std::size_t kFirstBuckets = 128;
+constexpr std::size_t kKeptCapacity = 256;  // of a string of a closed call
 
 // Most are empty, or fit where the last one was.
 void set_text(std::string& to, std::string_view text) {
@@ -21,10 +22,15 @@ void set_text(std::string& to, std::string_view text) {
   });
 }
 
+std::uint32_t text_bytes_of(const OpenCall& call) {
+  return static_cast<std::uint32_t>(call.name.size() + call.id_text.size() + call.method_text.size() +
+                                    call.version.size() + call.trace_state.size());
+}
+
 }  // namespace
 
-ExchangeTable::ExchangeTable(std::size_t max_open)
-    : max_open_(max_open), by_id_(kFirstBuckets, kNoCall), by_token_(kFirstBuckets, kNoCall) {}
+ExchangeTable::ExchangeTable(std::size_t max_open, std::size_t max_text_bytes)
+    : max_open_(max_open), max_text_bytes_(max_text_bytes), by_id_(kFirstBuckets, kNoCall), by_token_(kFirstBuckets, kNoCall) {}
 
 std::size_t ExchangeTable::bucket(Direction direction, std::uint64_t hash) const {
   hash = (hash ^ static_cast<std::uint64_t>(direction)) * 0x9e3779b97f4a7c15u;
@@ -94,6 +100,8 @@ OpenCall& ExchangeTable::open(const Fact& fact) {
   set_text(call.method_text, message[Text::kMethod]);
   set_text(call.version, message[Text::kProtocolVersion]);
   set_text(call.trace_state, fact.trace_state);
+  call.text_bytes = text_bytes_of(call);
+  text_bytes_ += call.text_bytes;
   call.link_trace = {};
   call.link_span = {};
   call.link_is_task = call.undeclared = call.reported_open = false;
@@ -119,9 +127,19 @@ OpenCall& ExchangeTable::open(const Fact& fact) {
   return call;
 }
 
+void ExchangeTable::set_trace_state(OpenCall& call, std::string_view text) {
+  set_text(call.trace_state, text);
+  text_bytes_ -= call.text_bytes;
+  call.text_bytes = text_bytes_of(call);
+  text_bytes_ += call.text_bytes;
+}
+
 void ExchangeTable::close(OpenCall& call) {
   MCPTRACE_CHECK(call.open);
   call.open = false;
+  text_bytes_ -= call.text_bytes;
+  // The only one of them that can be long.
+  if (call.trace_state.capacity() > kKeptCapacity) std::string().swap(call.trace_state);
   leave<&OpenCall::chain>(slots_, by_id_[bucket(call.direction, call.id.exact)], call);
   if (call.flags & kHasProgressToken) {
     leave<&OpenCall::token_chain>(slots_, by_token_[bucket(call.direction, call.progress_token.exact)], call);

@@ -1,8 +1,8 @@
 // The table of requests that wait for their answers: pairing, without I/O.
 //
 // One table serves both directions of one connection; ids of the two directions never meet, nor do 7 and "7". Bounded
-// in count: when it is full the oldest request makes room and is given back to the caller. Slots are reused, so that a
-// running connection allocates nothing. One thread.
+// in count and in bytes of text: when it is full the caller ends the oldest to make room. Slots are reused, so that a
+// running connection allocates nothing; but what was uncommonly long is given back. One thread.
 //
 //   while (table.full()) …end *table.oldest()…
 //   OpenCall& call = table.open(fact);
@@ -42,7 +42,8 @@ struct OpenCall {
   Instant start;
   std::uint64_t request_bytes = 0;
   std::uint64_t name_hash = 0, name_print = 0, method_print = 0, id_print = 0;
-  std::string name, id_text, method_text, version, trace_state;
+  std::string name, id_text, method_text, version;
+  std::string trace_state;  // changed by ExchangeTable::set_trace_state()
   TraceId link_trace;  // retry of, or poll of, that span; zero = none
   SpanId link_span;
   bool link_is_task = false;
@@ -56,6 +57,7 @@ struct OpenCall {
   std::uint64_t exchange_serial = 0;
   std::uint32_t exchange_next = kNoCall, exchange_previous = kNoCall;  // the open calls of that exchange
   Nanos cut_at{};  // when its stream was cut, which may be resumed; zero: it was not
+  bool kept = false;  // the tracer looks at this slot again, whichever call has it then
 
   // Until the answer.
   std::uint32_t progress = 0;
@@ -76,6 +78,7 @@ struct OpenCall {
   std::uint32_t older = kNoCall, newer = kNoCall;  // order of age
   std::uint32_t token_chain = kNoCall;
   bool open = false;
+  std::uint32_t text_bytes = 0;  // of its strings
 
   [[nodiscard]] bool is_listen() const { return method == Method::kSubscriptionsListen; }
   // Its session does not wait for it: a subscription, a stream, what nobody answers.
@@ -91,12 +94,13 @@ inline constexpr std::size_t kMaxNotes = 32;
 
 class ExchangeTable {
  public:
-  explicit ExchangeTable(std::size_t max_open = 16384);
+  explicit ExchangeTable(std::size_t max_open = 16384, std::size_t max_text_bytes = 8u << 20);
 
-  // Room for one more? If not, the caller ends oldest() first.
-  [[nodiscard]] bool full() const { return count_ >= max_open_; }
+  // Room for one more? If not, the caller ends oldest() first, until there is.
+  [[nodiscard]] bool full() const { return count_ >= max_open_ || text_bytes_ >= max_text_bytes_; }
   // Enters a request. `fact.message` is one.
   OpenCall& open(const Fact& fact);
+  void set_trace_state(OpenCall& call, std::string_view text);
   // Takes it out; the reference is dead after the next open().
   void close(OpenCall& call);
 
@@ -121,8 +125,8 @@ class ExchangeTable {
   std::size_t bucket(Direction direction, std::uint64_t hash) const;
   void grow();
 
-  std::size_t max_open_;
-  std::size_t count_ = 0;
+  std::size_t max_open_, max_text_bytes_;
+  std::size_t count_ = 0, text_bytes_ = 0;
   std::vector<std::unique_ptr<OpenCall>> slots_;
   std::vector<std::uint32_t> free_;
   std::vector<std::uint32_t> by_id_;

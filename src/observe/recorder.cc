@@ -9,7 +9,7 @@
 namespace mcptrace::observe {
 
 Recorder::Recorder(spool::WriterOptions options, trace::Naming naming, const Clock& clock, Log& log)
-    : naming_(naming), log_(log), writer_(std::move(options), clock) {
+    : naming_(naming), log_(log), most_open_bytes_(options.file_bytes / 4), writer_(std::move(options), clock) {
   writer_.set_preamble([this](spool::Writer&) { write_preamble(); });
 }
 
@@ -46,14 +46,24 @@ void Recorder::record(spool::RecordType type, const trace::SpanHeader& header, c
   numbered.resource = resource_number_;
   otlp::append_header(numbered, payload);
   otlp::encode_span(span, naming_, payload);
-  append(type, otlp::spool_tag(header.trace_id), payload);
+  if (!in_preamble_ || type != spool::RecordType::kCallOpen) {
+    append(type, otlp::spool_tag(header.trace_id), payload);
+  } else if (open_bytes_ + payload.size() > most_open_bytes_) {
+    ++left_out_;
+  } else {
+    open_bytes_ += payload.size();
+    append(type, otlp::spool_tag(header.trace_id), payload);
+  }
   --depth_;
 }
 
 void Recorder::write_preamble() {
   if (resources_.empty()) return;
   for (std::uint32_t number = 1; number <= resources_.size(); ++number) append_resource(number);
+  in_preamble_ = true;
+  open_bytes_ = 0;
   if (tracer_ != nullptr) tracer_->write_open();
+  in_preamble_ = false;
 }
 
 void Recorder::flush() {

@@ -25,7 +25,7 @@ class Recorder final : public RecordSink {
 
   void flush();
   [[nodiscard]] std::size_t pending_bytes() const { return writer_.pending_bytes(); }
-  [[nodiscard]] std::uint64_t lost() const { return writer_.counts().lost_records; }
+  [[nodiscard]] std::uint64_t lost() const { return writer_.counts().lost_records + left_out_; }
 
  private:
   void append(spool::RecordType type, std::uint32_t tag, std::string_view payload);
@@ -35,6 +35,8 @@ class Recorder final : public RecordSink {
 
   trace::Naming naming_;
   Log& log_;
+  // Of open calls at a file's head: what is open for long must not fill one file after the other.
+  std::size_t most_open_bytes_;
   spool::Writer writer_;
   Tracer* tracer_ = nullptr;
   std::vector<std::string> resources_;  // encoded; their numbers are their places, from 1
@@ -42,6 +44,9 @@ class Recorder final : public RecordSink {
   // A new file's preamble is written in the middle of a record's append: it must not touch that record's bytes.
   std::array<std::string, 2> scratch_;
   std::size_t depth_ = 0;
+  std::size_t open_bytes_ = 0;  // of open calls in the present preamble
+  bool in_preamble_ = false;
+  std::uint64_t left_out_ = 0;
 };
 
 }  // namespace mcptrace::observe

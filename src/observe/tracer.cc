@@ -174,7 +174,7 @@ void Tracer::feed(const Fact& fact) {
 
 OpenCall& Tracer::on_request(Session& session, const Fact& fact, OpenCall* nested_in) {
   const Message& message = fact.message;
-  if (calls_.full()) {
+  while (calls_.full()) {
     end_call(*calls_.oldest(), without_answer(Outcome::kUnobserved, "table_full"), fact.at.boot, false);
   }
   const std::uint32_t nest_index = nested_in != nullptr && nested_in->open ? nested_in->index : mcp::kNoCall;
@@ -204,7 +204,7 @@ void Tracer::place_server_call(const Session& session, const Fact& fact, const O
   context = session.root;
   context.span_id = random_.span_id();
   const auto own = context_in(message);
-  call.trace_state.clear();
+  std::string_view trace_state;
   if (nested_in != nullptr) {
     call.parent_call = nested_in->index;
     ++calls_.at(nested_in->index)->children;
@@ -212,14 +212,19 @@ void Tracer::place_server_call(const Session& session, const Fact& fact, const O
   if (own) {
     context.trace_id = own->trace_id, context.parent_id = own->span_id, context.flags = own->flags;
     context.parent_source = mcp::ParentSource::kMeta;
-    if (trace::is_valid_tracestate(message[Text::kTracestate])) call.trace_state.assign(message[Text::kTracestate]);
+    if (trace::is_valid_tracestate(message[Text::kTracestate])) trace_state = message[Text::kTracestate];
   } else if (nested_in != nullptr) {
     context.trace_id = nested_in->context.trace_id, context.parent_id = nested_in->context.span_id;
     context.flags = nested_in->context.flags;
-    call.trace_state = nested_in->trace_state;
+    trace_state = nested_in->trace_state;
   } else {
     context.trace_id = session.root.root_trace_id, context.parent_id = session.root.root_span_id;
     context.flags = style_.flags;
+  }
+  if (call.open) {
+    calls_.set_trace_state(call, trace_state);
+  } else {  // a notification
+    call.trace_state.assign(trace_state);
   }
 }
 
@@ -473,6 +478,7 @@ void Tracer::publish_open() {
 
 void Tracer::add_dropped(std::uint64_t count, Nanos last) {
   last_dropped_ = std::max(last_dropped_, last);
+  next_give_up_ = std::min(next_give_up_, last + kGiveUpAfter);
   add_lost(count);
 }
 

@@ -85,7 +85,7 @@ class Tracer {
 
   void feed(const mcp::Fact& fact);
   // Facts that were lost on their way here; none of them of a later moment than `last` (boot clock). What was open then
-  // and ends without an answer is unobserved: its answer may have been among them.
+  // and ends without an answer, or has none for long, is unobserved: its answer may have been among them.
   void add_dropped(std::uint64_t count, Nanos last);
   // Records that were lost behind us.
   void add_lost(std::uint64_t count);
@@ -156,6 +156,7 @@ class Tracer {
   void end_children(const mcp::OpenCall& parent, Nanos at_boot);
   void leave_nest(Session& session, const mcp::OpenCall& call);
   void report_open_calls(Instant now);
+  void give_up_dropped(Nanos now);
   void write_call_open(const mcp::OpenCall& call, const Session& session);
   void open_session(Session& session);
   void close_session(Session& session);
@@ -188,6 +189,9 @@ class Tracer {
   std::uint32_t open_ = 0;  // requests that wait, listens not counted
   Noise noise_;
   Nanos last_dropped_ = Nanos::min();
+  // How long a call is waited for whose answer may have been dropped: its session stays open with it.
+  static constexpr Nanos kGiveUpAfter = std::chrono::minutes(5);
+  Nanos next_give_up_ = Nanos::max();
   std::uint64_t dropped_ = 0;
   Nanos next_gap_ = Nanos::max();  // no session's gap is over before
 
@@ -202,7 +206,7 @@ class Tracer {
   };
   // How long a call whose stream was cut waits for the stream to be resumed.
   static constexpr Nanos kKeepFor = std::chrono::minutes(5);
-  std::deque<Kept> kept_;           // calls whose stream was cut, in that order
+  std::deque<Kept> kept_;           // slots of calls whose stream was cut, by when, or by when an earlier one was
   std::unique_ptr<Session> loose_;  // stands for the session of what has none here
   trace::HttpPart http_part_;
   std::uint32_t route_ = 0xffffffff;         // whose resource was given last

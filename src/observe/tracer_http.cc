@@ -252,7 +252,7 @@ void Tracer::attach(HttpExchange& exchange, const Fact& fact, OpenCall& call) {
 
 // What ends with its exchange: a notification, or the exchange itself.
 void Tracer::open_standing(HttpExchange& exchange, Session& session, const Fact& fact, CallKind kind) {
-  if (calls_.full()) end_call(*calls_.oldest(), unobserved("table_full"), fact.at.boot, false);
+  while (calls_.full()) end_call(*calls_.oldest(), unobserved("table_full"), fact.at.boot, false);
   Fact own = fact;
   // No id finds it; but all without one in one chain would make a long one.
   own.message.id = {mcp::IdType::kAbsent, exchange.serial, exchange.serial};
@@ -398,6 +398,9 @@ void Tracer::end_by_exchange(OpenCall& call, const CallEnd& end, Nanos at_boot) 
 
 void Tracer::keep(OpenCall& call, Nanos at_boot) {
   call.cut_at = at_boot;
+  // One that is there already comes up earlier, and is put back then: so there are never more than slots.
+  if (call.kept) return;
+  call.kept = true;
   kept_.push_back({call.index, at_boot});
 }
 
@@ -406,7 +409,15 @@ void Tracer::end_kept(Nanos now) {
     const Kept kept = kept_.front();
     kept_.pop_front();
     OpenCall& call = *calls_.at(kept.call);
-    if (call.open && call.cut_at == kept.cut_at) end_call(call, unobserved("stream_cut"), kept.cut_at, false);
+    call.kept = false;
+    if (!call.open || call.cut_at.count() == 0) continue;
+    if (call.cut_at + kKeepFor <= now) {
+      end_call(call, unobserved("stream_cut"), call.cut_at, false);
+    } else {
+      call.kept = true;
+      const auto later = std::ranges::upper_bound(kept_, call.cut_at, {}, &Kept::cut_at);
+      kept_.insert(later, {call.index, call.cut_at});
+    }
   }
 }
 

@@ -98,9 +98,34 @@ void Tracer::look_at_gap(const Session& session) {
   if (session.root.session != 0) next_gap_ = std::min(next_gap_, session.last_boot() + options_.gap + Nanos(1));
 }
 
+void Tracer::give_up_dropped(Nanos now) {
+  if (now < next_give_up_) return;
+  next_give_up_ = Nanos::max();
+  ending_calls_.clear();
+  for (OpenCall* call = calls_.oldest(); call != nullptr; call = calls_.newer(*call)) {
+    if (call->start.boot > last_dropped_) break;
+    if (call->is_standing() || call->cut_at.count() != 0) continue;
+    const Nanos due = call->start.boot + kGiveUpAfter;
+    if (due <= now) {
+      ending_calls_.push_back(call->index);
+    } else {
+      next_give_up_ = std::min(next_give_up_, due);
+    }
+  }
+  for (const std::uint32_t index : ending_calls_) {
+    OpenCall& call = *calls_.at(index);
+    if (!call.open) continue;  // it ended with its parent
+    trace::CallEnd end;
+    end.outcome = Outcome::kUnobserved;
+    end.unobserved = "dropped";
+    end_call(call, end, now, false);
+  }
+}
+
 void Tracer::on_time(Instant now) {
   report_open_calls(now);
   end_kept(now.boot);
+  give_up_dropped(now.boot);
   if (now.boot < next_gap_) return;
   next_gap_ = Nanos::max();
   for (auto& [serial, session] : sessions_) {
@@ -114,7 +139,7 @@ void Tracer::on_time(Instant now) {
 }
 
 std::optional<Nanos> Tracer::next_deadline() const {
-  Nanos next = next_gap_;
+  Nanos next = std::min(next_gap_, next_give_up_);
   if (const OpenCall* call = calls_.at(report_next_)) next = std::min(next, call->start.boot + kReportOpenAfter);
   if (!kept_.empty()) next = std::min(next, kept_.front().cut_at + kKeepFor);
   if (next == Nanos::max()) return std::nullopt;

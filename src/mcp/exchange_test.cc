@@ -1,0 +1,44 @@
+#include "mcp/exchange.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace mcptrace::mcp {
+namespace {
+
+Fact request(std::uint64_t id, std::string_view trace_state) {
+  Fact fact;
+  fact.message.kind = MessageKind::kRequest;
+  fact.message.method = Method::kToolsCall;
+  fact.message.id = {IdType::kInteger, id, id};
+  fact.trace_state = trace_state;
+  return fact;
+}
+
+TEST(ExchangeTable, IsFullByTheBytesOfItsTexts) {
+  ExchangeTable table(1000, 4096);
+  const std::string state(1024, 's');
+  for (std::uint64_t id = 1; id <= 4; ++id) {
+    EXPECT_FALSE(table.full()) << id;
+    table.open(request(id, state));
+  }
+  EXPECT_TRUE(table.full());
+  table.close(*table.oldest());
+  EXPECT_FALSE(table.full());
+  table.set_trace_state(*table.oldest(), std::string(4096, 't'));
+  EXPECT_TRUE(table.full());
+  table.set_trace_state(*table.oldest(), {});
+  EXPECT_FALSE(table.full());
+}
+
+TEST(ExchangeTable, AClosedCallKeepsNoLongText) {
+  ExchangeTable table(10);
+  OpenCall& call = table.open(request(1, std::string(16384, 's')));
+  table.close(call);
+  EXPECT_LT(call.trace_state.capacity(), 1024u);
+  EXPECT_EQ(table.open(request(2, "ot=rv:1")).trace_state, "ot=rv:1");
+}
+
+}  // namespace
+}  // namespace mcptrace::mcp

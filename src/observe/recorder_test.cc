@@ -1,0 +1,75 @@
+#include "observe/recorder.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "otlp/encode.h"
+#include "spool/reader.h"
+
+namespace mcptrace::observe {
+namespace {
+
+class RecorderTest : public testing::Test {
+ protected:
+  RecorderTest() {
+    char path[] = "/tmp/mcptrace-recorder-XXXXXX";
+    directory_ = mkdtemp(path);
+  }
+  ~RecorderTest() override { std::filesystem::remove_all(directory_); }
+
+  mcp::Fact request(std::uint64_t id) {
+    mcp::Fact fact;
+    fact.at = clock_.now();
+    fact.message.kind = mcp::MessageKind::kRequest;
+    fact.message.method = mcp::Method::kToolsCall;
+    fact.message.id = {mcp::IdType::kInteger, id, id};
+    fact.context.session = 1;
+    fact.context.trace_id = fact.context.root_trace_id = random_.trace_id();
+    fact.context.span_id = random_.span_id();
+    return fact;
+  }
+
+  std::string directory_;
+  ManualClock clock_{{std::chrono::seconds(1'700'000'000), std::chrono::seconds(1000)}};
+  SeededRandom random_{7};
+  Activity activity_;
+  Log log_{-1};
+};
+
+// However much is open, a new file holds mostly what is new.
+TEST_F(RecorderTest, WhatIsOpenTakesABoundedPartOfAFile) {
+  constexpr std::size_t kFileBytes = 64 << 10;
+  spool::WriterOptions options;
+  options.directory = directory_ + "/spool";
+  options.file_bytes = kFileBytes;
+  Recorder recorder(options, trace::Naming::kBoth, clock_, log_);
+  TracerOptions of_tracer;
+  of_tracer.instance_id = "i";
+  Tracer tracer(of_tracer, random_, activity_, recorder);
+  recorder.set_tracer(&tracer);
+  for (std::uint64_t id = 1; id <= 2000; ++id) tracer.feed(request(id));
+  clock_.advance(std::chrono::seconds(2));
+  tracer.on_time(clock_.now());
+  recorder.flush();
+  tracer.feed(request(3000));
+  clock_.advance(std::chrono::seconds(2));
+  tracer.on_time(clock_.now());  // the first file is full
+  recorder.flush();
+  EXPECT_GT(recorder.lost(), 0u);
+  std::size_t smallest = SIZE_MAX;
+  for (const auto& file : *spool::list_files(options.directory)) {
+    std::size_t open_bytes = 0;
+    spool::FileReader reader(file.path);
+    while (const auto record = reader.next()) {
+      if (record->type == spool::RecordType::kCallOpen) open_bytes += record->payload.size();
+    }
+    smallest = std::min(smallest, open_bytes);
+  }
+  EXPECT_GT(smallest, 0u);
+  EXPECT_LE(smallest, kFileBytes / 4 + 1024);
+}
+
+}  // namespace
+}  // namespace mcptrace::observe
