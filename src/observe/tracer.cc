@@ -41,6 +41,14 @@ Tracer::Tracer(TracerOptions options, Random& random, Activity& activity, Record
       process_context_(options_.first),
       exchanges_(options_.max_exchanges) {
   if (over_http()) options_.service_name_fixed = true;
+  for (const RouteText& route : options_.routes) {
+    std::string& server = route_servers_.emplace_back("name " + route.service_name);
+    // --name names all of them; but what one server declares is not another's.
+    if (std::ranges::count(options_.routes, route.service_name, &RouteText::service_name) > 1) {
+      server.append(" at ").append(route.server_address).append(":").append(std::to_string(route.server_port));
+      server.append(" ").append(std::to_string(route_servers_.size()));
+    }
+  }
   style_ = {options_.transport, options_.command_print, options_.client_process, {}, 0x03, {}};
   if (options_.environment) {
     style_.environment_parent = options_.environment->span_id;
@@ -339,7 +347,7 @@ void Tracer::learn_from_answer(Session& session, const OpenCall& call, const Mes
   if (session.learn_server(message) && !options_.service_name_fixed) write_resource(session.server_name);
   if (call.method == Method::kToolsList) {
     session.learn_page((call.flags & mcp::kCursor) == 0, !message.has(mcp::kNextCursor), page_);
-    declare(page_);
+    declare(server_of(session), page_);
   }
   const Recollection::Span span{call.context.trace_id, call.context.span_id};
   if (message.request_state != 0 && message.result_type == mcp::ResultType::kInputRequired) {
@@ -398,29 +406,40 @@ void Tracer::write_late(const EndedCall& ended, const Fact& fact) {
   emit(RecordType::kSpan, *session, nullptr, trace::kLateAnswer);
 }
 
-void Tracer::declare(std::span<const std::uint64_t> names) {
-  new_names_.clear();
-  for (const std::uint64_t name : names) {
-    if (declared_.size() >= kMaxDeclaredNames) break;
-    if (declared_.insert(name).second) new_names_.push_back(name);
-  }
-  if (options_.declared != nullptr && !new_names_.empty()) options_.declared->add(server_, new_names_);
+const std::string& Tracer::server_of(const Session& session) const {
+  if (!over_http()) return server_;
+  return route_servers_[std::min<std::size_t>(session.route, route_servers_.size() - 1)];
 }
 
-bool Tracer::is_declared(std::uint64_t name) {
-  if (declared_.contains(name)) return true;
-  return options_.declared != nullptr && options_.declared->contains(server_, name);
+void Tracer::declare(const std::string& server, std::span<const std::uint64_t> names) {
+  new_names_.clear();
+  for (const std::uint64_t name : names) {
+    if (declared_count_ >= kMaxDeclaredNames) break;
+    if (!declared_[server].insert(name).second) continue;
+    ++declared_count_;
+    new_names_.push_back(name);
+  }
+  if (options_.declared != nullptr && !new_names_.empty()) options_.declared->add(server, new_names_);
+}
+
+bool Tracer::is_declared(const std::string& server, std::uint64_t name) {
+  const auto known = declared_.find(server);
+  if (known != declared_.end() && known->second.contains(name)) return true;
+  return options_.declared != nullptr && options_.declared->contains(server, name);
 }
 
 // Is the tool's name one that may be written though it has an odd form?
-bool Tracer::may_write_name(const OpenCall& call, Outcome outcome) {
+bool Tracer::may_write_name(const OpenCall& call, const Session& session, Outcome outcome) {
   if (call.method != Method::kToolsCall || call.name_print == 0) return false;
-  if (outcome == Outcome::kOk) declare({&call.name_hash, 1});
-  return is_declared(call.name_hash);
+  const std::string& server = server_of(session);
+  if (outcome == Outcome::kOk) declare(server, {&call.name_hash, 1});
+  return is_declared(server, call.name_hash);
 }
 
 Session& Tracer::session_of_call(const OpenCall& call) {
-  return call.context.session != 0 || !over_http() ? *find_session(call.context.session) : loose_session(call.context);
+  if (call.context.session != 0 || !over_http()) return *find_session(call.context.session);
+  const bool placed = call.exchange != mcp::kNoCall;
+  return loose_session(call.context, placed ? exchanges_.at(call.exchange).route : std::uint16_t{0});
 }
 
 void Tracer::end_call(OpenCall& call, const CallEnd& given, Nanos at_boot, bool answered) {
@@ -428,7 +447,7 @@ void Tracer::end_call(OpenCall& call, const CallEnd& given, Nanos at_boot, bool 
   if (session.closed && !call.is_standing()) open_session(session);
   CallEnd end = given;
   end.duration = std::max(at_boot - call.start.boot, Nanos(0));
-  end.declared = may_write_name(call, end.outcome);
+  end.declared = may_write_name(call, session, end.outcome);
   builder_.build_call(call, session.text, end, span_, http_part(call));
   session.count_end(call, end.outcome, span_.status == trace::StatusCode::kError);
   emit(RecordType::kSpan, session, &call, call.is_standing() ? trace::kListen : 0);

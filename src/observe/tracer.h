@@ -123,14 +123,15 @@ class Tracer {
   void count_unmatched(const mcp::Fact& fact);
   void write_late(const EndedCall& ended, const mcp::Fact& fact);
   void learn_from_answer(Session& session, const mcp::OpenCall& call, const mcp::Message& message);
-  void declare(std::span<const std::uint64_t> names);
-  [[nodiscard]] bool is_declared(std::uint64_t name);
-  bool may_write_name(const mcp::OpenCall& call, trace::Outcome outcome);
+  [[nodiscard]] const std::string& server_of(const Session& session) const;
+  void declare(const std::string& server, std::span<const std::uint64_t> names);
+  [[nodiscard]] bool is_declared(const std::string& server, std::uint64_t name);
+  bool may_write_name(const mcp::OpenCall& call, const Session& session, trace::Outcome outcome);
 
   // tracer_http.cc
   void feed_http(const mcp::Fact& fact);
   HttpExchange& exchange_of(const mcp::Fact& fact);
-  Session& loose_session(const mcp::CallContext& context);
+  Session& loose_session(const mcp::CallContext& context, std::uint16_t route);
   Session& http_session(const mcp::Fact& fact, bool opens);
   void on_http_message(HttpExchange& exchange, const mcp::Fact& fact);
   void on_http_server_message(HttpExchange& exchange, const mcp::Fact& fact);
@@ -181,9 +182,13 @@ class Tracer {
   Session* last_session_ = nullptr;
   mcp::CallContext process_context_;            // of the newest process session
   std::vector<std::uint64_t> page_;             // declared names of the result that follows
-  std::unordered_set<std::uint64_t> declared_;  // tool names, by hash
+  // Tool names, by hash, of each server.
+  std::unordered_map<std::string, std::unordered_set<std::uint64_t>> declared_;
+  std::size_t declared_count_ = 0;
   std::vector<std::uint64_t> new_names_;        // scratch: those of a page that were not
-  std::string server_;                          // whose they are: by its name, or else by its command
+  // Which server that is: by its name, or else by its command; of a proxy, one for each route.
+  std::string server_;
+  std::vector<std::string> route_servers_;
   std::uint32_t report_next_ = mcp::kNoCall;    // oldest call that may have to be reported as open
   std::string service_name_;
   std::uint32_t open_ = 0;  // requests that wait, listens not counted

@@ -112,7 +112,6 @@ void Tracer::use_route(std::uint16_t route) {
   route_ = route;
   const RouteText& text = options_.routes[std::min<std::size_t>(route, options_.routes.size() - 1)];
   service_name_ = text.service_name;
-  server_ = "name " + service_name_;
   std::vector<std::pair<std::string, std::string>> attributes = {
       {std::string(trace::kServiceName), service_name_},
       {std::string(trace::kServiceInstanceId), options_.instance_id},
@@ -167,19 +166,20 @@ void Tracer::drop_oldest_exchange(Nanos at_boot) {
 }
 
 // Spans of no session here, or of one that this process has not seen opened: what they say of it is in the context.
-Session& Tracer::loose_session(const mcp::CallContext& context) {
+Session& Tracer::loose_session(const mcp::CallContext& context, std::uint16_t route) {
   if (!loose_) loose_ = std::make_unique<Session>(context, Instant{});
   loose_->root = context;
   loose_->root.session = 0;
   loose_->take_ids();
+  loose_->route = route;
   return *loose_;
 }
 
 Session& Tracer::http_session(const Fact& fact, bool opens) {
-  if (fact.context.session == 0) return loose_session(fact.context);
+  if (fact.context.session == 0) return loose_session(fact.context, fact.http->route);
   if (opens) return session_of(fact.context, fact.http->began, fact.http);
   Session* session = find_session(fact.context.session);
-  return session != nullptr ? *session : loose_session(fact.context);
+  return session != nullptr ? *session : loose_session(fact.context, fact.http->route);
 }
 
 const trace::HttpPart* Tracer::http_part(const OpenCall& call) {

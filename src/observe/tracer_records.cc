@@ -72,7 +72,8 @@ void Tracer::write_resource(std::string_view server_name) {
 }
 
 void Tracer::write_call_open(const OpenCall& call, const Session& session) {
-  builder_.build_open(call, session.text, call.name_print != 0 && is_declared(call.name_hash), span_, http_part(call));
+  const bool declared = call.name_print != 0 && is_declared(server_of(session), call.name_hash);
+  builder_.build_open(call, session.text, declared, span_, http_part(call));
   emit(RecordType::kCallOpen, session, &call, call.is_standing() ? trace::kListen : 0);
 }
 
