@@ -67,7 +67,6 @@ void Session::go_on_from(const Session& before) {
   server_version = before.server_version;
   client_version = before.client_version;
   raw_client_ = before.raw_client_;
-  raw_server_ = before.raw_server_;
   declared_ = before.declared_;
   list_complete_ = before.list_complete_;
   listing_from_start_ = before.listing_from_start_;
@@ -112,9 +111,7 @@ void Session::learn_client(const Message& message) {
 
 bool Session::learn_server(const Message& message) {
   const std::string_view name = message[Text::kPeerName];
-  if (name.empty() || !changes(raw_server_, name, message[Text::kPeerVersion])) return false;
-  server_name.clear();
-  server_version.clear();
+  if (name.empty() || !server_name.empty()) return false;
   trace::gate_peer(name, message.peer_name_print, server_name);
   if (!message[Text::kPeerVersion].empty()) {
     trace::gate_peer(message[Text::kPeerVersion], message.peer_version_print, server_version);

@@ -52,7 +52,8 @@ class Session {
   void count_message(const mcp::Message& message);
   void count_end(const mcp::OpenCall& call, trace::Outcome outcome, bool is_error);
 
-  // What the peers say of themselves; empty strings are passed over. True if the server's name is new.
+  // What the peers say of themselves; empty strings are passed over. Of a server's names the first counts: true if this
+  // is it.
   void learn_client(const mcp::Message& message);
   bool learn_server(const mcp::Message& message);
 
@@ -98,7 +99,7 @@ class Session {
   std::uint64_t tool_calls_ = 0, requests_ = 0, notifications_ = 0, errors_ = 0, not_injected_ = 0;
   std::array<std::uint64_t, 2> bytes_{};  // by Direction
   bool saw_legacy_ = false, saw_modern_ = false;
-  std::string raw_client_, raw_server_;  // as last seen, so that a repeat costs one comparison
+  std::string raw_client_;  // as last seen, so that a repeat costs one comparison
   std::unordered_set<std::uint64_t> declared_;
   bool list_complete_ = false;
   bool listing_from_start_ = false;

@@ -191,6 +191,7 @@ class Tracer {
   std::vector<std::string> route_servers_;
   std::uint32_t report_next_ = mcp::kNoCall;    // oldest call that may have to be reported as open
   std::string service_name_;
+  std::vector<std::string> server_names_;  // that were service.name; bounded
   std::uint32_t open_ = 0;  // requests that wait, listens not counted
   Noise noise_;
   Nanos last_dropped_ = Nanos::min();

@@ -11,6 +11,9 @@ using spool::RecordType;
 using trace::Outcome;
 
 constexpr Nanos kReportOpenAfter = std::chrono::seconds(1);
+// Each is a resource, which every spool file begins with. A server that is called otherwise in each session has the name
+// that it had.
+constexpr std::size_t kMostServerNames = 64;
 
 }  // namespace
 
@@ -56,6 +59,10 @@ void Tracer::write_resource(std::string_view server_name) {
   if (!server_name.empty()) {
     server_.assign("name ").append(server_name);
     if (server_name == service_name_) return;
+    if (std::ranges::find(server_names_, server_name) == server_names_.end()) {
+      if (server_names_.size() >= kMostServerNames) return;
+      server_names_.emplace_back(server_name);
+    }
     service_name_ = server_name;
   } else if (service_name_.empty()) {
     service_name_ = options_.service_name;
