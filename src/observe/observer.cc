@@ -90,6 +90,8 @@ Observer::Drained Observer::drain(bool everything) {
   const std::uint64_t server_tail = server_.queue_.tail();
   const std::uint64_t client_tail = client_.queue_.tail();
   const bool wait = busy != 0 && clock_.boot().count() - busy < kMostInHand.count();
+  // What was dropped before these facts is known before they are: they may lack it.
+  count_losses();
   Drained drained = Drained::kNothing;
   std::optional<mcp::Fact> client = next(client_, client_tail), server = next(server_, server_tail);
   while (client || server) {

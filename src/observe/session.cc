@@ -70,6 +70,7 @@ void Session::go_on_from(const Session& before) {
   declared_ = before.declared_;
   list_complete_ = before.list_complete_;
   listing_from_start_ = before.listing_from_start_;
+  list_began_ = before.list_began_;
 }
 
 void Session::count_message(const Message& message) {
@@ -119,18 +120,27 @@ bool Session::learn_server(const Message& message) {
   return true;
 }
 
-void Session::learn_page(bool first_page, bool last_page, const std::vector<std::uint64_t>& names) {
-  if (first_page) {
+void Session::learn_page(const Page& page, const std::vector<std::uint64_t>& names, std::size_t room) {
+  if (page.first) {
     declared_.clear();
     listing_from_start_ = true;
+    list_began_ = page.asked;
   }
+  // Where not all are remembered, "undeclared" is never said.
+  listing_from_start_ &= page.whole;
+  const std::size_t most = std::min(kMaxDeclared, declared_.size() + room);
   for (const std::uint64_t name : names) {
-    if (declared_.size() >= kMaxDeclared)
-      listing_from_start_ = false;  // not all are remembered: never say "undeclared"
+    if (declared_.size() >= most)
+      listing_from_start_ &= declared_.contains(name);
     else
       declared_.insert(name);
   }
-  list_complete_ = listing_from_start_ && last_page;
+  list_complete_ = listing_from_start_ && page.last;
+}
+
+void Session::forget_declared() {
+  list_complete_ = listing_from_start_ = false;
+  std::unordered_set<std::uint64_t>().swap(declared_);
 }
 
 void Session::add_counts(SpanRecord& span) const {

@@ -57,11 +57,20 @@ class Session {
   void learn_client(const mcp::Message& message);
   bool learn_server(const mcp::Message& message);
 
-  // tools/list: the names of one page, as hashes; and whether a name is known to be missing from a complete list.
-  void learn_page(bool first_page, bool last_page, const std::vector<std::uint64_t>& names);
+  // tools/list: one page, asked for at `asked` (boot clock); `whole`: `names` are all that it had, as hashes. At most
+  // `room` names more are remembered.
+  struct Page {
+    bool first = false, last = false, whole = true;
+    Nanos asked{};
+  };
+  void learn_page(const Page& page, const std::vector<std::uint64_t>& names, std::size_t room);
   void forget_completeness() { list_complete_ = false; }
-  [[nodiscard]] bool knows_undeclared(std::uint64_t name_hash) const {
-    return list_complete_ && !declared_.contains(name_hash);
+  void forget_declared();
+  [[nodiscard]] std::size_t declared_count() const { return declared_.size(); }
+  // Is the name known to be missing from a complete list? `last_dropped`: when a fact was lost last, which may have been
+  // of that list.
+  [[nodiscard]] bool knows_undeclared(std::uint64_t name_hash, Nanos last_dropped) const {
+    return list_complete_ && list_began_ > last_dropped && !declared_.contains(name_hash);
   }
 
   // The root span as it is now. `ended` false: for a session_open record.
@@ -103,6 +112,7 @@ class Session {
   std::unordered_set<std::uint64_t> declared_;
   bool list_complete_ = false;
   bool listing_from_start_ = false;
+  Nanos list_began_{};  // boot clock: its first page was asked for
 };
 
 }  // namespace mcptrace::observe

@@ -21,6 +21,7 @@ using trace::CallEnd;
 using trace::Outcome;
 
 constexpr std::size_t kMaxDeclaredNames = 16384;
+constexpr std::size_t kMaxSessionsDeclare = 262144;  // names that all sessions together remember
 
 CallEnd without_answer(Outcome outcome, std::string_view unobserved = {}) {
   CallEnd end;
@@ -76,6 +77,7 @@ Session& Tracer::session_of(const CallContext& context, Instant at, const mcp::H
   if (context.previous != 0) {
     if (Session* before = find_session(context.previous)) {
       session->go_on_from(*before);
+      declared_of_sessions_ += session->declared_count();
       if (http != nullptr) before->ending = true;
       if (before->ending && before->open == 0) close_session(*before);
     }
@@ -94,8 +96,11 @@ Session& Tracer::session_of(const CallContext& context, Instant at, const mcp::H
 
 // Makes room: what is closed goes, and if that is nothing, what has been silent longest and has nothing open.
 void Tracer::evict_sessions() {
-  std::erase_if(sessions_, [](const auto& entry) {
-    return entry.second->closed && entry.second->open + entry.second->listens == 0;
+  std::erase_if(sessions_, [this](const auto& entry) {
+    Session& session = *entry.second;
+    const bool over = session.closed && session.open + session.listens == 0;
+    if (over) forget_declared(session);
+    return over;
   });
   last_session_ = nullptr;
   if (sessions_.size() < options_.max_sessions) return;
@@ -109,6 +114,7 @@ void Tracer::evict_sessions() {
                             [](const Session* session) { return session->last_boot(); });
   for (std::size_t i = 0; i < count; ++i) {
     close_session(*silent[i]);
+    forget_declared(*silent[i]);
     sessions_.erase(silent[i]->root.session);
   }
 }
@@ -193,7 +199,7 @@ OpenCall& Tracer::on_request(Session& session, const Fact& fact, OpenCall* neste
   } else {
     session.learn_client(message);
     link_call(message, call);
-    if (message.method == Method::kToolsCall) call.undeclared = session.knows_undeclared(message.name_hash);
+    if (message.method == Method::kToolsCall) call.undeclared = session.knows_undeclared(message.name_hash, last_dropped_);
   }
   ++(call.is_standing() ? session.listens : session.open);
   if (!call.is_standing()) ++open_;
@@ -346,14 +352,31 @@ void Tracer::learn_from_answer(Session& session, const OpenCall& call, const Mes
   }
   if (session.learn_server(message) && !options_.service_name_fixed) write_resource(session.server_name);
   if (call.method == Method::kToolsList) {
-    session.learn_page((call.flags & mcp::kCursor) == 0, !message.has(mcp::kNextCursor), page_);
-    declare(server_of(session), page_);
+    learn_page(session, call, !message.has(mcp::kNextCursor));
   }
   const Recollection::Span span{call.context.trace_id, call.context.span_id};
   if (message.request_state != 0 && message.result_type == mcp::ResultType::kInputRequired) {
     recollection_.remember_state(message.request_state, span);
   }
   if (message.task != 0 && call.method == Method::kToolsCall) recollection_.remember_task(message.task, span);
+}
+
+void Tracer::forget_declared(Session& session) {
+  declared_of_sessions_ -= session.declared_count();
+  session.forget_declared();
+}
+
+void Tracer::learn_page(Session& session, const OpenCall& call, bool last) {
+  const std::size_t before = session.declared_count();
+  const std::size_t room = kMaxSessionsDeclare - std::min(declared_of_sessions_, kMaxSessionsDeclare);
+  session.learn_page({.first = (call.flags & mcp::kCursor) == 0,
+                      .last = last,
+                      .whole = page_.size() < kMaxDeclaredNames,
+                      .asked = call.start.boot},
+                     page_, room);
+  declared_of_sessions_ += session.declared_count();
+  declared_of_sessions_ -= before;
+  declare(server_of(session), page_);
 }
 
 // The answer to a call that ended before: late, if it ended without one; else a second one.

@@ -122,6 +122,8 @@ class Tracer {
   bool is_known_stray(mcp::Direction asked, const mcp::Fact& fact);
   void count_unmatched(const mcp::Fact& fact);
   void write_late(const EndedCall& ended, const mcp::Fact& fact);
+  void learn_page(Session& session, const mcp::OpenCall& call, bool last);
+  void forget_declared(Session& session);
   void learn_from_answer(Session& session, const mcp::OpenCall& call, const mcp::Message& message);
   [[nodiscard]] const std::string& server_of(const Session& session) const;
   void declare(const std::string& server, std::span<const std::uint64_t> names);
@@ -185,6 +187,7 @@ class Tracer {
   // Tool names, by hash, of each server.
   std::unordered_map<std::string, std::unordered_set<std::uint64_t>> declared_;
   std::size_t declared_count_ = 0;
+  std::size_t declared_of_sessions_ = 0;  // what they remember, together
   std::vector<std::uint64_t> new_names_;        // scratch: those of a page that were not
   // Which server that is: by its name, or else by its command; of a proxy, one for each route.
   std::string server_;

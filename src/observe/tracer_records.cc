@@ -14,6 +14,7 @@ constexpr Nanos kReportOpenAfter = std::chrono::seconds(1);
 // Each is a resource, which every spool file begins with. A server that is called otherwise in each session has the name
 // that it had.
 constexpr std::size_t kMostServerNames = 64;
+constexpr std::size_t kMostKeptNames = 16384;  // of tools: beyond it, closed sessions forget theirs
 
 }  // namespace
 
@@ -51,6 +52,8 @@ void Tracer::close_session(Session& session) {
   if (session.closed) return;
   session.closed = true;
   session.ending = false;
+  // It may go on: then it knows its tools if there are not too many sessions that do.
+  if (declared_of_sessions_ > kMostKeptNames) forget_declared(session);
   write_root(session, RecordType::kSpan);
   write_root(session, RecordType::kSessionClose);
 }
