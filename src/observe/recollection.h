@@ -50,11 +50,18 @@ class Recollection {
     TraceId trace_id;
     SpanId span_id;
   };
-  // Spans by keyed hash: of a requestState that was handed out, of a task that was made.
-  void remember_state(std::uint64_t print, Span span) { states_[states_next_++ % states_.size()] = {print, span}; }
-  void remember_task(std::uint64_t print, Span span) { tasks_[tasks_next_++ % tasks_.size()] = {print, span}; }
-  [[nodiscard]] const Span* state(std::uint64_t print) const { return find(states_, print); }
-  [[nodiscard]] const Span* task(std::uint64_t print) const { return find(tasks_, print); }
+  // Spans by keyed hash: of a requestState that was handed out, of a task that was made. What one server gave one client
+  // is nobody else's: two servers, or two sessions, may well use the same text.
+  struct Token {
+    std::uint64_t print = 0, session_print = 0;
+    std::uint16_t route = 0;
+    bool operator==(const Token&) const = default;
+  };
+  void remember_state(const Token& token, Span span) { states_.put(token, span); }
+  void remember_task(const Token& token, Span span) { tasks_.put(token, span); }
+  // Of equal ones the newest; null: none.
+  [[nodiscard]] const Span* state(const Token& token) const { return states_.find(token); }
+  [[nodiscard]] const Span* task(const Token& token) const { return tasks_.find(token); }
 
  private:
   struct Answered {
@@ -63,22 +70,30 @@ class Recollection {
     mcp::Direction direction = mcp::Direction::kClientToServer;
     mcp::IdType type = mcp::IdType::kAbsent;
   };
-  struct Known {
-    std::uint64_t print = 0;
-    Span span;
-  };
-  using KnownRing = std::array<Known, 256>;
-  static const Span* find(const KnownRing& ring, std::uint64_t print) {
-    for (const Known& known : ring) {
-      if (known.print == print) return &known.span;
+  class KnownRing {
+   public:
+    void put(const Token& token, Span span) { known_[next_++ % known_.size()] = {token, span}; }
+    [[nodiscard]] const Span* find(const Token& token) const {
+      for (std::size_t back = 1; back <= known_.size(); ++back) {
+        const Known& known = known_[(next_ - back) % known_.size()];
+        if (known.token == token) return &known.span;
+      }
+      return nullptr;
     }
-    return nullptr;
-  }
+
+   private:
+    struct Known {
+      Token token;
+      Span span;
+    };
+    std::array<Known, 256> known_{};  // a power of two, as next_ wraps
+    std::size_t next_ = 0;
+  };
 
   std::array<Answered, 1024> answered_{};
   std::array<EndedCall, 256> ended_{};
   KnownRing states_{}, tasks_{};
-  std::size_t ended_next_ = 0, states_next_ = 0, tasks_next_ = 0;
+  std::size_t ended_next_ = 0;
 };
 
 }  // namespace mcptrace::observe

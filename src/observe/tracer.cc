@@ -198,7 +198,7 @@ OpenCall& Tracer::on_request(Session& session, const Fact& fact, OpenCall* neste
     place_server_call(session, fact, calls_.at(nest_index), call);
   } else {
     session.learn_client(message);
-    link_call(message, call);
+    link_call(session, message, call);
     if (message.method == Method::kToolsCall) call.undeclared = session.knows_undeclared(message.name_hash, last_dropped_);
   }
   ++(call.is_standing() ? session.listens : session.open);
@@ -242,12 +242,12 @@ void Tracer::place_server_call(const Session& session, const Fact& fact, const O
   }
 }
 
-void Tracer::link_call(const Message& message, OpenCall& call) {
+void Tracer::link_call(const Session& session, const Message& message, OpenCall& call) {
   const Recollection::Span* link = nullptr;
   if (message.request_state != 0) {
-    link = recollection_.state(message.request_state);
+    link = recollection_.state({message.request_state, session.root.session_print, session.route});
   } else if (message.task != 0) {
-    link = recollection_.task(message.task);
+    link = recollection_.task({message.task, session.root.session_print, session.route});
     call.link_is_task = true;
   }
   if (link == nullptr) return;
@@ -356,9 +356,11 @@ void Tracer::learn_from_answer(Session& session, const OpenCall& call, const Mes
   }
   const Recollection::Span span{call.context.trace_id, call.context.span_id};
   if (message.request_state != 0 && message.result_type == mcp::ResultType::kInputRequired) {
-    recollection_.remember_state(message.request_state, span);
+    recollection_.remember_state({message.request_state, session.root.session_print, session.route}, span);
   }
-  if (message.task != 0 && call.method == Method::kToolsCall) recollection_.remember_task(message.task, span);
+  if (message.task != 0 && call.method == Method::kToolsCall) {
+    recollection_.remember_task({message.task, session.root.session_print, session.route}, span);
+  }
 }
 
 void Tracer::forget_declared(Session& session) {

@@ -113,7 +113,7 @@ class Tracer {
   mcp::OpenCall& on_request(Session& session, const mcp::Fact& fact, mcp::OpenCall* nested_in);
   void place_server_call(const Session& session, const mcp::Fact& fact, const mcp::OpenCall* nested_in,
                          mcp::OpenCall& call);
-  void link_call(const mcp::Message& message, mcp::OpenCall& call);
+  void link_call(const Session& session, const mcp::Message& message, mcp::OpenCall& call);
   void on_notification(Session& session, const mcp::Fact& fact, mcp::OpenCall* belongs_to);
   void on_cancelled(const mcp::Fact& fact);
   void add_note(mcp::OpenCall& call, const mcp::Fact& fact);

@@ -1,0 +1,35 @@
+#include "observe/recollection.h"
+
+#include <gtest/gtest.h>
+
+namespace mcptrace::observe {
+namespace {
+
+Recollection::Span span(std::uint8_t number) {
+  Recollection::Span span;
+  span.span_id.bytes[0] = number;
+  return span;
+}
+
+TEST(Recollection, AStateIsOfOneSessionAndOneRoute) {
+  Recollection known;
+  known.remember_state({1, 10, 0}, span(1));
+  known.remember_state({1, 20, 0}, span(2));
+  known.remember_state({1, 10, 1}, span(3));
+  EXPECT_EQ(known.state({1, 10, 0})->span_id, span(1).span_id);
+  EXPECT_EQ(known.state({1, 20, 0})->span_id, span(2).span_id);
+  EXPECT_EQ(known.state({1, 10, 1})->span_id, span(3).span_id);
+  EXPECT_EQ(known.state({1, 30, 0}), nullptr);
+  EXPECT_EQ(known.task({1, 10, 0}), nullptr);
+}
+
+TEST(Recollection, OfEqualOnesTheNewestCounts) {
+  Recollection known;
+  for (std::uint8_t i = 0; i < 100; ++i) known.remember_task({1, 10, 0}, span(i));
+  EXPECT_EQ(known.task({1, 10, 0})->span_id, span(99).span_id);
+  for (std::uint64_t i = 0; i < 256; ++i) known.remember_task({2 + i, 10, 0}, span(0));
+  EXPECT_EQ(known.task({1, 10, 0}), nullptr);
+}
+
+}  // namespace
+}  // namespace mcptrace::observe
