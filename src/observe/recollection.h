@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "base/ids.h"
 #include "mcp/message.h"
@@ -18,6 +20,7 @@ struct EndedCall {
   TraceId trace_id;
   SpanId span_id;
   std::uint8_t flags = 0;
+  std::string trace_state;  // short
 };
 
 class Recollection {
@@ -35,13 +38,11 @@ class Recollection {
   }
 
   // A call ended without its answer: the answer may still come, late; once.
-  void ended(const EndedCall& call) { ended_[ended_next_++ % ended_.size()] = call; }
+  void ended(EndedCall call) { ended_[ended_next_++ % ended_.size()] = std::move(call); }
   std::optional<EndedCall> take_ended(mcp::Direction direction, const mcp::RequestId& id) {
     for (EndedCall& call : ended_) {
       if (call.session == 0 || call.direction != direction || call.id != id) continue;
-      const EndedCall found = call;
-      call.session = 0;
-      return found;
+      return std::exchange(call, {});
     }
     return {};
   }

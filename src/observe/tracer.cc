@@ -30,6 +30,14 @@ CallEnd without_answer(Outcome outcome, std::string_view unobserved = {}) {
   return end;
 }
 
+// What a late answer needs of its call's: all, or of a long one our own member, by which the two are sampled alike.
+std::string short_trace_state(std::string_view trace_state) {
+  constexpr std::size_t kMost = 512;
+  if (trace_state.size() <= kMost) return std::string(trace_state);
+  const auto own = trace::tracestate_get(trace_state, "ot");
+  return own ? "ot=" + std::string(*own) : std::string();
+}
+
 }  // namespace
 
 Tracer::Tracer(TracerOptions options, Random& random, Activity& activity, RecordSink& sink)
@@ -420,6 +428,7 @@ void Tracer::write_late(const EndedCall& ended, const Fact& fact) {
   span_.parent_id = ended.span_id;
   span_.span_id = random_.span_id();
   span_.flags = ended.flags;
+  span_.trace_state = ended.trace_state;
   span_.name = trace::kLateAnswerName;
   span_.kind = trace::SpanKind::kInternal;
   span_.start = fact.at.wall;
@@ -482,7 +491,7 @@ void Tracer::end_call(OpenCall& call, const CallEnd& given, Nanos at_boot, bool 
     recollection_.answered(call.direction, call.id, session.root.session);
   } else {
     recollection_.ended({call.direction, call.id, session.root.session, call.context.trace_id, call.context.span_id,
-                         call.context.flags});
+                         call.context.flags, short_trace_state(call.trace_state)});
   }
   --(call.is_standing() ? session.listens : session.open);
   if (!call.is_standing()) --open_;
