@@ -77,8 +77,10 @@ void Session::count_message(const Message& message) {
   bytes_[static_cast<std::size_t>(message.direction)] += message.bytes;
   if (message.kind == MessageKind::kRequest) {
     ++requests_;
-    if (message.direction == mcp::Direction::kClientToServer && message.method != mcp::Method::kServerDiscover) {
-      (message.has(mcp::kModern) ? saw_modern_ : saw_legacy_) = true;
+    if (message.direction == mcp::Direction::kClientToServer) {
+      const bool discovers = message.method == mcp::Method::kServerDiscover;
+      (discovers ? probed_ : worked_) = true;
+      if (!discovers) (message.has(mcp::kModern) ? saw_modern_ : saw_legacy_) = true;
     }
   }
   if (message.kind == MessageKind::kNotification) ++notifications_;
@@ -200,7 +202,9 @@ void Session::build_root(const RootStyle& style, bool ended, SpanRecord& span) {
   add_counts(span);
   if (child.known)
     span.add(child.signalled ? Attr::kExitSignal : Attr::kExitStatus, static_cast<std::int64_t>(child.code));
-  if (!initialize_failed && end == RootEnd::kNormal) return;
+  // A server that ends at the first server/discover refused it; the client tries another era with the next process.
+  const bool refused = end == RootEnd::kServerFirst && probed_ && !worked_;
+  if (!initialize_failed && (end == RootEnd::kNormal || refused)) return;
   span.status = trace::StatusCode::kError;
   const std::string_view type = end == RootEnd::kNotStarted    ? "server_not_started"
                                 : end == RootEnd::kServerFirst ? "server_exit"

@@ -108,6 +108,7 @@ class Session {
   std::uint64_t tool_calls_ = 0, requests_ = 0, notifications_ = 0, errors_ = 0, not_injected_ = 0;
   std::array<std::uint64_t, 2> bytes_{};  // by Direction
   bool saw_legacy_ = false, saw_modern_ = false;
+  bool probed_ = false, worked_ = false;  // the client sent server/discover; another request
   std::string raw_client_;  // as last seen, so that a repeat costs one comparison
   std::unordered_set<std::uint64_t> declared_;
   bool list_complete_ = false;

@@ -481,6 +481,9 @@ void Tracer::end_call(OpenCall& call, const CallEnd& given, Nanos at_boot, bool 
   if (session.closed && !call.is_standing()) open_session(session);
   CallEnd end = given;
   end.duration = std::max(at_boot - call.start.boot, Nanos(0));
+  // A legacy server may refuse it by dying, by closing or by saying nothing until the client gives up.
+  if (call.method == Method::kServerDiscover && (end.outcome == Outcome::kAbandoned || end.outcome == Outcome::kCancelled))
+    end.status_unset = true;
   end.declared = may_write_name(call, session, end.outcome);
   builder_.build_call(call, session.text, end, span_, http_part(call));
   session.count_end(call, end.outcome, span_.status == trace::StatusCode::kError);
