@@ -63,7 +63,12 @@ TEST_F(RecorderTest, WhatIsOpenTakesABoundedPartOfAFile) {
     std::size_t open_bytes = 0;
     spool::FileReader reader(file.path);
     while (const auto record = reader.next()) {
-      if (record->type == spool::RecordType::kCallOpen) open_bytes += record->payload.size();
+      if (record->type != spool::RecordType::kCallOpen) continue;
+      open_bytes += record->payload.size();
+      trace::SpanHeader header;
+      std::string_view bytes;
+      ASSERT_TRUE(otlp::split_record(record->payload, header, bytes));
+      EXPECT_GE(header.duration, std::chrono::seconds(1)) << "how long it has lasted, if nothing more is ever known";
     }
     smallest = std::min(smallest, open_bytes);
   }

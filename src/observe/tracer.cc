@@ -153,6 +153,7 @@ Session& Tracer::session_of_server_message(const Message& message, Instant at, O
 }
 
 void Tracer::feed(const Fact& fact) {
+  last_seen_ = std::max(last_seen_, fact.at.boot);
   if (fact.http != nullptr) return feed_http(fact);
   const Message& message = fact.message;
   if (fact.kind == FactKind::kDeclaredTools) {

@@ -160,7 +160,7 @@ class Tracer {
   void leave_nest(Session& session, const mcp::OpenCall& call);
   void report_open_calls(Instant now);
   void give_up_dropped(Nanos now);
-  void write_call_open(const mcp::OpenCall& call, const Session& session);
+  void write_call_open(const mcp::OpenCall& call, const Session& session, Nanos at_boot);
   void open_session(Session& session);
   void close_session(Session& session);
   void write_root(Session& session, spool::RecordType type);
@@ -202,6 +202,7 @@ class Tracer {
   static constexpr Nanos kGiveUpAfter = std::chrono::minutes(5);
   Nanos next_give_up_ = Nanos::max();
   std::uint64_t dropped_ = 0;
+  Nanos last_seen_{};              // boot clock: the newest moment told
   Nanos next_gap_ = Nanos::max();  // no session's gap is over before
 
   // Over HTTP.

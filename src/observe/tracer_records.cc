@@ -81,9 +81,11 @@ void Tracer::write_resource(std::string_view server_name) {
   sink_.resource(attributes);
 }
 
-void Tracer::write_call_open(const OpenCall& call, const Session& session) {
+// Its duration is what it has lasted so far: where its process dies, it ends there at the earliest.
+void Tracer::write_call_open(const OpenCall& call, const Session& session, Nanos at_boot) {
   const bool declared = call.name_print != 0 && is_declared(server_of(session), call.name_hash);
   builder_.build_open(call, session.text, declared, span_, http_part(call));
+  span_.duration = std::max(at_boot - call.start.boot, Nanos(0));
   emit(RecordType::kCallOpen, session, &call, call.is_standing() ? trace::kListen : 0);
 }
 
@@ -92,7 +94,7 @@ void Tracer::write_open() {
     if (!session->closed) write_root(*session, RecordType::kSessionOpen);
   }
   for (OpenCall* call = calls_.oldest(); call != nullptr; call = calls_.newer(*call)) {
-    if (call->reported_open) write_call_open(*call, session_of_call(*call));
+    if (call->reported_open) write_call_open(*call, session_of_call(*call), last_seen_);
   }
 }
 
@@ -101,7 +103,7 @@ void Tracer::report_open_calls(Instant now) {
     if (now.boot - call->start.boot < kReportOpenAfter) return;
     call->reported_open = true;
     report_next_ = call->newer;
-    write_call_open(*call, session_of_call(*call));
+    write_call_open(*call, session_of_call(*call), now.boot);
   }
 }
 
@@ -134,6 +136,7 @@ void Tracer::give_up_dropped(Nanos now) {
 }
 
 void Tracer::on_time(Instant now) {
+  last_seen_ = std::max(last_seen_, now.boot);
   report_open_calls(now);
   end_kept(now.boot);
   give_up_dropped(now.boot);

@@ -108,7 +108,7 @@ SpanId Sample::call(const SampleCall& call) {
   span_.parent_id = call.parent_id.is_zero() ? root_id_ : call.parent_id;
   span_.kind = trace::SpanKind::kServer;
   span_.start = options_.start + call.at;
-  span_.duration = call.open ? Nanos(0) : call.duration;
+  span_.duration = call.duration;
   span_.ended = !call.open;
   span_.outcome = call.open ? Outcome::kNone : call.outcome;
   span_.name = trace::span_name(call.method, trace::Naming::kBoth, call.tool, name_);

@@ -40,7 +40,7 @@ struct SampleCall {
   mcp::Method method = mcp::Method::kToolsCall;
   std::string tool;
   Nanos at{};  // after the session's start
-  Nanos duration{};
+  Nanos duration{};  // of an open one: so far
   trace::Outcome outcome = trace::Outcome::kOk;
   std::int64_t code = 0;  // of an rpc_error
   TraceId trace_id;       // zero: the session's

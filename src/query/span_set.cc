@@ -13,10 +13,9 @@ using trace::Outcome;
 
 constexpr std::uint32_t kNoResource = ~0u;
 
-// An ended span says more than an open one; of two ended ones the later, of two equally late ones the fuller.
+// An ended span says more than an open one; of two alike the later, of two equally late ones the fuller.
 bool says_more(const TraceSpan& a, const TraceSpan& b) {
   if (a.ending != b.ending) return a.ending == Ending::kEnded;
-  if (a.ending != Ending::kEnded) return a.bytes.size() > b.bytes.size();
   if (a.end() != b.end()) return a.end() > b.end();
   return a.bytes.size() > b.bytes.size();
 }

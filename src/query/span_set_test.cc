@@ -72,6 +72,28 @@ TEST(SpanSet, KilledCallsAndRootAreCompleted) {
   EXPECT_EQ(text_attribute(*root_decoded, Attr::kEnd), "unknown");
 }
 
+TEST(SpanSet, AKilledCallEndsWhereItWasLastHeardOf) {
+  std::vector<MemoryFile> files(2);
+  Sample sample(files[0].sink());
+  sample.open();
+  SampleCall call = open_call("slow", 1s, 0x11);
+  call.duration = 1s;
+  sample.call(call);
+  // Its process said so again at the head of its next file.
+  for (const auto& entry : files[0].entries) {
+    if (entry.type != spool::RecordType::kCallOpen) files[1].entries.push_back(entry);
+  }
+  std::vector<MemoryFile> later(1);
+  Sample again(later[0].sink());
+  again.open();
+  call.duration = 30s;
+  again.call(call);
+  files[1].entries.push_back(later[0].entries.back());
+  const TraceView view = query::view(files, sample.options().start + 1h);
+  EXPECT_EQ(span_of(view, 0x11).header.duration, 30s);
+  EXPECT_EQ(span_of(view, 0x11).ending, Ending::kUnknown);
+}
+
 TEST(SpanSet, KilledCallsWithDerivedIdsAreUnobserved) {
   std::vector<MemoryFile> files(1);
   SampleOptions options;
