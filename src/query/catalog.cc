@@ -147,17 +147,20 @@ void Catalog::add_root(RecordType type, const trace::SpanHeader& header, std::st
   if (const otlp::Resource* resource = resource_of(header)) {
     instance = text_attribute(resource->attributes, trace::kServiceInstanceId);
   }
-  const auto same = std::ranges::find(stretch.parts, instance, &Part::instance);
+  const auto same = std::ranges::find_if(stretch.parts, [&](const Part& part) {
+    return part.instance == instance && part.start == header.start;
+  });
   if (type == RecordType::kSessionOpen) {
     std::erase(stretch.without_part, instance);
-    if (stretch.derived && same == stretch.parts.end()) stretch.without_part.push_back(std::move(instance));
+    const bool may_lack = stretch.derived || !stretch.parts.empty();
+    if (may_lack && same == stretch.parts.end()) stretch.without_part.push_back(std::move(instance));
     return;
   }
   if (!span) return;
   stretch.root_seen = true;
   stretch.failed = header.status == trace::StatusCode::kError;
   std::erase(stretch.without_part, instance);
-  Part part{.instance = std::move(instance), .end = end_of(header), .counts = root_counts(*span)};
+  Part part{.instance = std::move(instance), .start = header.start, .end = end_of(header), .counts = root_counts(*span)};
   if (same == stretch.parts.end()) {
     stretch.parts.push_back(std::move(part));
   } else if (same->end <= part.end) {

@@ -16,6 +16,34 @@ const Session& only(const Catalog& catalog) {
   return catalog.sessions().begin()->second;
 }
 
+// A process that forgot a session (too many) and met it again counts from there: both parts count.
+TEST(Catalog, PartsOfOneProcessThatStartElsewhereAddUp) {
+  std::vector<MemoryFile> files(1);
+  SampleOptions options;
+  options.close_tells = true;
+  options.flags = trace::kDerivedIds;
+  Sample first(files[0].sink(), options);
+  first.open();
+  first.call("echo", 1s, 1ms);
+  first.call("echo", 2s, 1ms);
+  first.close(5s);
+  first.call("echo", 6s, 1ms);  // it went on, and is not forgotten: this root replaces the last
+  first.close(7s);
+  options.start += 60s;  // the same seed: the same ids
+  Sample second(files[0].sink(), options);
+  second.open();
+  second.call("echo", 1s, 1ms, Outcome::kToolError);
+  second.close(2s);
+  const Catalog catalog = catalog_of(files);
+  const Session& session = only(catalog);
+  ASSERT_EQ(session.stretches.size(), 1u);
+  EXPECT_EQ(session.stretches[0].parts.size(), 2u);
+  EXPECT_EQ(session.counts.calls, 4);
+  EXPECT_EQ(session.counts.of(Outcome::kOk), 3);
+  EXPECT_EQ(session.counts.of(Outcome::kToolError), 1);
+  EXPECT_EQ(session.end - session.start, 62s);
+}
+
 TEST(Catalog, AClosedSession) {
   for (const bool close_tells : {false, true}) {
     std::vector<MemoryFile> files(1);

@@ -51,10 +51,11 @@ std::string_view state_text(State state);
 // Semantics.md 3: a probe holds nothing but server/discover; hidden unless asked for, counted nowhere.
 enum class Class : std::uint8_t { kAgent, kProbe };
 
-// What one process said of a stretch: its root as far as it went. A later one of the same process replaces it.
+// What one process said of a stretch: its root as far as it went. A later one of the same process replaces it; but one
+// that starts elsewhere comes on top: the process had forgotten the session, and counts anew from there.
 struct Part {
   std::string instance;  // service.instance.id
-  Nanos end{};
+  Nanos start{}, end{};
   Counts counts;
 };
 
