@@ -47,6 +47,13 @@ class Session {
   void take_ids();
   // This stretch goes on where that one was left: the same peers, the same tools; its root links to that one's.
   void go_on_from(const Session& before);
+  // The client's first byte: there its root starts, whatever the server said before.
+  void begin(Instant at) {
+    begun_ = true;
+    first_ = at;
+    touch(at);
+  }
+  [[nodiscard]] bool begun() const { return begun_; }
   // A message of this session passed.
   void touch(Instant at) { last_boot_ = std::max(last_boot_, at.boot); }
   void count_message(const mcp::Message& message);
@@ -83,8 +90,8 @@ class Session {
   SpanId previous_span;
   std::uint32_t open = 0;  // requests that wait, listens not counted
   std::uint32_t listens = 0;
-  std::vector<std::uint32_t> nestable;  // open calls that server messages may belong to
-  bool closed = false;                  // its root was written and nothing came since
+  std::vector<std::uint32_t> nestable;  // over HTTP: open calls that server messages may belong to
+  bool closed = true;                   // not open yet; or its root was written and nothing came since
   bool ending = false;                  // its root is to be written once nothing is open
   bool initialize_failed = false;
   std::uint16_t route = 0;           // of a proxy
@@ -103,6 +110,7 @@ class Session {
   void add_counts(trace::SpanRecord& span) const;
 
   Instant first_;
+  bool begun_ = false;
   Nanos last_boot_{};
   std::array<std::uint64_t, static_cast<std::size_t>(trace::Outcome::kCount)> calls_{};
   std::uint64_t tool_calls_ = 0, requests_ = 0, notifications_ = 0, errors_ = 0, not_injected_ = 0;

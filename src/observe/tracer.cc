@@ -74,11 +74,22 @@ Session* Tracer::find_session(std::uint32_t serial) {
   return found == sessions_.end() ? nullptr : (last_session_ = found->second.get());
 }
 
+// The only one whose root is open; null: none, or several.
+Session* Tracer::only_open_session() {
+  if (open_sessions_ != 1) return nullptr;
+  const auto found = std::ranges::find_if(sessions_, [](const auto& entry) { return !entry.second->closed; });
+  return found == sessions_.end() ? nullptr : found->second.get();
+}
+
 Session& Tracer::session_of(const CallContext& context, Instant at, const mcp::HttpFact* http) {
-  if (Session* known = find_session(context.session)) {
-    if (known->closed) open_session(*known);
-    return *known;
-  }
+  Session* session = find_session(context.session);
+  if (session == nullptr) session = &add_session(context, at, http);
+  if (!session->begun()) session->begin(at);
+  if (session->closed) open_session(*session);
+  return *session;
+}
+
+Session& Tracer::add_session(const CallContext& context, Instant at, const mcp::HttpFact* http) {
   if (sessions_.size() >= options_.max_sessions) evict_sessions();
   auto session = std::make_unique<Session>(context, at);
   session->dropped_before = dropped_;
@@ -86,7 +97,7 @@ Session& Tracer::session_of(const CallContext& context, Instant at, const mcp::H
     if (Session* before = find_session(context.previous)) {
       session->go_on_from(*before);
       declared_of_sessions_ += session->declared_count();
-      if (http != nullptr) before->ending = true;
+      if (http != nullptr || context.derived) before->ending = true;
       if (before->ending && before->open == 0) close_session(*before);
     }
   }
@@ -98,7 +109,6 @@ Session& Tracer::session_of(const CallContext& context, Instant at, const mcp::H
   last_session_ = session.get();
   sessions_[context.session] = std::move(session);
   if (sessions_.size() == 1 && !over_http()) write_resource({});
-  open_session(*last_session_);
   return *last_session_;
 }
 
@@ -133,7 +143,32 @@ void Tracer::leave_process_session(const CallContext& next) {
   process_context_ = next;
 }
 
-Session& Tracer::process_session(Instant at) { return session_of(process_context_, at); }
+// The process's own; where all that was said named its conversation, the only one there is. Null: there is none.
+Session* Tracer::present_session() {
+  Session* const session = find_session(process_context_.session);
+  return session != nullptr ? session : only_open_session();
+}
+
+// Of what names no session. It is not opened before the client has said something.
+Session& Tracer::process_session(Instant at) {
+  Session* const session = present_session();
+  if (session == nullptr) return add_session(process_context_, at, nullptr);
+  if (session->begun() && session->closed) open_session(*session);
+  return *session;
+}
+
+// A cancellation names no conversation where its call did: it belongs to that call's.
+Session& Tracer::session_of_client_message(const Fact& fact) {
+  const Message& message = fact.message;
+  if (message.kind == MessageKind::kNotification && !fact.context.derived) {
+    const bool cancels = message.method == Method::kNotificationsCancelled && message.related.usable();
+    OpenCall* const call = cancels ? calls_.find(message.direction, message.related) : nullptr;
+    if (call != nullptr) return session_of_call(*call);
+    Session* const present = present_session();
+    if (present != nullptr && present->root.derived) return *present;
+  }
+  return session_of(fact.context, fact.at);
+}
 
 // A server's message belongs to an open exchange, or to the process's session.
 Session& Tracer::session_of_server_message(const Message& message, Instant at, OpenCall*& belongs_to) {
@@ -146,10 +181,9 @@ Session& Tracer::session_of_server_message(const Message& message, Instant at, O
       belongs_to = nullptr;
     }
   }
-  if (belongs_to != nullptr) return session_of_call(*belongs_to);
-  Session& session = process_session(at);
-  if (session.nestable.size() == 1) belongs_to = calls_.at(session.nestable.front());
-  return session;
+  const bool says = message.kind == MessageKind::kRequest || message.kind == MessageKind::kNotification;
+  if (belongs_to == nullptr && says && nestable_.size() == 1) belongs_to = calls_.at(nestable_.front());
+  return belongs_to != nullptr ? session_of_call(*belongs_to) : process_session(at);
 }
 
 void Tracer::feed(const Fact& fact) {
@@ -171,7 +205,7 @@ void Tracer::feed(const Fact& fact) {
   }
   OpenCall* belongs_to = nullptr;
   Session& session =
-      from_client ? session_of(fact.context, fact.at) : session_of_server_message(message, fact.at, belongs_to);
+      from_client ? session_of_client_message(fact) : session_of_server_message(message, fact.at, belongs_to);
   session.touch(fact.at);
   session.count_message(message);
   switch (message.kind) {
@@ -213,8 +247,9 @@ OpenCall& Tracer::on_request(Session& session, const Fact& fact, OpenCall* neste
   ++(call.is_standing() ? session.listens : session.open);
   if (!call.is_standing()) ++open_;
   if (call.may_nest()) {
-    call.nest_position = static_cast<std::uint32_t>(session.nestable.size());
-    session.nestable.push_back(call.index);
+    std::vector<std::uint32_t>& nest = nest_of(session);
+    call.nest_position = static_cast<std::uint32_t>(nest.size());
+    nest.push_back(call.index);
   }
   publish_open();
   return call;
@@ -264,6 +299,21 @@ void Tracer::link_call(const Session& session, const Message& message, OpenCall&
   call.link_span = link->span_id;
 }
 
+// What the relay placed in the process's session, as nothing in it told of another. What went on to the server with it
+// stays as it is.
+void Tracer::move_to(const Session& session, CallContext& context) {
+  CallContext moved = session.root;
+  moved.span_id = context.span_id;
+  moved.parent_source = context.parent_source;
+  moved.not_injected = context.not_injected;
+  moved.flags = context.flags;
+  moved.randomness = context.randomness;
+  const bool stays = context.parent_source != mcp::ParentSource::kRoot || context.not_injected == mcp::NotInjected::kNone;
+  moved.trace_id = stays ? context.trace_id : session.root.root_trace_id;
+  moved.parent_id = stays ? context.parent_id : session.root.root_span_id;
+  context = moved;
+}
+
 void Tracer::on_notification(Session& session, const Fact& fact, OpenCall* belongs_to) {
   const Message& message = fact.message;
   const bool from_client = message.direction == Direction::kClientToServer;
@@ -275,6 +325,7 @@ void Tracer::on_notification(Session& session, const Fact& fact, OpenCall* belon
   scratch.method = message.method;
   scratch.flags = message.flags;
   scratch.context = fact.context;
+  if (from_client && fact.context.session != session.root.session) move_to(session, scratch.context);
   scratch.start = fact.at;
   scratch.request_bytes = message.bytes;
   scratch.method_print = message.method_print;
@@ -523,10 +574,11 @@ void Tracer::end_children(const OpenCall& parent, Nanos at_boot) {
 }
 
 void Tracer::leave_nest(Session& session, const OpenCall& call) {
-  const std::uint32_t last = session.nestable.back();
-  session.nestable[call.nest_position] = last;
+  std::vector<std::uint32_t>& nest = nest_of(session);
+  const std::uint32_t last = nest.back();
+  nest[call.nest_position] = last;
   calls_.at(last)->nest_position = call.nest_position;
-  session.nestable.pop_back();
+  nest.pop_back();
 }
 
 void Tracer::publish_open() {
@@ -541,7 +593,7 @@ void Tracer::add_dropped(std::uint64_t count, Nanos last) {
 
 void Tracer::add_lost(std::uint64_t count) {
   dropped_ += count;
-  if (Session* session = find_session(process_context_.session)) session->dropped += count;
+  if (Session* session = present_session()) session->dropped += count;
 }
 
 }  // namespace mcptrace::observe

@@ -104,8 +104,12 @@ class Tracer {
 
  private:
   Session& session_of(const mcp::CallContext& context, Instant at, const mcp::HttpFact* http = nullptr);
+  Session& add_session(const mcp::CallContext& context, Instant at, const mcp::HttpFact* http);
   Session* find_session(std::uint32_t serial);
+  Session* only_open_session();
+  Session* present_session();
   Session& process_session(Instant at);
+  Session& session_of_client_message(const mcp::Fact& fact);
   void leave_process_session(const mcp::CallContext& next);
   Session& session_of_server_message(const mcp::Message& message, Instant at, mcp::OpenCall*& belongs_to);
   void evict_sessions();
@@ -114,6 +118,7 @@ class Tracer {
   void place_server_call(const Session& session, const mcp::Fact& fact, const mcp::OpenCall* nested_in,
                          mcp::OpenCall& call);
   void link_call(const Session& session, const mcp::Message& message, mcp::OpenCall& call);
+  static void move_to(const Session& session, mcp::CallContext& context);
   void on_notification(Session& session, const mcp::Fact& fact, mcp::OpenCall* belongs_to);
   void on_cancelled(const mcp::Fact& fact);
   void add_note(mcp::OpenCall& call, const mcp::Fact& fact);
@@ -158,6 +163,8 @@ class Tracer {
   void end_call(mcp::OpenCall& call, const trace::CallEnd& end, Nanos at_boot, bool answered);
   void end_children(const mcp::OpenCall& parent, Nanos at_boot);
   void leave_nest(Session& session, const mcp::OpenCall& call);
+  // The calls that a server's message without a mark may belong to: of the connection.
+  std::vector<std::uint32_t>& nest_of(Session& session) { return over_http() ? session.nestable : nestable_; }
   void report_open_calls(Instant now);
   void give_up_dropped(Nanos now);
   void write_call_open(const mcp::OpenCall& call, const Session& session, Nanos at_boot);
@@ -181,6 +188,8 @@ class Tracer {
   mcp::OpenCall notification_;  // scratch: a notification, looked at as a call
   Recollection recollection_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Session>> sessions_;
+  std::size_t open_sessions_ = 0;  // those that are not closed
+  std::vector<std::uint32_t> nestable_;
   Session* last_session_ = nullptr;
   mcp::CallContext process_context_;            // of the newest process session
   std::vector<std::uint64_t> page_;             // declared names of the result that follows

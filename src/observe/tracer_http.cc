@@ -167,7 +167,10 @@ void Tracer::drop_oldest_exchange(Nanos at_boot) {
 
 // Spans of no session here, or of one that this process has not seen opened: what they say of it is in the context.
 Session& Tracer::loose_session(const mcp::CallContext& context, std::uint16_t route) {
-  if (!loose_) loose_ = std::make_unique<Session>(context, Instant{});
+  if (!loose_) {
+    loose_ = std::make_unique<Session>(context, Instant{});
+    loose_->closed = false;  // it has no root that could be written
+  }
   loose_->root = context;
   loose_->root.session = 0;
   loose_->take_ids();

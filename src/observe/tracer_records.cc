@@ -44,6 +44,7 @@ void Tracer::write_root(Session& session, RecordType type) {
 
 void Tracer::open_session(Session& session) {
   session.closed = false;
+  ++open_sessions_;
   look_at_gap(session);
   write_root(session, RecordType::kSessionOpen);
 }
@@ -51,6 +52,7 @@ void Tracer::open_session(Session& session) {
 void Tracer::close_session(Session& session) {
   if (session.closed) return;
   session.closed = true;
+  --open_sessions_;
   session.ending = false;
   // It may go on: then it knows its tools if there are not too many sessions that do.
   if (declared_of_sessions_ > kMostKeptNames) forget_declared(session);
@@ -161,10 +163,13 @@ std::optional<Nanos> Tracer::next_deadline() const {
 }
 
 void Tracer::finish(const TrafficEnd& end, Instant now) {
-  if (sessions_.empty() && end.root != RootEnd::kNormal) process_session(now);
+  if (!over_http() && sessions_.empty()) process_session(now);
+  const Session* const present = over_http() ? nullptr : present_session();
   for (auto& [serial, session] : sessions_) {
     // How the process ended concerns its present session, and whoever still waits for it.
-    if (over_http() || session->closed || (session->open == 0 && serial != process_context_.session)) continue;
+    if (over_http() || (session->open == 0 && session.get() != present)) continue;
+    if (session->closed && session->begun()) continue;
+    if (session->closed) open_session(*session);  // only the server spoke, or nobody did
     session->touch(now);
     session->end = end.root;
     session->child = end.child;
