@@ -27,7 +27,7 @@ enum class Set : std::uint8_t { kCommon, kGuide, kSemconv };
   X(kOperation, "mcp.operation", kGuide)                             \
   X(kToolName, "mcp.tool_name", kGuide)                              \
   X(kErrorCode, "mcp.error_code", kGuide)                            \
-  X(kSessionId, "mcp.session_id", kGuide)                            \
+  X(kSessionId, "mcp.session_id", kCommon)                           \
   X(kClientId, "mcp.client_id", kGuide)                              \
   X(kHttpStatusCode, "http.status_code", kGuide)                     \
   X(kOutcome, "mcp.outcome", kCommon)                                \
