@@ -360,6 +360,7 @@ void Tracer::on_cancelled(const Fact& fact) {
     call = calls_.find(Direction::kClientToServer, message.related);
     if (call != nullptr && !call->is_listen()) call = nullptr;
   }
+  if (call == nullptr && fact.http != nullptr && fact.http->has(mcp::kGuessed)) call = find_in_guessed(fact);
   if (call == nullptr || call->method == Method::kInitialize) return;
   end_call(*call, without_answer(call->is_listen() ? Outcome::kOk : Outcome::kCancelled), fact.at.boot, false);
 }

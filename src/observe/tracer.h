@@ -121,6 +121,7 @@ class Tracer {
   static void move_to(const Session& session, mcp::CallContext& context);
   void on_notification(Session& session, const mcp::Fact& fact, mcp::OpenCall* belongs_to);
   void on_cancelled(const mcp::Fact& fact);
+  mcp::OpenCall* find_in_guessed(const mcp::Fact& fact);
   void add_note(mcp::OpenCall& call, const mcp::Fact& fact);
   void on_answer(const mcp::Fact& fact);
   void answer_call(mcp::OpenCall& call, const mcp::Fact& fact, bool id_mismatch);

@@ -355,6 +355,26 @@ void Tracer::on_http_answer(HttpExchange& exchange, const Fact& fact) {
   page_.swap(exchange.declared);
 }
 
+// In a session without an id every exchange has ids of its own, and a client may use one twice at a time. So which call
+// a cancellation means is known only if there is one open call of its session with that id.
+OpenCall* Tracer::find_in_guessed(const Fact& fact) {
+  const Session* const session = find_session(fact.context.session);
+  if (session == nullptr || session->open == 0) return nullptr;
+  mcp::RequestId wanted = fact.message.related;
+  mcp::scope_id(wanted, fact.http->scope);
+  OpenCall* found = nullptr;
+  for (OpenCall* call = calls_.oldest(); call != nullptr; call = calls_.newer(*call)) {
+    if (call->context.session != session->root.session || call->direction != fact.message.direction) continue;
+    if (call->kind != CallKind::kRequest || call->exchange == mcp::kNoCall) continue;
+    mcp::RequestId id = call->id;
+    mcp::scope_id(id, exchanges_.at(call->exchange).scope);
+    if (id != wanted) continue;
+    if (found != nullptr) return nullptr;
+    found = call;
+  }
+  return found;
+}
+
 std::optional<CallEnd> Tracer::http_end(const OpenCall& call, const HttpExchange& exchange,
                                         const HttpFact& http) const {
   if (call.kind == CallKind::kHttp) return end_of_http(exchange, http);
