@@ -41,6 +41,8 @@ enum class ResultType : std::uint8_t { kAbsent, kComplete, kInputRequired, kTask
 
 // The name form (semantics.md 6): 1 to 128 of A-Z a-z 0-9 _ - . /
 bool is_plain_name(std::string_view text);
+// At most 64 printable ASCII characters: what of a peer's name or version may be written.
+bool is_plain_peer(std::string_view text);
 // What names are compared by: a quick hash of a name of the plain form, else its keyed hash, so that nobody can make a
 // name that passes for another. The two never meet. Never 0; the same in all processes of an installation.
 std::uint64_t plain_name_hash(std::string_view name);

@@ -21,11 +21,6 @@ constexpr auto kNameBytes = [] {
   return allowed;
 }();
 
-bool is_plain_peer(std::string_view text) {
-  constexpr std::size_t kMost = 64;
-  return text.size() <= kMost && std::ranges::all_of(text, [](char c) { return c >= 0x20 && c <= 0x7e; });
-}
-
 ResultType result_type_from(std::string_view text) {
   if (text == "complete") return ResultType::kComplete;
   if (text == "input_required") return ResultType::kInputRequired;
@@ -37,6 +32,11 @@ ResultType result_type_from(std::string_view text) {
 bool is_plain_name(std::string_view text) {
   return !text.empty() && text.size() <= text_limit(Text::kName) &&
          std::ranges::all_of(text, [](char c) { return kNameBytes[static_cast<unsigned char>(c)]; });
+}
+
+bool is_plain_peer(std::string_view text) {
+  constexpr std::size_t kMost = 64;
+  return text.size() <= kMost && std::ranges::all_of(text, [](char c) { return c >= 0x20 && c <= 0x7e; });
 }
 
 // Even, and the other odd.

@@ -121,7 +121,10 @@ RequestId make_long_id(IdType type, std::uint64_t print) {
 
 bool is_plain_id(IdType type, std::string_view decoded) {
   if (decoded.empty() || decoded.size() > text_limit(Text::kId)) return false;
-  if (type == IdType::kInteger) return true;
+  if (type == IdType::kInteger) {
+    const std::string_view digits = decoded.starts_with('-') ? decoded.substr(1) : decoded;
+    return !digits.empty() && std::ranges::all_of(digits, is_digit);
+  }
   if (type != IdType::kString) return false;
   return std::ranges::all_of(
       decoded, [](char c) { return is_digit(c) || c == '_' || c == '-' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'); });

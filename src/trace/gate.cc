@@ -1,39 +1,17 @@
 #include "trace/gate.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/keyed_hash.h"
 #include "json/text.h"
+#include "mcp/message.h"
+#include "mcp/request_id.h"
 
 namespace mcptrace::trace {
 namespace {
 
 constexpr std::size_t kMaxName = 128;
-constexpr std::size_t kMaxPeer = 64;
-constexpr std::size_t kMaxId = 64;
 constexpr std::size_t kMaxVersion = 32;
-
-// What a character may be part of, as bits: so a text is tested by one look-up a character.
-enum CharClass : std::uint8_t { kDigit = 1, kIdChar = 2, kNameChar = 4, kPrintable = 8 };
-
-constexpr std::array<std::uint8_t, 256> kClasses = [] {
-  std::array<std::uint8_t, 256> classes{};
-  for (std::size_t c = 0x20; c <= 0x7e; ++c) {
-    const bool digit = c >= '0' && c <= '9';
-    const bool id = digit || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '-';
-    const bool name = id || c == '.' || c == '/';
-    classes[c] =
-        static_cast<std::uint8_t>(kPrintable | (digit ? kDigit : 0) | (id ? kIdChar : 0) | (name ? kNameChar : 0));
-  }
-  return classes;
-}();
-
-bool all_are(CharClass wanted, std::string_view text) {
-  std::uint8_t common = 0xff;
-  for (const char c : text) common &= kClasses[static_cast<unsigned char>(c)];
-  return (common & wanted) != 0;
-}
 
 struct CodePoint {
   char32_t value;
@@ -85,12 +63,8 @@ void set_fingerprint(std::string_view before, std::uint64_t print, std::string& 
 
 }  // namespace
 
-bool has_name_form(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxName && all_are(kNameChar, text);
-}
-
 std::string_view gate_name(std::string_view text, bool cut, bool declared, std::uint64_t print, std::string& buffer) {
-  if (!cut && has_name_form(text)) return text;
+  if (!cut && mcp::is_plain_name(text)) return text;
   buffer.clear();
   if (declared) append_visible(text, buffer);
   if (buffer.empty()) set_fingerprint("_OTHER#", print, buffer);
@@ -98,7 +72,7 @@ std::string_view gate_name(std::string_view text, bool cut, bool declared, std::
 }
 
 void gate_peer(std::string_view text, std::uint64_t print, std::string& out) {
-  if (text.size() <= kMaxPeer && all_are(kPrintable, text)) {
+  if (mcp::is_plain_peer(text)) {
     out.assign(text);
   } else {
     set_fingerprint("#", print, out);
@@ -106,15 +80,13 @@ void gate_peer(std::string_view text, std::uint64_t print, std::string& out) {
 }
 
 std::string_view gate_request_id(std::string_view text, bool integer, std::uint64_t print, std::string& buffer) {
-  const std::string_view digits = integer && text.starts_with('-') ? text.substr(1) : text;
-  const bool fits = !digits.empty() && text.size() <= kMaxId && all_are(integer ? kDigit : kIdChar, digits);
-  if (fits) return text;
+  if (mcp::is_plain_id(integer ? mcp::IdType::kInteger : mcp::IdType::kString, text)) return text;
   set_fingerprint("#", print, buffer);
   return buffer;
 }
 
 std::string_view gate_version(std::string_view text) {
-  return has_name_form(text) && text.size() <= kMaxVersion ? text : "_OTHER";
+  return mcp::is_plain_name(text) && text.size() <= kMaxVersion ? text : "_OTHER";
 }
 
 }  // namespace mcptrace::trace
