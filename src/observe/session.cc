@@ -17,22 +17,6 @@ using trace::SpanRecord;
 
 constexpr std::size_t kMaxDeclared = 16384;  // tools of one session that are remembered
 
-struct OutcomeAttr {
-  Outcome outcome;
-  Attr attr;
-};
-constexpr OutcomeAttr kOutcomeAttrs[] = {
-    {Outcome::kOk, Attr::kCallsOk},
-    {Outcome::kToolError, Attr::kCallsToolError},
-    {Outcome::kRpcError, Attr::kCallsRpcError},
-    {Outcome::kTransportError, Attr::kCallsTransportError},
-    {Outcome::kCancelled, Attr::kCallsCancelled},
-    {Outcome::kAbandoned, Attr::kCallsAbandoned},
-    {Outcome::kUnobserved, Attr::kCallsUnobserved},
-    {Outcome::kAuthRequired, Attr::kCallsAuthRequired},
-    {Outcome::kInputRequired, Attr::kCallsInputRequired},
-};
-
 std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
 // True if (name, version) is not what `raw` holds; then it does.
@@ -147,7 +131,7 @@ void Session::forget_declared() {
 
 void Session::add_counts(SpanRecord& span) const {
   span.add(Attr::kCalls, number(tool_calls_));
-  for (const auto& [outcome, attr] : kOutcomeAttrs) {
+  for (const auto& [outcome, attr] : trace::kOutcomeCounts) {
     if (const auto count = calls_[static_cast<std::size_t>(outcome)]; count != 0) span.add(attr, number(count));
   }
   span.add(Attr::kRequests, number(requests_));

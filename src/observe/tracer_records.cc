@@ -19,16 +19,9 @@ constexpr std::size_t kMostKeptNames = 16384;  // of tools: beyond it, closed se
 }  // namespace
 
 void Tracer::emit(RecordType type, const Session& session, const OpenCall* call, std::uint8_t header_flags) {
-  trace::SpanHeader header;
-  header.trace_id = span_.trace_id;
-  header.span_id = span_.span_id;
-  header.parent_id = span_.parent_id;
-  header.start = span_.start;
-  header.duration = span_.duration;
+  trace::SpanHeader header = trace::header_of(span_);
   header.session_print = session.root.session_print;
-  header.outcome = span_.outcome;
   header.operation = call != nullptr ? trace::operation_of(call->method) : trace::Operation::kNone;
-  header.status = span_.status;
   header.flags = static_cast<std::uint8_t>(header_flags | (session.root.derived ? trace::kDerivedIds : 0) |
                                            (session.text.guessed ? trace::kGuessedSession : 0));
   if (over_http()) use_route(session.route);

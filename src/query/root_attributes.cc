@@ -7,7 +7,6 @@
 namespace mcptrace::query {
 
 using trace::Attr;
-using trace::Outcome;
 
 std::string text_attribute(const std::vector<otlp::KeyValue>& attributes, std::string_view key) {
   for (auto it = attributes.rbegin(); it != attributes.rend(); ++it) {
@@ -43,21 +42,12 @@ void describe_session(const otlp::Span& span, Session& session) {
 }
 
 Counts root_counts(const otlp::Span& root) {
-  static constexpr std::pair<Attr, Outcome> kByOutcome[] = {
-      {Attr::kCallsOk, Outcome::kOk},
-      {Attr::kCallsToolError, Outcome::kToolError},
-      {Attr::kCallsRpcError, Outcome::kRpcError},
-      {Attr::kCallsTransportError, Outcome::kTransportError},
-      {Attr::kCallsCancelled, Outcome::kCancelled},
-      {Attr::kCallsAbandoned, Outcome::kAbandoned},
-      {Attr::kCallsUnobserved, Outcome::kUnobserved},
-      {Attr::kCallsAuthRequired, Outcome::kAuthRequired},
-      {Attr::kCallsInputRequired, Outcome::kInputRequired},
-  };
   const auto number = [&](Attr key) { return std::max<std::int64_t>(integer_attribute(root, key).value_or(0), 0); };
   Counts counts;
   counts.calls = number(Attr::kCalls);
-  for (const auto& [key, outcome] : kByOutcome) counts.outcomes[static_cast<std::size_t>(outcome)] = number(key);
+  for (const auto& [outcome, key] : trace::kOutcomeCounts) {
+    counts.outcomes[static_cast<std::size_t>(outcome)] = number(key);
+  }
   counts.errors = number(Attr::kErrors);
   counts.requests = number(Attr::kRequests);
   counts.notifications = number(Attr::kNotifications);

@@ -51,12 +51,8 @@ void Sample::fill_root(Nanos at, bool ended) {
   span_.add(Attr::kEra, "legacy");
   if (!options_.previous.span_id.is_zero()) span_.links.push_back(options_.previous);
   if (!ended) return;
-  static constexpr std::pair<Attr, Outcome> kCounts[] = {{Attr::kCallsOk, Outcome::kOk},
-                                                         {Attr::kCallsToolError, Outcome::kToolError},
-                                                         {Attr::kCallsRpcError, Outcome::kRpcError},
-                                                         {Attr::kCallsAbandoned, Outcome::kAbandoned}};
   span_.add(Attr::kCalls, calls_);
-  for (const auto& [key, outcome] : kCounts) {
+  for (const auto& [outcome, key] : trace::kOutcomeCounts) {
     if (const auto count = outcomes_[static_cast<std::size_t>(outcome)]; count != 0) span_.add(key, count);
   }
   span_.add(Attr::kRequests, requests_);
@@ -66,16 +62,9 @@ void Sample::fill_root(Nanos at, bool ended) {
 }
 
 void Sample::emit(RecordType type, std::uint8_t flags, trace::Operation operation) {
-  trace::SpanHeader header;
-  header.trace_id = span_.trace_id;
-  header.span_id = span_.span_id;
-  header.parent_id = span_.parent_id;
-  header.start = span_.start;
-  header.duration = span_.duration;
+  trace::SpanHeader header = trace::header_of(span_);
   header.session_print = options_.print;
-  header.outcome = span_.outcome;
   header.operation = operation;
-  header.status = span_.status;
   header.flags = static_cast<std::uint8_t>(flags | options_.flags);
   header.resource = 1;
   payload_.clear();

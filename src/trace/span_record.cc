@@ -50,4 +50,16 @@ void SpanRecord::clear() {
   links.clear();
 }
 
+SpanHeader header_of(const SpanRecord& span) {
+  SpanHeader header;
+  header.trace_id = span.trace_id;
+  header.span_id = span.span_id;
+  header.parent_id = span.parent_id;
+  header.start = span.start;
+  header.duration = span.duration;
+  header.outcome = span.outcome;
+  header.status = span.status;
+  return header;
+}
+
 }  // namespace mcptrace::trace

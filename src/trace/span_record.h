@@ -34,6 +34,22 @@ enum class Outcome : std::uint8_t {
 };
 std::string_view outcome_text(Outcome outcome);  // "tool_error"
 bool outcome_is_error(Outcome outcome);
+// The attribute of a root that counts the tool calls that ended so.
+struct OutcomeCount {
+  Outcome outcome;
+  Attr attr;
+};
+inline constexpr OutcomeCount kOutcomeCounts[] = {
+    {Outcome::kOk, Attr::kCallsOk},
+    {Outcome::kToolError, Attr::kCallsToolError},
+    {Outcome::kRpcError, Attr::kCallsRpcError},
+    {Outcome::kTransportError, Attr::kCallsTransportError},
+    {Outcome::kCancelled, Attr::kCallsCancelled},
+    {Outcome::kAbandoned, Attr::kCallsAbandoned},
+    {Outcome::kUnobserved, Attr::kCallsUnobserved},
+    {Outcome::kAuthRequired, Attr::kCallsAuthRequired},
+    {Outcome::kInputRequired, Attr::kCallsInputRequired},
+};
 
 using AttributeValue = std::variant<std::int64_t, bool, double, std::string_view>;
 
@@ -109,5 +125,8 @@ enum HeaderFlag : std::uint8_t {
   kLateAnswer = 1u << 3,
   kListen = 1u << 4,  // subscriptions/listen: left open it is ok, not abandoned
 };
+
+// What the header has of the span itself; the rest is left as it is made.
+SpanHeader header_of(const SpanRecord& span);
 
 }  // namespace mcptrace::trace
