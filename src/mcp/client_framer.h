@@ -7,9 +7,13 @@
 //
 //   std::span<char> room = framer.room();            // read(2) into it
 //   framer.arrived(n, now);                          // scans; calls the decider for each message
-//   while (!framer.ready().empty()) { writev(all of framer.ready()); framer.sent(); }   // at most 1,000 pieces at a
-//   time if (auto at = framer.deadline()) poll until then, and framer.on_time(now); framer.end(now); // end of file:
-//   what is held becomes ready
+//   while (!framer.ready().empty()) { …writev(2) all of framer.ready()…; framer.sent(); }
+//
+//   if (auto at = framer.deadline()) …poll(2) until then, and framer.on_time(now)
+//
+//   framer.end(now);                                 // end of file: what is held becomes ready
+//
+// At most 1,000 pieces are ready at a time.
 #pragma once
 
 #include <sys/uio.h>

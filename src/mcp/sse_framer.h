@@ -4,8 +4,7 @@
 // are one, joined by LF.
 //
 //   SseFramer framer(std::move(scanner));
-//   framer.passed(piece, sink);   // any number of times; at an event's blank line: sink.on_message(), then
-//   sink.on_event() framer.end();
+//   framer.passed(piece, sink);  // any number of times; at an event's blank line gives on_message(), then on_event()
 //
 // One object a stream, one thread. No limit on an event's size. An event's type may come after its data: what was fed
 // is then abandoned, except what a scanner gives away early, the elements of a batch and the names of declared tools.

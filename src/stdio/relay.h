@@ -5,7 +5,8 @@
 // non-blocking: they are shared with other processes. fd 2, the process group, environment and working directory are
 // the child's own. Behaviour: reference faults.md 2.7, W1-W23; mcp.md 2.1.
 //
-//   Result<int> status = run(options, client_tap, server_tap, on_traffic_end);
+//   Result<ChildExit> child = run(options, client_tap, server_tap, log, start_threads);
+//   …say what there is to say; then exit_like(*child);
 #pragma once
 
 #include <sys/uio.h>
