@@ -30,7 +30,10 @@ std::uint32_t text_bytes_of(const OpenCall& call) {
 }  // namespace
 
 ExchangeTable::ExchangeTable(std::size_t max_open, std::size_t max_text_bytes)
-    : max_open_(max_open), max_text_bytes_(max_text_bytes), by_id_(kFirstBuckets, kNoCall), by_token_(kFirstBuckets, kNoCall) {}
+    : max_open_(max_open),
+      max_text_bytes_(max_text_bytes),
+      by_id_(kFirstBuckets, kNoCall),
+      by_token_(kFirstBuckets, kNoCall) {}
 
 std::size_t ExchangeTable::bucket(Direction direction, std::uint64_t hash) const {
   hash = (hash ^ static_cast<std::uint64_t>(direction)) * 0x9e3779b97f4a7c15u;

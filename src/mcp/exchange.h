@@ -44,7 +44,7 @@ struct OpenCall {
   std::uint64_t name_hash = 0, name_print = 0, method_print = 0, id_print = 0;
   std::string name, id_text, method_text, version;
   std::string trace_state;  // changed by ExchangeTable::set_trace_state()
-  TraceId link_trace;  // retry of, or poll of, that span; zero = none
+  TraceId link_trace;       // retry of, or poll of, that span; zero = none
   SpanId link_span;
   bool link_is_task = false;
   bool undeclared = false;
@@ -56,7 +56,7 @@ struct OpenCall {
   std::uint32_t exchange = kNoCall;          // index of its HTTP exchange; kNoCall: not over HTTP
   std::uint64_t exchange_serial = 0;
   std::uint32_t exchange_next = kNoCall, exchange_previous = kNoCall;  // the open calls of that exchange
-  Nanos cut_at{};  // when its stream was cut, which may be resumed; zero: it was not
+  Nanos cut_at{};     // when its stream was cut, which may be resumed; zero: it was not
   bool kept = false;  // the tracer looks at this slot again, whichever call has it then
 
   // Until the answer.

@@ -69,11 +69,11 @@ enum MessageFlag : std::uint32_t {
   kInBatch = 1u << 1,    // an element of an array
   kIsError = 1u << 2,    // result.isError is true
   kHasErrorCode = 1u << 3,
-  kNextCursor = 1u << 4,     // result.nextCursor is present and not null: there are more pages
-  kCursor = 1u << 5,         // params.cursor is present and not null
-  kHasMeta = 1u << 6,        // params._meta is an object
-  kModern = 1u << 7,         // carries the 2026-07-28 envelope, or a method that only modern has
-  kNameCut = 1u << 9,        // params.name was longer than its limit
+  kNextCursor = 1u << 4,  // result.nextCursor is present and not null: there are more pages
+  kCursor = 1u << 5,      // params.cursor is present and not null
+  kHasMeta = 1u << 6,     // params._meta is an object
+  kModern = 1u << 7,      // carries the 2026-07-28 envelope, or a method that only modern has
+  kNameCut = 1u << 9,     // params.name was longer than its limit
   kMethodCut = 1u << 10,
   kIdCut = 1u << 11,  // the id is longer than its limit, or is not printable ASCII: then text kId is empty
   kHasProgressToken = 1u << 13,

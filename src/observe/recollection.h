@@ -51,8 +51,8 @@ class Recollection {
     TraceId trace_id;
     SpanId span_id;
   };
-  // Spans by keyed hash: of a requestState that was handed out, of a task that was made. What one server gave one client
-  // is nobody else's: two servers, or two sessions, may well use the same text.
+  // Spans by keyed hash: of a requestState that was handed out, of a task that was made. What one server gave one
+  // client is nobody else's: two servers, or two sessions, may well use the same text.
   struct Token {
     std::uint64_t print = 0, session_print = 0;
     std::uint16_t route = 0;

@@ -74,8 +74,8 @@ class Session {
   void forget_completeness() { list_complete_ = false; }
   void forget_declared();
   [[nodiscard]] std::size_t declared_count() const { return declared_.size(); }
-  // Is the name known to be missing from a complete list? `last_dropped`: when a fact was lost last, which may have been
-  // of that list.
+  // Is the name known to be missing from a complete list? `last_dropped`: when a fact was lost last, which may have
+  // been of that list.
   [[nodiscard]] bool knows_undeclared(std::uint64_t name_hash, Nanos last_dropped) const {
     return list_complete_ && list_began_ > last_dropped && !declared_.contains(name_hash);
   }
@@ -117,7 +117,7 @@ class Session {
   std::array<std::uint64_t, 2> bytes_{};  // by Direction
   bool saw_legacy_ = false, saw_modern_ = false;
   bool probed_ = false, worked_ = false;  // the client sent server/discover; another request
-  std::string raw_client_;  // as last seen, so that a repeat costs one comparison
+  std::string raw_client_;                // as last seen, so that a repeat costs one comparison
   std::unordered_set<std::uint64_t> declared_;
   bool list_complete_ = false;
   bool listing_from_start_ = false;

@@ -242,7 +242,8 @@ OpenCall& Tracer::on_request(Session& session, const Fact& fact, OpenCall* neste
   } else {
     session.learn_client(message);
     link_call(session, message, call);
-    if (message.method == Method::kToolsCall) call.undeclared = session.knows_undeclared(message.name_hash, last_dropped_);
+    if (message.method == Method::kToolsCall)
+      call.undeclared = session.knows_undeclared(message.name_hash, last_dropped_);
   }
   ++(call.is_standing() ? session.listens : session.open);
   if (!call.is_standing()) ++open_;
@@ -308,7 +309,8 @@ void Tracer::move_to(const Session& session, CallContext& context) {
   moved.not_injected = context.not_injected;
   moved.flags = context.flags;
   moved.randomness = context.randomness;
-  const bool stays = context.parent_source != mcp::ParentSource::kRoot || context.not_injected == mcp::NotInjected::kNone;
+  const bool stays =
+      context.parent_source != mcp::ParentSource::kRoot || context.not_injected == mcp::NotInjected::kNone;
   moved.trace_id = stays ? context.trace_id : session.root.root_trace_id;
   moved.parent_id = stays ? context.parent_id : session.root.root_span_id;
   context = moved;
@@ -535,7 +537,8 @@ void Tracer::end_call(OpenCall& call, const CallEnd& given, Nanos at_boot, bool 
   CallEnd end = given;
   end.duration = std::max(at_boot - call.start.boot, Nanos(0));
   // A legacy server may refuse it by dying, by closing or by saying nothing until the client gives up.
-  if (call.method == Method::kServerDiscover && (end.outcome == Outcome::kAbandoned || end.outcome == Outcome::kCancelled))
+  if (call.method == Method::kServerDiscover &&
+      (end.outcome == Outcome::kAbandoned || end.outcome == Outcome::kCancelled))
     end.status_unset = true;
   end.declared = may_write_name(call, session, end.outcome);
   builder_.build_call(call, session.text, end, span_, http_part(call));

@@ -192,20 +192,20 @@ class Tracer {
   std::size_t open_sessions_ = 0;  // those that are not closed
   std::vector<std::uint32_t> nestable_;
   Session* last_session_ = nullptr;
-  mcp::CallContext process_context_;            // of the newest process session
-  std::vector<std::uint64_t> page_;             // declared names of the result that follows
+  mcp::CallContext process_context_;  // of the newest process session
+  std::vector<std::uint64_t> page_;   // declared names of the result that follows
   // Tool names, by hash, of each server.
   std::unordered_map<std::string, std::unordered_set<std::uint64_t>> declared_;
   std::size_t declared_count_ = 0;
   std::size_t declared_of_sessions_ = 0;  // what they remember, together
-  std::vector<std::uint64_t> new_names_;        // scratch: those of a page that were not
+  std::vector<std::uint64_t> new_names_;  // scratch: those of a page that were not
   // Which server that is: by its name, or else by its command; of a proxy, one for each route.
   std::string server_;
   std::vector<std::string> route_servers_;
-  std::uint32_t report_next_ = mcp::kNoCall;    // oldest call that may have to be reported as open
+  std::uint32_t report_next_ = mcp::kNoCall;  // oldest call that may have to be reported as open
   std::string service_name_;
   std::vector<std::string> server_names_;  // that were service.name; bounded
-  std::uint32_t open_ = 0;  // requests that wait, listens not counted
+  std::uint32_t open_ = 0;                 // requests that wait, listens not counted
   Noise noise_;
   Nanos last_dropped_ = Nanos::min();
   // How long a call is waited for whose answer may have been dropped: its session stays open with it.

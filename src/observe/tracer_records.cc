@@ -11,8 +11,8 @@ using spool::RecordType;
 using trace::Outcome;
 
 constexpr Nanos kReportOpenAfter = std::chrono::seconds(1);
-// Each is a resource, which every spool file begins with. A server that is called otherwise in each session has the name
-// that it had.
+// Each is a resource, which every spool file begins with. A server that is called otherwise in each session has the
+// name that it had.
 constexpr std::size_t kMostServerNames = 64;
 constexpr std::size_t kMostKeptNames = 16384;  // of tools: beyond it, closed sessions forget theirs
 

@@ -147,9 +147,8 @@ void Catalog::add_root(RecordType type, const trace::SpanHeader& header, std::st
   if (const otlp::Resource* resource = resource_of(header)) {
     instance = text_attribute(resource->attributes, trace::kServiceInstanceId);
   }
-  const auto same = std::ranges::find_if(stretch.parts, [&](const Part& part) {
-    return part.instance == instance && part.start == header.start;
-  });
+  const auto same = std::ranges::find_if(
+      stretch.parts, [&](const Part& part) { return part.instance == instance && part.start == header.start; });
   if (type == RecordType::kSessionOpen) {
     std::erase(stretch.without_part, instance);
     const bool may_lack = stretch.derived || !stretch.parts.empty();
@@ -160,7 +159,8 @@ void Catalog::add_root(RecordType type, const trace::SpanHeader& header, std::st
   stretch.root_seen = true;
   stretch.failed = header.status == trace::StatusCode::kError;
   std::erase(stretch.without_part, instance);
-  Part part{.instance = std::move(instance), .start = header.start, .end = end_of(header), .counts = root_counts(*span)};
+  Part part{
+      .instance = std::move(instance), .start = header.start, .end = end_of(header), .counts = root_counts(*span)};
   if (same == stretch.parts.end()) {
     stretch.parts.push_back(std::move(part));
   } else if (same->end <= part.end) {

@@ -39,7 +39,7 @@ struct SampleOptions {
 struct SampleCall {
   mcp::Method method = mcp::Method::kToolsCall;
   std::string tool;
-  Nanos at{};  // after the session's start
+  Nanos at{};        // after the session's start
   Nanos duration{};  // of an open one: so far
   trace::Outcome outcome = trace::Outcome::kOk;
   std::int64_t code = 0;  // of an rpc_error

@@ -8,10 +8,10 @@
 
 namespace mcptrace::trace {
 
-// A tool, prompt or method name: itself if it is mcp::is_plain_name(), or is `declared` (then made valid UTF-8, controls,
-// direction marks and other invisible characters stripped, cut to 128 bytes between characters); else, or where nothing
-// is left of it, "_OTHER#" and 8 hex digits of `print`. `cut`: the text is not all of the name.
-// The result is `text`, or is written into `buffer`.
+// A tool, prompt or method name: itself if it is mcp::is_plain_name(), or is `declared` (then made valid UTF-8,
+// controls, direction marks and other invisible characters stripped, cut to 128 bytes between characters); else, or
+// where nothing is left of it, "_OTHER#" and 8 hex digits of `print`. `cut`: the text is not all of the name. The
+// result is `text`, or is written into `buffer`.
 std::string_view gate_name(std::string_view text, bool cut, bool declared, std::uint64_t print, std::string& buffer);
 
 // A client's or server's name or version: itself if it is mcp::is_plain_peer(), else "#" + 8 hex
