@@ -93,6 +93,7 @@ OpenCall& ExchangeTable::open(const Fact& fact) {
   call.progress_token = message.related;
   call.context = fact.context;
   call.start = fact.at;
+  call.last_seen = fact.at.boot;
   call.request_bytes = message.bytes;
   call.name_hash = message.name_hash;
   call.name_print = message.name_print;

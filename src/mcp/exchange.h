@@ -60,6 +60,7 @@ struct OpenCall {
   bool kept = false;  // the tracer looks at this slot again, whichever call has it then
 
   // Until the answer.
+  Nanos last_seen{};  // boot clock: its last byte so far
   std::uint32_t progress = 0;
   struct Note {
     Nanos at{};  // wall

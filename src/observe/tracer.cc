@@ -229,11 +229,16 @@ void Tracer::feed(const Fact& fact) {
   }
 }
 
+void Tracer::make_room() {
+  while (calls_.full()) {
+    OpenCall& oldest = *calls_.oldest();
+    end_call(oldest, without_answer(Outcome::kUnobserved, "table_full"), oldest.last_seen, false);
+  }
+}
+
 OpenCall& Tracer::on_request(Session& session, const Fact& fact, OpenCall* nested_in) {
   const Message& message = fact.message;
-  while (calls_.full()) {
-    end_call(*calls_.oldest(), without_answer(Outcome::kUnobserved, "table_full"), fact.at.boot, false);
-  }
+  make_room();
   const std::uint32_t nest_index = nested_in != nullptr && nested_in->open ? nested_in->index : mcp::kNoCall;
   OpenCall& call = calls_.open(fact);
   if (report_next_ == mcp::kNoCall) report_next_ = call.index;
@@ -344,6 +349,7 @@ void Tracer::on_notification(Session& session, const Fact& fact, OpenCall* belon
 }
 
 void Tracer::add_note(OpenCall& call, const Fact& fact) {
+  call.last_seen = fact.at.boot;
   if (fact.message.method == Method::kNotificationsProgress) ++call.progress;
   if (call.notes.size() < mcp::kMaxNotes) {
     call.notes.push_back({fact.at.wall, fact.message.method});

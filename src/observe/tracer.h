@@ -114,6 +114,7 @@ class Tracer {
   Session& session_of_server_message(const mcp::Message& message, Instant at, mcp::OpenCall*& belongs_to);
   void evict_sessions();
 
+  void make_room();
   mcp::OpenCall& on_request(Session& session, const mcp::Fact& fact, mcp::OpenCall* nested_in);
   void place_server_call(const Session& session, const mcp::Fact& fact, const mcp::OpenCall* nested_in,
                          mcp::OpenCall& call);
@@ -156,7 +157,7 @@ class Tracer {
   void end_by_exchange(mcp::OpenCall& call, const trace::CallEnd& end, Nanos at_boot);
   void keep(mcp::OpenCall& call, Nanos at_boot);
   void end_kept(Nanos now);
-  void drop_oldest_exchange(Nanos at_boot);
+  void drop_oldest_exchange();
   const trace::HttpPart* http_part(const mcp::OpenCall& call);
   void use_route(std::uint16_t route);
 

@@ -130,7 +130,7 @@ HttpExchange& Tracer::exchange_of(const Fact& fact) {
       stray_.index = HttpExchanges::kNone;
       exchange = &stray_;
     } else {
-      if (exchanges_.full()) drop_oldest_exchange(fact.at.boot);
+      if (exchanges_.full()) drop_oldest_exchange();
       exchange = &exchanges_.add(http.exchange);
     }
     exchange->serial = http.exchange;
@@ -155,12 +155,12 @@ HttpExchange& Tracer::exchange_of(const Fact& fact) {
 }
 
 // Its facts were lost, or there are too many.
-void Tracer::drop_oldest_exchange(Nanos at_boot) {
+void Tracer::drop_oldest_exchange() {
   HttpExchange& exchange = *exchanges_.oldest();
   if (exchange.has(mcp::kSseSession)) sse_scopes_.erase(exchange.scope);
   exchange.ended = false;  // else it went with its last call
   while (OpenCall* call = calls_.at(exchange.calls)) {
-    end_call(*call, unobserved(call->start.boot <= last_dropped_ ? "dropped" : "table_full"), at_boot, false);
+    end_call(*call, unobserved(call->start.boot <= last_dropped_ ? "dropped" : "table_full"), call->last_seen, false);
   }
   exchanges_.remove(exchange);
 }
@@ -255,7 +255,7 @@ void Tracer::attach(HttpExchange& exchange, const Fact& fact, OpenCall& call) {
 
 // What ends with its exchange: a notification, or the exchange itself.
 void Tracer::open_standing(HttpExchange& exchange, Session& session, const Fact& fact, CallKind kind) {
-  while (calls_.full()) end_call(*calls_.oldest(), unobserved("table_full"), fact.at.boot, false);
+  make_room();
   Fact own = fact;
   // No id finds it; but all without one in one chain would make a long one.
   own.message.id = {mcp::IdType::kAbsent, exchange.serial, exchange.serial};

@@ -126,7 +126,7 @@ void Tracer::give_up_dropped(Nanos now) {
     trace::CallEnd end;
     end.outcome = Outcome::kUnobserved;
     end.unobserved = "dropped";
-    end_call(call, end, now, false);
+    end_call(call, end, call.last_seen, false);
   }
 }
 
