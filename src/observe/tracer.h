@@ -213,8 +213,9 @@ class Tracer {
   static constexpr Nanos kGiveUpAfter = std::chrono::minutes(5);
   Nanos next_give_up_ = Nanos::max();
   std::uint64_t dropped_ = 0;
-  Nanos last_seen_{};              // boot clock: the newest moment told
-  Nanos next_gap_ = Nanos::max();  // no session's gap is over before
+  std::uint64_t early_dropped_ = 0;  // before there was a session: the next one's
+  Nanos last_seen_{};                // boot clock: the newest moment told
+  Nanos next_gap_ = Nanos::max();    // no session's gap is over before
 
   // Over HTTP.
   HttpExchanges exchanges_;
