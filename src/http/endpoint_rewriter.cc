@@ -10,35 +10,6 @@ namespace {
 
 constexpr std::string_view kBom = "\xef\xbb\xbf";
 
-// RFC 3986 5.2.4, for a path.
-std::string without_dots(std::string_view path) {
-  std::string out;
-  while (!path.empty()) {
-    const std::size_t end = std::min(path.find('/', 1), path.size());
-    const std::string_view segment = path.substr(0, end);
-    path.remove_prefix(end);
-    if (segment == "/..") {
-      out.resize(std::min(out.rfind('/'), out.size()));
-      if (path.empty()) out += '/';
-    } else if (segment == "/.") {
-      if (path.empty()) out += '/';
-    } else {
-      out += segment;
-    }
-  }
-  return out;
-}
-
-// A relative reference (no scheme, no authority, no leading slash) from where `target` is.
-std::string resolve(std::string_view target, std::string_view reference) {
-  const std::string_view path = target.substr(0, std::min(target.find('?'), target.size()));
-  if (reference.starts_with('?') || reference.starts_with('#')) return std::string(path).append(reference);
-  const std::size_t tail = std::min(reference.find_first_of("?#"), reference.size());
-  std::string merged(path.substr(0, path.rfind('/') + 1));
-  merged.append(reference.substr(0, tail));
-  return without_dots(merged).append(reference.substr(tail));
-}
-
 // A name before the first colon, and no slash, question or number sign before that.
 bool has_scheme(std::string_view uri) {
   const std::size_t colon = uri.find(':');
@@ -84,10 +55,10 @@ ClientUri client_uri(const RouteTable& routes, std::size_t route, std::string_vi
   if (uri.empty() || has_scheme(uri) || request_target.empty()) return unchanged;
   const auto sent = routes.find(request_target);
   if (!sent || sent->route != route) return unchanged;
-  const auto target = routes.client_target(route, resolve(sent->target, uri));
+  const auto target = routes.client_target(route, resolve_reference(sent->target, uri));
   if (!target) return unreachable;
   const auto whole = split_url(request_target);
-  const bool same = *target == resolve(whole ? whole->rest : request_target, uri);
+  const bool same = *target == resolve_reference(whole ? whole->rest : request_target, uri);
   return same ? unchanged : ClientUri{*target};
 }
 

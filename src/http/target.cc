@@ -100,6 +100,25 @@ Result<std::string> check_prefix(std::string_view prefix) {
   return std::string(prefix);
 }
 
+// RFC 3986 5.2.4, for a path.
+std::string without_dots(std::string_view path) {
+  std::string out;
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/', 1), path.size());
+    const std::string_view segment = path.substr(0, end);
+    path.remove_prefix(end);
+    if (segment == "/..") {
+      out.resize(std::min(out.rfind('/'), out.size()));
+      if (path.empty()) out += '/';
+    } else if (segment == "/.") {
+      if (path.empty()) out += '/';
+    } else {
+      out += segment;
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 bool is_below(std::string_view path, std::string_view prefix) {
@@ -243,6 +262,17 @@ std::optional<std::string> RouteTable::foreign_origin(std::string_view challenge
       own && same_text(url->tls ? "https" : "http", scheme) && same_authority(*named, *own, url->tls ? 443 : 80);
   if (same) return std::nullopt;
   return (url->tls ? "https://" : "http://") + std::string(url->authority);
+}
+
+std::string resolve_reference(std::string_view target, std::string_view reference) {
+  const std::string_view path = target.substr(0, std::min(target.find('?'), target.size()));
+  if (reference.empty()) return std::string(target);
+  if (reference.starts_with('?') || reference.starts_with('#')) return std::string(path).append(reference);
+  const std::size_t tail = std::min(reference.find_first_of("?#"), reference.size());
+  const bool absolute = reference.starts_with('/');
+  std::string merged(absolute ? "" : path.substr(0, path.rfind('/') + 1));
+  merged.append(reference.substr(0, tail));
+  return without_dots(merged).append(reference.substr(tail));
 }
 
 }  // namespace mcptrace::http

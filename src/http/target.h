@@ -92,4 +92,7 @@ struct UrlOrigin {
 };
 std::optional<UrlOrigin> split_url(std::string_view url);
 
+// The path and query that a reference without scheme and authority leads to from `target` (RFC 3986 5.2).
+std::string resolve_reference(std::string_view target, std::string_view reference);
+
 }  // namespace mcptrace::http

@@ -200,5 +200,16 @@ TEST(RouteTable, SeesAForeignOriginInAChallenge) {
   }
 }
 
+TEST(ResolveReference, AsRfc3986Says) {
+  const auto from = [](std::string_view reference) { return resolve_reference("/v1/sse?x=1", reference); };
+  EXPECT_EQ(from("../messages?sid=1"), "/messages?sid=1");
+  EXPECT_EQ(from("messages"), "/v1/messages");
+  EXPECT_EQ(from("./m?a=../b"), "/v1/m?a=../b");
+  EXPECT_EQ(from("/x/../m"), "/m");
+  EXPECT_EQ(from("?sid=1"), "/v1/sse?sid=1");
+  EXPECT_EQ(from(""), "/v1/sse?x=1");
+  EXPECT_EQ(from("../../../m"), "/m");
+}
+
 }  // namespace
 }  // namespace mcptrace::http

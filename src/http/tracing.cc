@@ -1,5 +1,6 @@
 #include "http/tracing.h"
 
+#include "http/target.h"
 #include "http/traced_exchange.h"
 #include "http/tracing_shared.h"
 
@@ -82,17 +83,13 @@ std::string resolve_endpoint(std::string_view target, std::string_view uri) {
     uri.remove_prefix(scheme + 3);
     const auto path = uri.find_first_of("/?");
     if (path == std::string_view::npos) return "/";
-    return uri[path] == '/' ? std::string(uri.substr(path)) : "/" + std::string(uri.substr(path));
+    return resolve_reference("/", uri[path] == '/' ? uri.substr(path) : "/" + std::string(uri.substr(path)));
   }
   if (uri.starts_with("//")) {
     const auto path = uri.find('/', 2);
-    return path == std::string_view::npos ? "/" : std::string(uri.substr(path));
+    return path == std::string_view::npos ? "/" : resolve_reference("/", uri.substr(path));
   }
-  if (uri.starts_with('/')) return std::string(uri);
-  const std::string_view path = target.substr(0, target.find('?'));
-  if (uri.empty()) return std::string(target);
-  if (uri.starts_with('?')) return std::string(path).append(uri);
-  return std::string(path.substr(0, path.rfind('/') + 1)).append(uri);
+  return resolve_reference(target, uri);
 }
 
 Tracing::Tracing(TracingOptions options, const HashKey& key, Random& random, FactSink& sink)

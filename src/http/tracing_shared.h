@@ -57,8 +57,8 @@ class TracingShared {
   std::unordered_map<std::uint64_t, Endpoint> endpoints_;
 };
 
-// The path and query that a client's POST to `uri` will have, where the stream itself has `target` (RFC 3986 5.2,
-// without dot segments). Empty if it names no http URI.
+// The path and query that a client's POST to `uri` will have, where the stream itself has `target` (RFC 3986 5.2).
+// Empty if it names no http URI.
 std::string resolve_endpoint(std::string_view target, std::string_view uri);
 
 }  // namespace mcptrace::http
