@@ -9,6 +9,8 @@ namespace mcptrace::http {
 namespace {
 
 constexpr std::string_view kBom = "\xef\xbb\xbf";
+constexpr std::string_view kData = "data";
+constexpr char kObject = '{';  // of a message
 
 // A name before the first colon, and no slash, question or number sign before that.
 bool has_scheme(std::string_view uri) {
@@ -73,13 +75,14 @@ void EndpointRewriter::begin(const RouteTable& routes, std::size_t route, std::s
   unreachable_ = after_cr_ = is_endpoint_ = other_type_ = false;
   first_line_ = true;
   data_lines_ = 0;
-  line_ = 0;
+  line_ = sent_ = 0;
   held_.clear();
 }
 
 void EndpointRewriter::finish(std::string& out) {
-  out.append(held_);
+  out.append(held_, sent_);
   held_.clear();
+  sent_ = 0;
   stage_ = Stage::kPassing;
 }
 
@@ -101,16 +104,32 @@ void EndpointRewriter::feed(std::string_view bytes, std::string& out) {
     line_ = scanned = end + 1;
     if (end != begin) {
       take_line(std::string_view(held_).substr(begin, end - begin), begin);
-      if (other_type_ && data_lines_ != 0) return finish(out);
+      if (data_lines_ != 0 && (other_type_ || data_lines_ > 1 || held_[data_begin_] == kObject)) return finish(out);
     } else {
       end_event(out);
     }
   }
   if (stage_ == Stage::kPassing) return finish(out);
-  out.append(held_, 0, keep);
+  const Part part = begun_line(std::string_view(held_).substr(line_));
+  if (part == Part::kNoEndpoint) return finish(out);
+  const std::size_t go = part == Part::kOther && data_lines_ == 0 ? held_.size() : keep;
+  if (go > sent_) out.append(held_, sent_, go - sent_);
+  sent_ = std::max(sent_, go) - keep;
   held_.erase(0, keep);
   line_ -= keep;
   data_begin_ -= std::min(data_begin_, keep);
+}
+
+// What the beginning of a line says of the whole.
+EndpointRewriter::Part EndpointRewriter::begun_line(std::string_view begun) const {
+  if (first_line_ && kBom.starts_with(begun.substr(0, kBom.size()))) {
+    begun.remove_prefix(std::min(begun.size(), kBom.size()));
+  }
+  if (begun.size() <= kData.size()) return kData.starts_with(begun) ? Part::kMayBeData : Part::kOther;
+  if (!begun.starts_with(kData) || begun[kData.size()] != ':') return Part::kOther;
+  begun.remove_prefix(kData.size() + 1);
+  if (begun.starts_with(' ')) begun.remove_prefix(1);
+  return other_type_ || data_lines_ != 0 || begun.starts_with(kObject) ? Part::kNoEndpoint : Part::kMayBeData;
 }
 
 void EndpointRewriter::take_line(std::string_view line, std::size_t line_begin) {

@@ -2,8 +2,9 @@
 // HTTP+SSE session (MCP 2024-11-05), to which the client is to POST. The client would else post past us, to a path that
 // is not ours, or refuse another origin than the one it called.
 //
-// Bytes are held back only from the first `data` line on until it is clear that the stream's first event is no
-// `endpoint` event, at most 8 KiB of them; then they go on as they came, as does everything after that event. LF, CR
+// Bytes are held back only from the beginning of a `data` line on until it is clear that the stream's first event is no
+// `endpoint` event, at most 8 KiB of them; then they go on as they came, as does everything after that event. What no
+// URI can begin with (`{`) makes that clear at once. LF, CR
 // and CRLF; cut anywhere. One stream at a time, one thread.
 //
 //   rewriter.begin(routes, route, "http", "127.0.0.1:8080", "/sse");
@@ -53,6 +54,8 @@ class EndpointRewriter {
 
   void take_line(std::string_view line, std::size_t line_begin);
   void take_value(std::string_view name, std::string_view value, std::size_t value_begin);
+  enum class Part : std::uint8_t { kOther, kMayBeData, kNoEndpoint };
+  [[nodiscard]] Part begun_line(std::string_view begun) const;
   void end_event(std::string& out);
 
   const RouteTable* routes_ = nullptr;
@@ -66,6 +69,7 @@ class EndpointRewriter {
   std::size_t data_lines_ = 0;
   std::size_t data_begin_ = 0, data_size_ = 0;  // in held_
   std::size_t line_ = 0;                        // where the line that is looked at begins, in held_
+  std::size_t sent_ = 0;                        // of held_: has gone on, and is kept to be read with its line's rest
   std::string held_;
 };
 
