@@ -81,6 +81,23 @@ bool same_authority(const Authority& left, const Authority& right, std::uint16_t
   return same_text(left.host, right.host) && port(left) == port(right);
 }
 
+std::string canonical_address(std::string_view text) {
+  if (text.contains('\0')) return {};
+  if (text.starts_with('[')) {
+    const auto authority = parse_authority(text);
+    if (!authority) return {};
+    text = authority->host.substr(1, authority->host.size() - 2);
+  } else if (const std::size_t colon = text.find(':'); colon != text.npos && text.find(':', colon + 1) == text.npos) {
+    if (!parse_port(text.substr(colon + 1))) return {};
+    text = text.substr(0, colon);
+  }
+  std::array<char, INET6_ADDRSTRLEN> out;
+  in6_addr address;
+  const int family = text.contains(':') ? AF_INET6 : AF_INET;
+  if (!is_address(family, text, &address)) return {};
+  return inet_ntop(family, &address, out.data(), out.size()) != nullptr ? out.data() : "";
+}
+
 bool is_loopback_host(std::string_view host) {
   if (same_text(host, "localhost")) return true;
   if (host.starts_with('[')) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace mcptrace::http {
@@ -23,6 +24,10 @@ std::optional<Authority> parse_authority(std::string_view text);
 // The same place for a scheme whose default port is given: hosts without regard to case, ports with the default filled
 // in.
 bool same_authority(const Authority& left, const Authority& right, std::uint16_t default_port);
+
+// Of "1.2.3.4", "1.2.3.4:80", "::1", "[::1]" or "[::1]:80": the address in its canonical form, without brackets and
+// port; empty for everything else.
+std::string canonical_address(std::string_view text);
 
 // "localhost", 127.0.0.0/8 in four decimal parts, or [::1].
 bool is_loopback_host(std::string_view host);

@@ -64,5 +64,19 @@ TEST(Authority, KnowsLoopbackNames) {
   }
 }
 
+TEST(CanonicalAddress, IsOfAddressesOnly) {
+  EXPECT_EQ(canonical_address("192.0.2.1"), "192.0.2.1");
+  EXPECT_EQ(canonical_address("192.0.2.1:4711"), "192.0.2.1");
+  EXPECT_EQ(canonical_address("2001:DB8:0:0::1"), "2001:db8::1");
+  EXPECT_EQ(canonical_address("[2001:db8::1]"), "2001:db8::1");
+  EXPECT_EQ(canonical_address("[2001:db8::1]:80"), "2001:db8::1");
+  using namespace std::string_view_literals;
+  for (const std::string_view text :
+       {""sv, "deadbeef"sv, "1.2.3"sv, "1.2.3.4:"sv, "1.2.3.4:x"sv, "cafe:cafe"sv, "[::1"sv, "[::1]x"sv, "1.2.3.4\0"sv,
+        "unknown"sv, "_hidden"sv, "0123456789abcdef"sv, ":"sv}) {
+    EXPECT_EQ(canonical_address(text), "") << text;
+  }
+}
+
 }  // namespace
 }  // namespace mcptrace::http

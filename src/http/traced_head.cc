@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "http/authority.h"
 #include "http/text.h"
 
 namespace mcptrace::http {
@@ -29,25 +30,13 @@ std::string_view forwarded_for(std::string_view forwarded) {
   return {};
 }
 
-// Without port and brackets.
-std::string_view without_port(std::string_view node) {
-  if (node.starts_with('[')) return node.substr(1, node.find(']') - 1);
-  return std::ranges::count(node, ':') == 1 ? node.substr(0, node.find(':')) : node;
-}
-
-// Nothing but an address gets from these fields onto a span.
-bool is_address(std::string_view text) {
-  constexpr std::string_view kCharacters = "0123456789abcdefABCDEF:.";
-  return !text.empty() && text.size() <= 45 && text.find_first_not_of(kCharacters) == std::string_view::npos;
-}
-
-// The client that the first proxy of all saw; empty: nobody says.
-std::string_view forwarded_client(const RequestHead& head) {
+// The client that the first proxy of all saw; empty: nobody says. Nothing but an address gets from these fields onto a
+// span.
+std::string forwarded_client(const RequestHead& head) {
   const std::string_view list = head.value(FieldName::kXForwardedFor);
   std::string_view node = trim(list.substr(0, list.find(',')));
   if (node.empty()) node = forwarded_for(head.value(FieldName::kForwarded));
-  node = without_port(node);
-  return is_address(node) ? node : std::string_view{};
+  return canonical_address(node);
 }
 
 struct Conversation {
@@ -114,8 +103,9 @@ std::string_view KeptHead::keep(std::string_view value) {
 
 void KeptHead::read(const RequestHead& head, std::string_view target, std::string_view client,
                     const TracingOptions& options) {
+  const std::string first = options.trust_proxy ? forwarded_client(head) : std::string{};
   // The values together, counted generously, so that the string does not move while views of it are taken.
-  std::size_t total = target.size() + client.size() + 64;
+  std::size_t total = target.size() + client.size() + first.size() + 64;
   std::size_t parents = 0;
   for (const Field& field : head.fields) {
     if (field.id != FieldName::kOther) total += field.value.size() + 1;
@@ -134,9 +124,8 @@ void KeptHead::read(const RequestHead& head, std::string_view target, std::strin
   text_.user_agent = keep(head.value(FieldName::kUserAgent));
   text_.authorization = keep(head.value(FieldName::kAuthorization));
   text_.baggage = keep(head.value(FieldName::kBaggage));
-  const std::string_view first = options.trust_proxy ? forwarded_client(head) : std::string_view{};
   text_.forwarded = !first.empty();
-  text_.client = keep(text_.forwarded ? first : client);
+  text_.client = keep(text_.forwarded ? std::string_view(first) : client);
   if (parents == 1) {
     text_.traceparent = keep(head.value(FieldName::kTraceparent));
     keep_tracestate(head);
