@@ -20,6 +20,7 @@ enum class LogReason : std::uint8_t {
   kSpoolWrite,      // disk full, I/O error
   kObserverStuck,   // the observer did not finish in time
   kDropped,         // telemetry was dropped
+  kMemory,          // there is none for telemetry
   kDeclaredNames,   // what servers declared cannot be remembered
   kConfiguration,   // a variable or file that was ignored
   kChild,           // the server could not be started

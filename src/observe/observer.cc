@@ -16,6 +16,7 @@ constexpr Nanos kNap = std::chrono::milliseconds(1);
 constexpr int kIdleNaps = 20;
 // How long the server's thread may hold up the client's facts by a write that does not end.
 constexpr Nanos kMostInHand = std::chrono::milliseconds(50);
+constexpr Nanos kDiscardEvery = std::chrono::milliseconds(50);
 constexpr Nanos kFlushEvery = std::chrono::milliseconds(20);
 
 // Waits while `word` is `value`, at most `limit` (nothing: for ever).
@@ -155,7 +156,45 @@ void Observer::wait(Drained drained, bool idle) {
   state_.store(static_cast<std::uint32_t>(State::kBusy), std::memory_order_relaxed);
 }
 
+// What runs out in here, memory first of all, may cost telemetry and nothing else.
 void Observer::run() {
+  try {
+    trace();
+    finish_on_thread();
+  } catch (...) {
+    discard();
+  }
+  stage_.store(static_cast<std::uint32_t>(Stage::kDone), std::memory_order_release);
+  futex_wake(stage_);
+}
+
+// The tracer was left in the middle of something, and is not touched again: facts are taken so that the relay never
+// finds its queues full of what nobody reads, and so that the end comes in time.
+void Observer::discard() {
+  log_.once(LogReason::kMemory,
+            "from now on nothing is traced (the observer ran out of memory); traffic is not affected");
+  while (stage_.load(std::memory_order_acquire) != static_cast<std::uint32_t>(Stage::kEnding)) {
+    for (FactQueue* from : {&client_, &server_}) {
+      while (from->queue_.front()) {
+        from->queue_.pop();
+        from->dropped_.fetch_add(1, std::memory_order_relaxed);
+      }
+    }
+    state_.store(static_cast<std::uint32_t>(State::kNapping), std::memory_order_seq_cst);
+    if (stage_.load(std::memory_order_seq_cst) == static_cast<std::uint32_t>(Stage::kTraffic)) {
+      futex_wait(state_, static_cast<std::uint32_t>(State::kNapping), kDiscardEvery);
+    }
+    state_.store(static_cast<std::uint32_t>(State::kBusy), std::memory_order_relaxed);
+  }
+  // What is pending now would be written by a destructor, when what it is written from is gone.
+  try {
+    recorder_.flush();
+  } catch (...) {
+    log_.once(LogReason::kSpoolWrite, "telemetry is being lost for want of memory");
+  }
+}
+
+void Observer::trace() {
   int idle_naps = 0;
   for (;;) {
     const bool ending = stage_.load(std::memory_order_acquire) == static_cast<std::uint32_t>(Stage::kEnding);
@@ -170,7 +209,6 @@ void Observer::run() {
     }
     wait(drained, idle_naps >= kIdleNaps);
   }
-  finish_on_thread();
 }
 
 void Observer::finish_on_thread() {
@@ -181,8 +219,6 @@ void Observer::finish_on_thread() {
                                        std::to_string(noise.bytes) +
                                        " bytes) to its stdout that are not JSON; they were passed on");
   }
-  stage_.store(static_cast<std::uint32_t>(Stage::kDone), std::memory_order_release);
-  futex_wake(stage_);
 }
 
 bool Observer::finish(const TrafficEnd& end, Nanos patience) {

@@ -72,6 +72,8 @@ class Observer {
   enum class Stage : std::uint32_t { kTraffic, kEnding, kDone };
 
   void run();
+  void trace();
+  void discard();
   Drained drain(bool everything);
   void count_losses();
   static std::optional<mcp::Fact> next(FactQueue& from, std::uint64_t up_to);

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <thread>
 
 #include "otlp/decode.h"
@@ -230,6 +231,46 @@ TEST_F(ObserverTest, W5_ASpoolThatCannotBeWrittenIsSaidOnceAndTheEndIsNotHeldUp)
   const std::string_view said(text, static_cast<std::size_t>(got));
   EXPECT_TRUE(said.starts_with("mcptrace: telemetry is being lost")) << said;
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+}
+
+class NamesWithoutMemory final : public DeclaredNames {
+ public:
+  bool contains(std::string_view, std::uint64_t) override { throw std::bad_alloc(); }
+  void add(std::string_view, std::span<const std::uint64_t>) override { throw std::bad_alloc(); }
+};
+
+TEST_F(ObserverTest, W5_AnObserverWithoutMemoryIsSaidOnceAndDisturbsNobody) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  Log log(ends[1]);
+  NamesWithoutMemory names;
+  ObserverOptions with = options(directory_ + "/spool");
+  with.tracer.declared = &names;
+  Observer observer(with, activity_, clock_, ids_, log);
+  constexpr std::uint64_t kDeclared[] = {1};
+  Fact list = request(20'001);
+  list.message.method = mcp::Method::kToolsList;
+  observer.client().push(list);
+  Fact declared;
+  declared.kind = mcp::FactKind::kDeclaredTools;
+  declared.at = clock_.now();
+  declared.declared = kDeclared;
+  observer.server().push(declared);
+  observer.server().push(answer(20'001));
+  observer.start();
+  for (std::uint64_t id = 1; id <= 20'000; ++id) {
+    observer.client().push(request(id));
+    observer.server().push(answer(id));
+    observer.wake_after(observer.server());
+  }
+  EXPECT_TRUE(observer.finish({}, kPatience));
+  close(ends[1]);
+  char text[2048];
+  const ssize_t got = read(ends[0], text, sizeof(text));
+  close(ends[0]);
+  ASSERT_GT(got, 0);
+  const std::string_view said(text, static_cast<std::size_t>(got));
+  EXPECT_TRUE(said.contains("ran out of memory")) << said;
 }
 
 TEST_F(ObserverTest, TheSpoolsDirectoryRemovedUnderTheObserverIsMadeAnew) {
