@@ -34,8 +34,6 @@ observe::ObserverOptions observer_options(const TraceOptions& options, const std
   tracer.service_name_fixed = options.service_name_fixed;
   tracer.instance_id = random.trace_id().hex();
   tracer.resource_attributes = options.resource_attributes;
-  tracer.environment = options.environment;
-  tracer.environment_state = options.environment_state;
   observer.spool.directory = state_directory + "/spool";
   observer.spool.name_prefix = std::move(prefix);
   return observer;

@@ -35,6 +35,8 @@ observe::ObserverOptions run_observer_options(const RunOptions& options, const o
   observe::ObserverOptions observer = observer_options(options, state_directory, "run", random);
   observer.tracer.command_print = print_of(key, "command", options.command);
   observer.tracer.client_process = client_process(key);
+  observer.tracer.environment = options.environment;
+  observer.tracer.environment_state = options.environment_state;
   observer.tracer.first = placement.first();
   observer.tracer.declared = &declared;
   return observer;

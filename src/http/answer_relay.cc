@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
+#include "http/content_decoder.h"
 #include "http/head_writer.h"
 #include "http/text.h"
 
@@ -45,7 +47,9 @@ void AnswerRelay::take_head(bool closing) {
   keeps_server_ = head.keep_alive && head.framing != BodyFraming::kUntilClose;
   if (const Field* field = head.find(FieldName::kKeepAlive)) server_waits_ = keep_alive_time(field->value);
   event_stream_ = is_type(head.value(FieldName::kContentType), "text/event-stream");
-  rewriting_ = asked_.rewriter != nullptr && event_stream_ && head.status == 200;
+  // Of a stream in some coding there are no lines to look at.
+  rewriting_ = asked_.rewriter != nullptr && event_stream_ && head.status == 200 &&
+               !is_encoded(head.value(FieldName::kContentEncoding));
   if (head.status == 401) {
     for (const Field& field : head.fields) {
       if (field.id != FieldName::kWwwAuthenticate) continue;
@@ -102,7 +106,8 @@ void AnswerRelay::pump(Stream& server, ExchangeTap* tap, bool closing, const Clo
         break;
       }
     }
-    if (event == ParseEvent::kBad) {
+    // What came before the fault was in order, and goes on.
+    if (event == ParseEvent::kBad && pieces_.empty()) {
       state_ = State::kBad;
       return;
     }
@@ -127,21 +132,28 @@ void AnswerRelay::pump(Stream& server, ExchangeTap* tap, bool closing, const Clo
     } else if (end) {
       state_ = State::kDone;
     }
+    if (event == ParseEvent::kBad) state_ = State::kBad;
     if (event == ParseEvent::kNeedMore) return;
   }
 }
 
 AnswerRelay::State AnswerRelay::end_of_stream() {
-  if (state_ == State::kBody && parser_.end_of_stream() == ParseEvent::kEnd) {
-    state_ = State::kDone;
-    if (rewriting_) {
-      outgoing_.start(framing_ == BodyFraming::kChunked);
-      pieces_.clear();
-      add_body(true);
-      if (!outgoing_.pieces().empty()) client_.write(outgoing_.pieces());
-    }
-  }
+  if (state_ != State::kBody) return state_;
+  const bool whole = parser_.end_of_stream() == ParseEvent::kEnd;
+  if (std::exchange(rewriting_, false)) pass_held(whole);
+  if (whole) state_ = State::kDone;
   return state_;
+}
+
+// Nothing more comes that could change it.
+void AnswerRelay::pass_held(bool end) {
+  rewritten_.clear();
+  asked_.rewriter->finish(rewritten_);
+  outgoing_.start(framing_ == BodyFraming::kChunked);
+  outgoing_.begin_body(rewritten_.size());
+  outgoing_.add(rewritten_);
+  outgoing_.end_body(end);
+  if (!outgoing_.pieces().empty()) client_.write(outgoing_.pieces());
 }
 
 }  // namespace mcptrace::http

@@ -57,6 +57,7 @@ class AnswerRelay {
  private:
   void take_head(bool closing);
   void add_body(bool end);
+  void pass_held(bool end);
 
   Stream& client_;
   ResponseParser parser_;

@@ -29,7 +29,8 @@ bool Exchange::is_get_stream() const {
 }
 
 void Exchange::stop() {
-  if (stage_ != Stage::kIdle && stage_ != Stage::kEnded) end(cut(), client_finished_ ? ExchangeEnd::kClientClosed : ExchangeEnd::kStopped, {});
+  if (stage_ != Stage::kIdle && stage_ != Stage::kEnded)
+    end(cut(), client_finished_ ? ExchangeEnd::kClientClosed : ExchangeEnd::kStopped, {});
 }
 
 void Exchange::refuse(int status, std::string_view reason) {
@@ -59,10 +60,19 @@ void Exchange::end(After after, ExchangeEnd how, std::string_view error_type) {
   if (std::exchange(tapped_, false)) tap_->end(how, error_type, context_.clock.now());
 }
 
+// To the tap, of an answer of our own.
+void Exchange::tell_status(int status) {
+  if (!tapped_) return;
+  ResponseHead head;
+  head.status = status;
+  tap_->response(head, context_.clock.now());
+}
+
 // No answer came from the server: ours says which server, and why.
 void Exchange::fail(int status, std::string_view reason, std::string_view error_type) {
   if (answer_.anything_sent()) return end(cut(), ExchangeEnd::kServerClosed, error_type);
   client_.write(error_response(status, context_.routes.name(route_), reason, !head_only_));
+  tell_status(status);
   end(After::kFinish, ExchangeEnd::kFailed, error_type);
 }
 
@@ -140,7 +150,8 @@ void Exchange::hold_body() {
   request_.collect();
   if (request_.state() == RequestRelay::State::kBad) {
     refuse(400, kBodyBroken);
-    return end(After::kFinish, ExchangeEnd::kFailed, "status");
+    tell_status(400);
+    return end(After::kFinish, ExchangeEnd::kComplete, {});
   }
   if (request_.state() == RequestRelay::State::kHolding) {
     if (client_.read_end() != StreamEnd::kOpen) return end(After::kClose, ExchangeEnd::kClientClosed, {});
@@ -161,7 +172,8 @@ void Exchange::reach_server() {
   }
   if (connecting_) {
     if (!connecting_->done()) {
-      if (client_.read_end() != StreamEnd::kOpen) end(After::kClose, ExchangeEnd::kClientClosed, {});
+      // The end of the client's bytes goes on after them; who has gone altogether is left.
+      if (client_.read_end() == StreamEnd::kReset) end(After::kReset, ExchangeEnd::kClientClosed, {});
       return;
     }
     const auto connecting = std::move(connecting_);
@@ -214,12 +226,15 @@ void Exchange::after_waiting() {
 
 void Exchange::look_at_server() {
   if (answer_.state() == AnswerRelay::State::kBad) {
+    // What was in order goes first.
+    if (answer_.anything_sent() && client_.blocked() && !client_.write_failed()) return;
     return fail(502, "the server's answer is not HTTP, or framed in a way that can be read in two", "closed");
   }
   if (answer_.state() != AnswerRelay::State::kDone && !client_.blocked() && server_->read_end() != StreamEnd::kOpen) {
     const bool reset = server_->read_end() == StreamEnd::kReset;
     if (reset || answer_.end_of_stream() != AnswerRelay::State::kDone) {
       if (client_finished_) return end(After::kClose, ExchangeEnd::kClientClosed, {});
+      if (client_.blocked()) return;  // what was held goes first
       if (answer_.anything_sent())
         return end(reset ? After::kReset : cut(), ExchangeEnd::kServerClosed, reset ? "reset" : "closed");
       if (reset) return fail(502, "the server reset the connection", "reset");
@@ -228,8 +243,9 @@ void Exchange::look_at_server() {
   }
   if (answer_.state() != AnswerRelay::State::kDone || client_.blocked()) return;
   const bool whole = request_.state() == RequestRelay::State::kDone;
-  if (client_finished_) return end(After::kFinish, ExchangeEnd::kClientLeft, {});
-  end(whole && answer_.client_can_go_on() ? After::kReuse : After::kFinish, ExchangeEnd::kComplete, {});
+  const bool goes_on = whole && answer_.client_can_go_on() && (!client_finished_ || !client_.unread().empty());
+  end(goes_on ? After::kReuse : After::kFinish, client_finished_ ? ExchangeEnd::kClientLeft : ExchangeEnd::kComplete,
+      {});
 }
 
 // The client's leaving goes on to the server as it came: an end of its bytes as one, a reset as one.

@@ -59,6 +59,7 @@ class Exchange {
   void look_at_server();
   void before_waiting();
   void after_waiting();
+  void tell_status(int status);
   void fail(int status, std::string_view reason, std::string_view error_type);
   [[nodiscard]] After cut() const { return answer_.ends_with_connection() ? After::kReset : After::kClose; }
   void end(After after, ExchangeEnd how, std::string_view error_type);

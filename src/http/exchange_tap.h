@@ -7,7 +7,7 @@
 //   whole_body()   if body_wish() was kWhole and the body is complete and at most kHoldBytes long: says what to change.
 //                  Before anything of the request goes on.
 //   body_piece()*, body_end()   instead, for kPieces and for what turned out too long to hold. Before the bytes go on.
-//   response()     the final answer's head is in (not 1xx)
+//   response()     the final answer's head is in (not 1xx); of an answer of our own it has a status and no fields
 //   response_piece()*           after the bytes went on to the client; freed of chunk framing, otherwise as they came
 //   end()          once, whatever happened; then begin() of the next exchange on this connection
 #pragma once

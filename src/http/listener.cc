@@ -87,7 +87,11 @@ std::string Listener::authority() const {
 }
 
 void Listener::start() {
-  asio::co_spawn(context_.io.get_executor(), accept(), [this](const std::exception_ptr&) { check_done(); });
+  accepting_ = true;
+  asio::co_spawn(context_.io.get_executor(), accept(), [this](const std::exception_ptr&) {
+    accepting_ = false;
+    check_done();
+  });
 }
 
 Async<> Listener::accept() {
@@ -97,7 +101,7 @@ Async<> Listener::accept() {
     asio::ip::tcp::endpoint peer;
     error_code error;
     co_await acceptor_.async_accept(socket, peer, asio::redirect_error(kAwait, error));
-    if (!acceptor_.is_open()) co_return;
+    // Who was accepted is served, though the acceptor may have been closed since.
     if (error) {
       // No descriptor, no memory: what waits in the queue goes on waiting until something is closed.
       if (is_exhausted(error)) co_await wait_for_room();
@@ -105,7 +109,7 @@ Async<> Listener::accept() {
     }
     if (has_its_share(peer)) continue;  // closed
     prepare(socket);
-    asio::co_spawn(context_.io.get_executor(), serve(std::move(socket), peer),
+    asio::co_spawn(context_.io.get_executor(), serve(std::move(socket), peer, Arrival(*this)),
                    [this](const std::exception_ptr&) { check_done(); });
   }
 }
@@ -131,27 +135,29 @@ Async<> Listener::wait_for_room() {
   pause_.clear();
 }
 
-Async<> Listener::serve(Socket socket, asio::ip::tcp::endpoint peer) {
+Async<> Listener::serve(Socket socket, asio::ip::tcp::endpoint peer, Arrival arrival) {
   std::shared_ptr<Stream> stream;
   if (certificate_) {
     auto tls = std::make_unique<TlsSocket>(std::move(socket), *certificate_);
     Timer timer(context_.io.get_executor(), kHeadTime);
-    timer.async_wait([&tls](const error_code& cancelled) {
+    // Shared, as the timer may have fired already when the handshake ends.
+    const auto shaking = std::make_shared<TlsSocket*>(tls.get());
+    timer.async_wait([shaking](const error_code& cancelled) {
       error_code ignored;
-      if (!cancelled && tls) tls->next_layer().close(ignored);
+      if (!cancelled && *shaking != nullptr) (*shaking)->next_layer().close(ignored);
     });
     error_code error;
-    ++shaking_;
     co_await tls->async_handshake(TlsSocket::server, asio::redirect_error(kAwait, error));
-    --shaking_;
+    *shaking = nullptr;
     timer.cancel();
-    if (error || !acceptor_.is_open()) co_return;
+    if (error || stopped_) co_return;
     stream = make_tls_stream(std::move(tls));
   } else {
     stream = make_plain_stream(std::move(socket));
   }
   Connection connection(context_, std::move(stream), peer);
   const Entry entry(*this, connection, !peer.address().is_loopback());
+  arrival.end();
   co_await connection.run();
 }
 
@@ -184,16 +190,19 @@ void Listener::drain(std::function<void()> done) {
 }
 
 void Listener::stop() {
+  stopped_ = true;
   error_code ignored;
   acceptor_.close(ignored);
   const std::vector<Connection*> all(connections_.begin(), connections_.end());
   for (Connection* connection : all) {
     if (connections_.contains(connection)) connection->stop();
   }
+  check_done();
 }
 
 void Listener::check_done() {
-  if (done_ && !acceptor_.is_open() && connections() == 0) std::exchange(done_, nullptr)();
+  const bool nobody_comes = stopped_ || (!accepting_ && arriving_ == 0);
+  if (done_ && !acceptor_.is_open() && nobody_comes && connections_.empty()) std::exchange(done_, nullptr)();
 }
 
 }  // namespace mcptrace::http

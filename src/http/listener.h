@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "base/result.h"
 #include "http/connection.h"
@@ -43,9 +44,23 @@ class Listener {
   void drain(std::function<void()> done);
   // Ends them all, now.
   void stop();
-  [[nodiscard]] std::size_t connections() const { return connections_.size() + shaking_; }
+  [[nodiscard]] std::size_t connections() const { return connections_.size() + arriving_; }
 
  private:
+  // A socket that was accepted and is in no table yet: its coroutine has to begin, and its TLS handshake takes a while.
+  class Arrival {
+   public:
+    explicit Arrival(Listener& listener) : listener_(&listener) { ++listener.arriving_; }
+    Arrival(Arrival&& other) noexcept : listener_(std::exchange(other.listener_, nullptr)) {}
+    ~Arrival() { end(); }
+    void end() {
+      if (listener_ != nullptr) --std::exchange(listener_, nullptr)->arriving_;
+    }
+
+   private:
+    Listener* listener_;
+  };
+
   // A connection in the tables below, as long as this lives.
   class Entry {
    public:
@@ -61,7 +76,7 @@ class Listener {
   };
 
   Async<> accept();
-  Async<> serve(Socket socket, asio::ip::tcp::endpoint peer);
+  Async<> serve(Socket socket, asio::ip::tcp::endpoint peer, Arrival arrival);
   Async<> wait_for_room();
   [[nodiscard]] bool has_its_share(const asio::ip::tcp::endpoint& peer) const;
   void check_done();
@@ -72,7 +87,9 @@ class Listener {
   std::size_t max_connections_;
   std::set<Connection*> connections_;
   std::unordered_map<std::string, std::size_t> by_address_;  // other machines' only
-  std::size_t shaking_ = 0;                                  // in their TLS handshake
+  std::size_t arriving_ = 0;
+  bool accepting_ = false;  // accept() runs: it may hold a socket that nobody else knows of
+  bool stopped_ = false;
   Signal room_;
   Deadline pause_;
   std::function<void()> done_;

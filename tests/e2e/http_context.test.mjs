@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ask, listen, modernHeaders, modernMeta, parseAnswer, raw, readBody, requestText, startProxy, toolCall } from './http_peers.mjs';
-import { freshHome } from './peers.mjs';
+import { freshHome, sessions } from './peers.mjs';
 
 const trace = '0123456789abcdef0123456789abcdef', parent = '1234567890abcdef';
 const valid = `00-${trace}-${parent}-01`;
@@ -203,6 +203,22 @@ test('without a traceparent a tracestate means nothing', async (t) => {
   for (const got of [await call(['tracestate: foo=1'], {}, 'header'), await call([], { tracestate: 'foo=1' }, 'message')]) {
     assert.ok(started(got.state), got.state);
     assert.match(got.parent, /-03$/);
+  }
+});
+
+test('TRACEPARENT in the proxy\'s environment is no parent of its clients\' sessions', async (t) => {
+  const home = freshHome(t);
+  const server = await listen(t, (request, response) => response.writeHead(202).end());
+  const proxy = await startProxy(home, server.origin, { env: { TRACEPARENT: valid, TRACESTATE: 'foo=1' } });
+  const message = toolCall(1, 'echo', {}, modernMeta());
+  await ask(`${proxy.origin}/mcp`, { body: message, headers: modernHeaders(message) });
+  await proxy.stop();
+  const spans = sessions(home, '--all').flat();
+  assert.ok(spans.length > 1);
+  for (const span of spans) {
+    assert.notEqual(span.traceId, trace);
+    assert.notEqual(span.parentSpanId, parent);
+    assert.ok(!(span.traceState ?? '').includes('foo'));
   }
 });
 

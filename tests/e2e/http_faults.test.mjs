@@ -7,10 +7,11 @@ import fs from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
+import { Duplex } from 'node:stream';
 import test from 'node:test';
 import tls from 'node:tls';
 import {
-  ask, freePort, handSession, initialize, lines, listen, listenRaw, modernHeaders, modernMeta, opened, parseAnswer, raw,
+  ask, freePort, handSession, holdSocket, initialize, lines, listen, listenRaw, modernHeaders, modernMeta, opened, parseAnswer, raw,
   requestText, startProxy, toolCall,
 } from './http_peers.mjs';
 import { legacyHttpServer, modernHttpServer } from './http_servers.mjs';
@@ -29,6 +30,11 @@ async function said(proxy, home) {
   return [outcome(span), span.attributes['error.type']];
 }
 
+// Established connections to a port of the loopback, as their clients see them.
+const connectionsTo = (port) => fs.readFileSync('/proc/net/tcp', 'utf8').trim().split('\n').slice(1)
+  .map((line) => line.trim().split(/\s+/))
+  .filter((fields) => fields[3] === '01' && parseInt(fields[2].split(':')[1], 16) === port).length;
+
 function checkRefusal(answer, expected, ...never) {
   assert.equal(answer.status, expected);
   assert.match(answer.headers['content-type'], /^application\/json/);
@@ -42,6 +48,7 @@ test('H6: nobody listens', async (t) => {
   const proxy = await startProxy(home, `http://127.0.0.1:${port}/secret-path`);
   checkRefusal(await post(proxy.origin), 502, 'secret-path');
   assert.deepEqual(await said(proxy, home), ['transport_error', 'refused']);
+  assert.equal(calls(sessions(home, '--all').flat())[0].attributes['http.status_code'], 502);
 });
 
 test('H6: a name that does not resolve', async (t) => {
@@ -230,6 +237,21 @@ test('H7: a body that is passed on as it comes, and turns out broken: the server
   }
 });
 
+test('H7: a body that is held, and turns out broken, is refused, and is no error of the server\'s', async (t) => {
+  const home = freshHome(t);
+  const server = await listen(t, () => assert.fail('asked'));
+  const proxy = await startProxy(home, server.origin);
+  const client = await raw(proxy.port);
+  client.socket.write(requestText('POST /mcp', proxy, ['Content-Type: application/json', 'Transfer-Encoding: chunked'], lines('3', '{"a', 'nonsense', '')));
+  await client.closed;
+  assert.equal(parseAnswer(client.received, { untilClose: true }).status, 400);
+  await proxy.stop();
+  const [span, ...more] = named(sessions(home, '--all').flat(), 'http.request');
+  assert.equal(more.length, 0);
+  assert.deepEqual([outcome(span), span.attributes['error.type'], span.attributes['http.status_code'], status(span)],
+    ['transport_error', 'status', 400, 0]);
+});
+
 test('H10: heads beyond the limits', async (t) => {
   const home = freshHome(t);
   const server = await listenRaw(t, () => assert.fail('reached the server'));
@@ -324,6 +346,67 @@ test('SIGTERM: what is in flight ends, a session\'s idle stream is closed, nobod
   const [spans] = sessions(home);
   assert.ok(root(spans), 'its root is written');
   assert.deepEqual(calls(spans).map(outcome), ['ok']);
+});
+
+// Stopped, it finds the signal and the connections in one turn when it goes on.
+test('H5: who was accepted when the listener closes is served', async (t) => {
+  const server = modernHttpServer();
+  const { origin } = await listen(t, server.handler);
+  const holder = await holdSocket(freshHome(t), origin);
+  const message = call();
+  const first = await holder.start();
+  first.signal('SIGSTOP');
+  const asked = Array.from({ length: 5 }, () =>
+    ask(`${holder.origin}/mcp`, { body: message, headers: modernHeaders(message) }).then((answer) => answer.status, (error) => error.code));
+  await eventually(() => connectionsTo(holder.port) === 5, 'all of them are connected');
+  first.signal('SIGTERM');
+  first.signal('SIGCONT');
+  await eventually(() => !fs.existsSync(`/proc/${first.pid}`) || /^State:\s+Z/m.test(fs.readFileSync(`/proc/${first.pid}/status`, 'utf8')), 'it has ended');
+  await holder.start();
+  assert.deepEqual(await Promise.all(asked), [200, 200, 200, 200, 200]);
+});
+
+test('H5: a TLS handshake that is under way at SIGTERM is finished, and its request answered', async (t) => {
+  const server = modernHttpServer();
+  const made = certificate(t);
+  const proxy = await startProxy(freshHome(t), (await listen(t, server.handler)).origin,
+    { options: ['--tls-cert', made.certFile, '--tls-key', made.keyFile] });
+  const plain = net.connect(proxy.port, '127.0.0.1');
+  await once(plain, 'connect');
+  // Through a stream that holds the client's second flight back until the proxy has heard of its end.
+  const gate = Promise.withResolvers();
+  let flights = 0;
+  const held = new Duplex({
+    read() {},
+    write(bytes, encoding, done) {
+      const send = () => plain.write(bytes, done);
+      if (flights++ === 0) send();
+      else gate.promise.then(send);
+    },
+  });
+  plain.on('data', (bytes) => held.push(bytes));
+  plain.on('close', () => held.push(null));
+  plain.on('error', (error) => held.destroy(error));
+  const client = tls.connect({ socket: held, rejectUnauthorized: false });
+  await once(plain, 'data');
+  proxy.signal('SIGTERM');
+  await eventually(() => new Promise((resolve) => {
+    const socket = net.connect(proxy.port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once('error', () => resolve(true));
+  }), 'the listener closed');
+  const body = JSON.stringify(call());
+  client.write(requestText('POST /mcp', proxy, ['Content-Type: application/json', 'Accept: application/json, text/event-stream',
+    ...Object.entries(modernHeaders(call())).map(([name, value]) => `${name}: ${value}`), `Content-Length: ${body.length}`], body));
+  gate.resolve();
+  let text = '';
+  for await (const bytes of client) text += bytes;
+  assert.match(text, /^HTTP\/1.1 200/);
+  assert.match(text, /^connection: close\r$/im);
+  assert.equal((await proxy.exit).code, 0);
 });
 
 test('a second SIGTERM ends it at once; --drain bounds the wait', async (t) => {

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import test from 'node:test';
 import {
-  chunk, lines, modernHeaders, modernMeta, open, raw, rawServer, startProxy, streamHead, toolCall,
+  chunk, lines, listen, modernHeaders, modernMeta, open, parseAnswer, raw, rawServer, requestText, startProxy, streamHead,
+  toolCall,
 } from './http_peers.mjs';
 import { calls, freshHome, outcome, sessions } from './peers.mjs';
 
@@ -75,4 +76,20 @@ test('SIGTERM: a stream that goes on after an event may bring an answer, and has
   assert.equal(await resumed.ended, 'end');
   assert.ok(resumed.text.includes('"result"'));
   assert.equal((await proxy.exit).code, 0);
+});
+
+test('H3: a client that has said all it will is answered', async (t) => {
+  const seen = [];
+  const server = await listen(t, (request, response) => {
+    seen.push(request.url);
+    response.end(request.url);
+  });
+  const proxy = await startProxy(freshHome(t), server.origin);
+  const client = await raw(proxy.port);
+  client.socket.end(['/one', '/two', '/three'].map((path) => requestText(`GET ${path}`, proxy, [], '')).join(''));
+  await client.until((bytes) => String(bytes).includes('/three'));
+  assert.equal(parseAnswer(client.received).status, 200);
+  assert.deepEqual(seen, ['/one', '/two', '/three']);
+  await client.closed;
+  await proxy.stop();
 });

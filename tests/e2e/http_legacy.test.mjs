@@ -7,7 +7,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { answerTheServer, capabilities, drive } from './everything.mjs';
 import {
-  ask, eventIds, eventsOf, everythingOverHttp, handSession, initialize, legacyHttpClient, listen, sseClient, startProxy, toolCall,
+  ask, eventIds, eventsOf, everythingOverHttp, handSession, initialize, legacyHttpClient, listen, open, sseClient, startProxy, toolCall,
 } from './http_peers.mjs';
 import { legacyHttpServer, sseServer } from './http_servers.mjs';
 import {
@@ -145,6 +145,31 @@ test('an absolute endpoint of HTTP+SSE leads through us, too', async (t) => {
   const endpoint = text.match(/data: (.*)/)[1];
   assert.equal((await ask(endpoint, { body: toolCall(1, 'echo') })).status, 202);
   assert.deepEqual(sent, ['/message?sessionId=1%2F2']);
+});
+
+test('a relative endpoint of HTTP+SSE, with dots in it, is known when the client posts to it', async (t) => {
+  const home = freshHome(t);
+  const stream = Promise.withResolvers();
+  const server = await listen(t, async (request, response) => {
+    if (request.method === 'GET') {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write('event: endpoint\ndata: ../messages?sid=1\n\n');
+      return stream.resolve(response);
+    }
+    response.writeHead(202).end('Accepted');
+    const answer = { jsonrpc: '2.0', id: 1, result: { content: [] } };
+    (await stream.promise).write(`event: message\ndata: ${JSON.stringify(answer)}\n\n`);
+  });
+  const proxy = await startProxy(home, server.origin);
+  const client = await open(`${proxy.origin}/v1/sse`, { method: 'GET' });
+  await eventually(() => client.text.includes('sid=1'), 'the endpoint');
+  const endpoint = new URL(client.text.match(/data: (.*)/)[1], `${proxy.origin}/v1/sse`);
+  assert.equal(endpoint.pathname, '/messages');
+  assert.equal((await ask(endpoint, { body: toolCall(1, 'echo') })).status, 202);
+  await eventually(() => client.text.includes('"id":1'), 'the answer');
+  client.request.destroy();
+  await proxy.stop();
+  assert.deepEqual(calls(sessions(home).flat()).map(outcome), ['ok']);
 });
 
 test('sessions of our own server: contexts, answers, refusals, the end', async (t) => {

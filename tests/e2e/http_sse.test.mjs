@@ -77,10 +77,10 @@ test('every piece is passed on before the next one comes', async (t) => {
   client.socket.destroy();
 });
 
-// The first event of a stream without a session may be the one that names an endpoint, which must be changed: it goes on in
-// whole lines.
-test('so it is in a stream that may be one of HTTP+SSE, line by line', async (t) => {
-  const lines = [': hello\n', 'event: message\n', 'data: {"jsonrpc":"2.0"}\n', '\n', 'da', 'ta: 2\n\n'];
+// The first event of a stream without a session may be the one that names an endpoint, which must be changed: only what
+// may be in that waits.
+test('so it is in a stream that may be one of HTTP+SSE', async (t) => {
+  const lines = [': hel', 'lo\n', 'event: mess', 'age\n', 'data: {"json', 'rpc":"2.0"}\n', '\n', 'da', 'ta: 2\n\n'];
   const started = Promise.withResolvers();
   const { proxy } = await rig(t, (socket) => {
     socket.write(streamHead('Transfer-Encoding: chunked'));
@@ -111,49 +111,53 @@ test('the head of a stream comes before its first event', async (t) => {
   client.socket.destroy();
 });
 
-for (const how of ['FIN', 'RST']) {
-  test(`a client that leaves (${how}): the server's connection ends`, async (t) => {
-    const started = Promise.withResolvers();
-    const { proxy } = await rig(t, (socket) => {
-      socket.write(streamHead('Transfer-Encoding: chunked'));
-      socket.write(chunk(': here\n\n'));
-      started.resolve(socket);
-    });
-    const client = await raw(proxy.port, { allowHalfOpen: false });
-    client.socket.write(getStream(proxy));
-    const server = await started.promise;
-    await client.untilText(': here');
-    const gone = new Promise((resolve) => server.once('close', resolve));
-    const left = process.hrtime.bigint();
-    if (how === 'RST') client.socket.resetAndDestroy();
-    else client.socket.destroy();
-    server.resume();
-    await gone;
-    assert.ok(process.hrtime.bigint() - left < 2_000_000_000n);
+test('a server that breaks off in the middle of what may be an endpoint: all of it comes through', async (t) => {
+  const started = Promise.withResolvers();
+  const { proxy } = await rig(t, (socket) => {
+    socket.write(streamHead('Transfer-Encoding: chunked'));
+    socket.write(chunk(': hello\n\ndata: /half'));
+    started.resolve(socket);
   });
-}
+  const client = await raw(proxy.port);
+  client.socket.write(getStream(proxy));
+  await client.untilText(': hello');
+  (await started.promise).end();
+  await client.closed;
+  const { ended, bytes } = dechunk(client.received.subarray(client.received.indexOf('\r\n\r\n') + 4));
+  assert.equal(bytes.toString(), ': hello\n\ndata: /half');
+  assert.equal(ended, false);
+});
 
-for (const how of ['FIN', 'RST']) {
-  test(`a server that breaks off (${how}): no clean end is made up`, async (t) => {
-    const started = Promise.withResolvers();
-    const { proxy } = await rig(t, (socket) => {
-      socket.write(streamHead('Transfer-Encoding: chunked'));
-      socket.write(chunk('data: 1\n\n'));
-      started.resolve(socket);
-    });
-    const client = await raw(proxy.port);
-    client.socket.write(getStream(proxy));
-    await client.untilText('data: 1');
-    const server = await started.promise;
-    if (how === 'RST') server.resetAndDestroy();
-    else server.end();
-    await client.closed;
-    const end = client.received.indexOf('\r\n\r\n') + 4;
-    const { ended, bytes } = dechunk(client.received.subarray(end));
-    assert.equal(bytes.toString(), 'data: 1\n\n');
-    assert.equal(ended, false, 'the last chunk was not sent');
+test('H10: a bad chunk behind good ones in one read: the good ones come through, and no clean end', async (t) => {
+  const { proxy } = await rig(t, (socket) => {
+    socket.end(Buffer.concat([Buffer.from(streamHead('Transfer-Encoding: chunked')), chunk('data: 1\n\n'), chunk('data: 2\n\n'),
+      Buffer.from('nonsense\r\n')]));
   });
-}
+  for (const session of [[], ['Mcp-Session-Id: 1']]) {
+    const client = await raw(proxy.port);
+    client.socket.write(getStream(proxy, ...session));
+    await client.closed;
+    const { ended, bytes } = dechunk(client.received.subarray(client.received.indexOf('\r\n\r\n') + 4));
+    assert.equal(bytes.toString(), 'data: 1\n\ndata: 2\n\n');
+    assert.equal(ended, false);
+  }
+});
+
+// No line ends in it: whoever looks for lines holds it for ever.
+test('H14: an encoded stream that may be one of HTTP+SSE passes at once', async (t) => {
+  const started = Promise.withResolvers();
+  const { proxy } = await rig(t, (socket) => {
+    socket.write(streamHead('Transfer-Encoding: chunked', 'Content-Encoding: gzip'));
+    started.resolve(socket);
+  });
+  const client = await raw(proxy.port);
+  client.socket.write(getStream(proxy));
+  const server = await started.promise;
+  await client.untilText('\r\n\r\n');
+  server.write(chunk('data'));
+  await client.until((bytes) => parseAnswer(bytes, { untilClose: true }).body.toString() === 'data');
+  client.socket.destroy();
+});
 
 const encoders = {
   gzip: zlib.createGzip, br: zlib.createBrotliCompress, deflate: zlib.createDeflate, zstd: zlib.createZstdCompress,
