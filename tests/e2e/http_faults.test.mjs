@@ -242,7 +242,8 @@ test('H7: a body that is held, and turns out broken, is refused, and is no error
   const server = await listen(t, () => assert.fail('asked'));
   const proxy = await startProxy(home, server.origin);
   const client = await raw(proxy.port);
-  client.socket.write(requestText('POST /mcp', proxy, ['Content-Type: application/json', 'Transfer-Encoding: chunked'], lines('3', '{"a', 'nonsense', '')));
+  client.socket.write(requestText('POST /mcp', proxy, ['Mcp-Session-Id: s1', 'Content-Type: application/json', 'Transfer-Encoding: chunked'],
+    lines('3', '{"a', 'nonsense', '')));
   await client.closed;
   assert.equal(parseAnswer(client.received, { untilClose: true }).status, 400);
   await proxy.stop();
