@@ -35,6 +35,15 @@ const connectionsTo = (port) => fs.readFileSync('/proc/net/tcp', 'utf8').trim().
   .map((line) => line.trim().split(/\s+/))
   .filter((fields) => fields[3] === '01' && parseInt(fields[2].split(':')[1], 16) === port).length;
 
+const listenerClosed = (port) => eventually(() => new Promise((resolve) => {
+  const socket = net.connect(port, '127.0.0.1');
+  socket.once('connect', () => {
+    socket.destroy();
+    resolve(false);
+  });
+  socket.once('error', () => resolve(true));
+}), 'the listener closed');
+
 function checkRefusal(answer, expected, ...never) {
   assert.equal(answer.status, expected);
   assert.match(answer.headers['content-type'], /^application\/json/);
@@ -338,14 +347,7 @@ test('SIGTERM: what is in flight ends, a session\'s idle stream is closed, nobod
   await server.hold.arrived('a');
   proxy.signal('SIGTERM');
   assert.match(await idle.ended, /end|close|aborted|ECONNRESET/);
-  await eventually(() => new Promise((resolve) => {
-    const socket = net.connect(proxy.port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(false);
-    });
-    socket.once('error', () => resolve(true));
-  }), 'the listener closed');
+  await listenerClosed(proxy.port);
   server.hold.release('a');
   assert.equal(await flying.ended, 'end');
   assert.ok(flying.text.includes('held a'));
@@ -397,14 +399,7 @@ test('H5: a TLS handshake that is under way at SIGTERM is finished, and its requ
   const client = tls.connect({ socket: held, rejectUnauthorized: false });
   await once(plain, 'data');
   proxy.signal('SIGTERM');
-  await eventually(() => new Promise((resolve) => {
-    const socket = net.connect(proxy.port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(false);
-    });
-    socket.once('error', () => resolve(true));
-  }), 'the listener closed');
+  await listenerClosed(proxy.port);
   const body = JSON.stringify(call());
   client.write(requestText('POST /mcp', proxy, ['Content-Type: application/json', 'Accept: application/json, text/event-stream',
     ...Object.entries(modernHeaders(call())).map(([name, value]) => `${name}: ${value}`), `Content-Length: ${body.length}`], body));
