@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <new>
@@ -278,7 +279,13 @@ TEST_F(ObserverTest, TheSpoolsDirectoryRemovedUnderTheObserverIsMadeAnew) {
   observer.client().push(request(1));
   observer.server().push(answer(1));
   observer.start();
-  while (!std::filesystem::exists(directory_ + "/spool")) std::this_thread::yield();
+  // Not before its file is there under its last name: a directory that is being written to cannot be removed.
+  const auto has_file = [this] {
+    std::error_code none;
+    return std::ranges::any_of(std::filesystem::directory_iterator(directory_ + "/spool", none),
+                               [](const auto& entry) { return entry.path().extension() == ".spool"; });
+  };
+  while (!has_file()) std::this_thread::yield();
   std::filesystem::remove_all(directory_ + "/spool");
   observer.client().push(request(2));
   observer.wake_after(observer.client());
