@@ -35,7 +35,7 @@ bool is_name(std::string_view host) {
 // An address of this family in the one spelling that inet_pton takes.
 bool is_address(int family, std::string_view text, void* bytes) {
   std::array<char, INET6_ADDRSTRLEN> copy;
-  if (text.size() >= copy.size()) return false;
+  if (text.empty() || text.size() >= copy.size()) return false;
   std::memcpy(copy.data(), text.data(), text.size());
   copy[text.size()] = 0;
   return inet_pton(family, copy.data(), bytes) == 1;

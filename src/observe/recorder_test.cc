@@ -49,11 +49,11 @@ TEST_F(RecorderTest, WhatIsOpenTakesABoundedPartOfAFile) {
   of_tracer.instance_id = "i";
   Tracer tracer(of_tracer, random_, activity_, recorder);
   recorder.set_tracer(&tracer);
-  for (std::uint64_t id = 1; id <= 2000; ++id) tracer.feed(request(id));
+  for (std::uint64_t id = 1; id <= 8000; ++id) tracer.feed(request(id));
   clock_.advance(std::chrono::seconds(2));
   tracer.on_time(clock_.now());
   recorder.flush();
-  tracer.feed(request(3000));
+  tracer.feed(request(9000));
   clock_.advance(std::chrono::seconds(2));
   tracer.on_time(clock_.now());  // the first file is full
   recorder.flush();

@@ -172,9 +172,10 @@ TEST(ProgramTraffic, J8_FiftyThousandNeverAnsweredAreBoundedAndAccountedFor) {
   const std::uint64_t all = kCalls + kCalls / kBatch;
   const Account account(home.spool(), all);
   account.expect_all(all);
-  EXPECT_GT(account.abandoned, 0u);
   EXPECT_GT(account.unobserved, 0u) << "all were kept: unbounded";
+  // Of what was open when something was dropped nobody knows whether it was answered.
   if (account.dropped == 0) {
+    EXPECT_GT(account.abandoned, 0u);
     EXPECT_EQ(account.abandoned + account.unobserved, kCalls);
   }
   for (std::uint64_t id = 0; id < kCalls; ++id) ASSERT_LE(account.spans[id], 1) << id;
