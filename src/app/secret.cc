@@ -37,8 +37,7 @@ Error cannot_open(const std::string& path, int error_number) {
 // `ours`: made by us. A file that is mounted for us may be a link, and belong to somebody else.
 Result<Secret> read_secret(const std::string& path, bool ours) {
   // Without O_NONBLOCK a FIFO in our place would be waited for, and with it the traffic. One that was given to us is
-  // read:
-  // `--secret-file <(…)` is one.
+  // meant: `--secret-file <(…)`.
   const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | (ours ? O_NOFOLLOW | O_NONBLOCK : 0)));
   if (!fd.valid()) return std::unexpected(cannot_open(path, errno));
   struct stat info;

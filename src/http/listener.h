@@ -89,7 +89,7 @@ class Listener {
   std::unordered_map<std::string, std::size_t> by_address_;  // other machines' only
   std::size_t arriving_ = 0;
   bool accepting_ = false;  // accept() runs: it may hold a socket that nobody else knows of
-  bool stopped_ = false;
+  bool stopped_ = false;    // nobody who is still to come is waited for
   Signal room_;
   Deadline pause_;
   std::function<void()> done_;

@@ -211,6 +211,15 @@ TEST_F(ObserverTest, W5_ACallWhoseAnswerWasDroppedIsNotCalledAbandoned) {
   EXPECT_GT(found.dropped, 0);
 }
 
+// What a log wrote into a pipe.
+std::string read_and_close(const int (&ends)[2]) {
+  close(ends[1]);
+  char text[2048];
+  const ssize_t got = read(ends[0], text, sizeof(text));
+  close(ends[0]);
+  return std::string(text, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+}
+
 TEST_F(ObserverTest, W5_ASpoolThatCannotBeWrittenIsSaidOnceAndTheEndIsNotHeldUp) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
@@ -224,12 +233,8 @@ TEST_F(ObserverTest, W5_ASpoolThatCannotBeWrittenIsSaidOnceAndTheEndIsNotHeldUp)
     observer.wake_after(observer.server());
   }
   EXPECT_TRUE(observer.finish({}, kPatience));
-  close(ends[1]);
-  char text[2048];
-  const ssize_t got = read(ends[0], text, sizeof(text));
-  close(ends[0]);
-  ASSERT_GT(got, 0);
-  const std::string_view said(text, static_cast<std::size_t>(got));
+  const std::string said = read_and_close(ends);
+  ASSERT_FALSE(said.empty());
   EXPECT_TRUE(said.starts_with("mcptrace: telemetry is being lost")) << said;
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
 }
@@ -265,12 +270,8 @@ TEST_F(ObserverTest, W5_AnObserverWithoutMemoryIsSaidOnceAndDisturbsNobody) {
     observer.wake_after(observer.server());
   }
   EXPECT_TRUE(observer.finish({}, kPatience));
-  close(ends[1]);
-  char text[2048];
-  const ssize_t got = read(ends[0], text, sizeof(text));
-  close(ends[0]);
-  ASSERT_GT(got, 0);
-  const std::string_view said(text, static_cast<std::size_t>(got));
+  const std::string said = read_and_close(ends);
+  ASSERT_FALSE(said.empty());
   EXPECT_TRUE(said.contains("ran out of memory")) << said;
 }
 
