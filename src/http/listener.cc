@@ -8,6 +8,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <cerrno>
+#include <new>
 #include <vector>
 
 namespace mcptrace::http {
@@ -107,10 +108,20 @@ Async<> Listener::accept() {
       if (is_exhausted(error)) co_await wait_for_room();
       continue;
     }
-    if (has_its_share(peer)) continue;  // closed
+    if (!receive(std::move(socket), peer)) co_await wait_for_room();
+  }
+}
+
+// False: there is no memory. The connection is closed, and accepting goes on.
+bool Listener::receive(Socket socket, const asio::ip::tcp::endpoint& peer) {
+  try {
+    if (has_its_share(peer)) return true;  // closed
     prepare(socket);
     asio::co_spawn(context_.io.get_executor(), serve(std::move(socket), peer, Arrival(*this)),
                    [this](const std::exception_ptr&) { check_done(); });
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
   }
 }
 
@@ -163,8 +174,8 @@ Async<> Listener::serve(Socket socket, asio::ip::tcp::endpoint peer, Arrival arr
 
 Listener::Entry::Entry(Listener& listener, Connection& connection, bool counted)
     : listener_(listener), connection_(connection), counted_(counted) {
-  listener.connections_.insert(&connection);
   if (counted) ++listener.by_address_[connection.address()];
+  listener.connections_.insert(&connection);
 }
 
 Listener::Entry::~Entry() {

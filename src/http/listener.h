@@ -78,6 +78,7 @@ class Listener {
   Async<> accept();
   Async<> serve(Socket socket, asio::ip::tcp::endpoint peer, Arrival arrival);
   Async<> wait_for_room();
+  bool receive(Socket socket, const asio::ip::tcp::endpoint& peer);
   [[nodiscard]] bool has_its_share(const asio::ip::tcp::endpoint& peer) const;
   void check_done();
 

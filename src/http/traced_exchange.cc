@@ -208,7 +208,8 @@ void TracedExchange::inject(const mcp::SpliceMap& map, const mcp::Injection& inj
   rewrite_ = {&edits_, traceparent_, tracestate_};
 }
 
-// Its session is known only from the answer, and so, without a caller, its trace: the fact waits here.
+// Its session is known only from the answer, and so, without a caller, its trace: the message waits here. That it waits
+// is told at once.
 void TracedExchange::hold_initialize(const Message& message, const mcp::SpliceMap* map) {
   Fact fact;
   fact.at = now_;
@@ -219,6 +220,11 @@ void TracedExchange::hold_initialize(const Message& message, const mcp::SpliceMa
   held_.assign((mcp::packed_size(fact) + 7) / 8, 0);
   mcp::pack(fact, reinterpret_cast<char*>(held_.data()));
   ++messages_, ++spans_;
+  fact.kind = FactKind::kHttpWaits;
+  fact.context = held_place_.context;
+  http_.links = held_place_.links;
+  http_.link_count = held_place_.link_count;
+  push(fact);
 }
 
 void TracedExchange::release_initialize(bool failed) {
@@ -447,6 +453,23 @@ void TracedExchange::end(ExchangeEnd how, std::string_view error_type, Instant a
     push(fact, true);
   }
   release();
+  shared_.sink().passed();
+}
+
+void TracedExchange::lose() {
+  shared_.whole_scanner().discard();
+  release();
+}
+
+void TracedExchange::end_lost(ExchangeEnd how, std::string_view error_type, Instant at) {
+  if (!began_) return;
+  end_ = static_cast<mcp::HttpEnd>(static_cast<std::uint8_t>(how) + 1);
+  http_.error = error_of(error_type);
+  Fact fact;
+  fact.kind = FactKind::kHttpEnd;
+  fact.at = at;
+  fact.context = context_;
+  push(fact, true);
   shared_.sink().passed();
 }
 

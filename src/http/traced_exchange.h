@@ -32,6 +32,10 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
   void response_piece(std::string_view bytes, Instant at) override;
   void end(ExchangeEnd how, std::string_view error_type, Instant at) override;
 
+  // It is not traced any further. Then only end_lost(), at its end, which allocates nothing.
+  void lose();
+  void end_lost(ExchangeEnd how, std::string_view error_type, Instant at);
+
  private:
   enum class Answer : std::uint8_t { kNothing, kJson, kEvents };
 

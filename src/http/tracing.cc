@@ -1,7 +1,7 @@
 #include "http/tracing.h"
 
 #include "http/target.h"
-#include "http/traced_exchange.h"
+#include "http/guarded_exchange.h"
 #include "http/tracing_shared.h"
 
 namespace mcptrace::http {
@@ -28,7 +28,12 @@ TracingShared::TracingShared(TracingOptions options, const HashKey& key, Random&
       sink_(sink),
       placement_(placement_options(options_), key, random),
       seed_(random.u64()),
-      whole_scanner_(mcp::Direction::kClientToServer, key, {options_.conversation_keys}) {}
+      whole_scanner_(mcp::Direction::kClientToServer, key, {options_.conversation_keys}) {
+  // Giving back never fails.
+  client_scanners_.reserve(kMostIdle);
+  server_scanners_.reserve(kMostIdle);
+  framers_.reserve(kMostIdle);
+}
 
 mcp::MessageScanner TracingShared::lend_scanner(mcp::Direction direction) {
   auto& idle = direction == mcp::Direction::kClientToServer ? client_scanners_ : server_scanners_;
@@ -98,6 +103,6 @@ Tracing::~Tracing() = default;
 
 void Tracing::wake() { shared_->sink().passed(); }
 
-std::unique_ptr<ExchangeTap> Tracing::tap() { return std::make_unique<TracedExchange>(*shared_); }
+std::unique_ptr<ExchangeTap> Tracing::tap() { return std::make_unique<GuardedExchange>(*shared_); }
 
 }  // namespace mcptrace::http

@@ -37,6 +37,8 @@ class FactSink {
  public:
   virtual ~FactSink() = default;
   virtual void push(const mcp::Fact& fact) = 0;
+  // Facts of an exchange could not be made for want of memory (boot clock).
+  virtual void lose(Nanos at) = 0;
   // The bytes that the facts so far were about have gone on: the observer may be woken.
   virtual void passed() = 0;
 };
@@ -45,6 +47,7 @@ class ObserverSink final : public FactSink {
  public:
   explicit ObserverSink(observe::Observer& observer) : observer_(observer) {}
   void push(const mcp::Fact& fact) override { observer_.client().push(fact); }
+  void lose(Nanos at) override { observer_.client().lose(at); }
   void passed() override { observer_.wake_after(observer_.client()); }
 
  private:

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,9 @@ constexpr std::size_t kBufferBytes = kHoldBytes + 2 * kReadBytes;
 // writev(2) takes 1,024 pieces; a line makes at most seven.
 constexpr std::size_t kMostPieces = 1000;
 constexpr std::size_t kPiecesPerLine = 2 * std::tuple_size_v<decltype(Edits::edit)> + 1;
+// Room for what is inserted, so that only a long tracestate ever asks for more.
+constexpr std::size_t kInsertedBytes = 32 << 10;
+constexpr std::size_t kEditBytes = 1 << 10;
 // Pages beyond this are given back after a line that needed them.
 constexpr std::size_t kKeptBytes = 128 << 10;
 
@@ -30,6 +34,8 @@ class ClientFramer::Impl final : public MessageSink {
   Impl(MessageScanner scanner, ClientDecider& decider, bool inject)
       : scanner_(std::move(scanner)), decider_(decider), inject_(inject), buffer_(make_page_buffer(kBufferBytes)) {
     pieces_.reserve(kMostPieces);
+    inserted_.reserve(kInsertedBytes);
+    for (Edit& edit : edits_.edit) edit.inserted.reserve(kEditBytes);
   }
 
   std::span<char> room() {
@@ -73,6 +79,7 @@ class ClientFramer::Impl final : public MessageSink {
   void release_if_due();
   void emit_to(std::size_t end);
   void emit_edited(std::size_t end);
+  bool make_room_to_insert();
   void insert(std::string_view text);
   void compact();
   void give_back();
@@ -101,8 +108,11 @@ void ClientFramer::Impl::on_message(const Message& message, const SpliceMap* map
   const NotInjected may = judge(message, map);
   Injection injection;
   if (!decider_.on_message(message, may, now_, injection) || may != NotInjected::kNone) return;
-  plan_splice(*map, injection, edits_);
-  edited_ = true;
+  try {
+    plan_splice(*map, injection, edits_);
+    edited_ = true;
+  } catch (const std::bad_alloc&) {  // it goes on as it is
+  }
 }
 
 NotInjected ClientFramer::Impl::judge(const Message& message, const SpliceMap* map) const {
@@ -176,6 +186,7 @@ void ClientFramer::Impl::emit_to(std::size_t end) {
 }
 
 void ClientFramer::Impl::emit_edited(std::size_t end) {
+  if (!make_room_to_insert()) return emit_to(end);
   const std::size_t line = emitted_;
   for (std::size_t i = 0; i < edits_.count; ++i) {
     const Edit& edit = edits_.edit[i];
@@ -186,18 +197,30 @@ void ClientFramer::Impl::emit_edited(std::size_t end) {
   emit_to(end);
 }
 
+// For all edits, before the first of them is made: half a line would be none. False: there is no memory.
+bool ClientFramer::Impl::make_room_to_insert() {
+  std::size_t size = inserted_.size();
+  for (std::size_t i = 0; i < edits_.count; ++i) size += edits_.edit[i].inserted.size();
+  if (size <= inserted_.capacity()) return true;
+  const auto old_begin = reinterpret_cast<std::uintptr_t>(inserted_.data());
+  try {
+    inserted_.reserve(size);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  // The pieces that point into it go with it.
+  for (iovec& piece : pieces_) {
+    const auto at = reinterpret_cast<std::uintptr_t>(piece.iov_base) - old_begin;
+    if (at < inserted_.size()) piece.iov_base = inserted_.data() + at;
+  }
+  return true;
+}
+
 void ClientFramer::Impl::insert(std::string_view text) {
   if (text.empty()) return;
-  const char* const old_begin = inserted_.data();
-  const std::size_t old_size = inserted_.size();
+  const std::size_t at = inserted_.size();
   inserted_ += text;
-  if (inserted_.data() != old_begin) {  // it grew, and the pieces that point into it go with it
-    for (iovec& piece : pieces_) {
-      const auto at = reinterpret_cast<std::uintptr_t>(piece.iov_base) - reinterpret_cast<std::uintptr_t>(old_begin);
-      if (at < old_size) piece.iov_base = inserted_.data() + at;
-    }
-  }
-  pieces_.push_back({inserted_.data() + old_size, text.size()});
+  pieces_.push_back({inserted_.data() + at, text.size()});
 }
 
 void ClientFramer::Impl::sent() {

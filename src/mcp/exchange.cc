@@ -75,16 +75,7 @@ void ExchangeTable::grow() {
   }
 }
 
-OpenCall& ExchangeTable::open(const Fact& fact) {
-  MCPTRACE_CHECK(!full());
-  if (count_ >= by_id_.size()) grow();
-  if (free_.empty()) {
-    free_.push_back(static_cast<std::uint32_t>(slots_.size()));
-    slots_.push_back(std::make_unique<OpenCall>());
-    slots_.back()->index = free_.back();
-  }
-  OpenCall& call = *slots_[free_.back()];
-  free_.pop_back();
+void ExchangeTable::describe(const Fact& fact, OpenCall& call) {
   const Message& message = fact.message;
   call.direction = message.direction;
   call.method = message.method;
@@ -104,6 +95,19 @@ OpenCall& ExchangeTable::open(const Fact& fact) {
   set_text(call.method_text, message[Text::kMethod]);
   set_text(call.version, message[Text::kProtocolVersion]);
   set_text(call.trace_state, fact.trace_state);
+}
+
+OpenCall& ExchangeTable::open(const Fact& fact) {
+  MCPTRACE_CHECK(!full());
+  if (count_ >= by_id_.size()) grow();
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    slots_.push_back(std::make_unique<OpenCall>());
+    slots_.back()->index = free_.back();
+  }
+  OpenCall& call = *slots_[free_.back()];
+  free_.pop_back();
+  describe(fact, call);
   call.text_bytes = text_bytes_of(call);
   text_bytes_ += call.text_bytes;
   call.link_trace = {};

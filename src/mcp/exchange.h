@@ -101,6 +101,8 @@ class ExchangeTable {
   [[nodiscard]] bool full() const { return count_ >= max_open_ || text_bytes_ >= max_text_bytes_; }
   // Enters a request. `fact.message` is one.
   OpenCall& open(const Fact& fact);
+  // What the request itself says.
+  static void describe(const Fact& fact, OpenCall& call);
   void set_trace_state(OpenCall& call, std::string_view text);
   // Takes it out; the reference is dead after the next open().
   void close(OpenCall& call);

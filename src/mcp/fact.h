@@ -19,6 +19,8 @@ enum class FactKind : std::uint8_t {
   kMessage,
   kDeclaredTools,  // `declared`: name hashes from one tools/list result; comes before that result's kMessage
   // Only over HTTP, with `http`:
+  kHttpWaits,  // an initialize whose session only the answer tells has come. Its context is that of a session of its
+               // own, which it stays in if it fails; its kMessage comes with the answer
   kHttpBegin,  // an exchange that has neither request nor notification in it
   kHttpEvent,  // an event with an id but without a message came
   kHttpEnd,    // the exchange is over. A message with http->end set stands for one more, after it

@@ -278,33 +278,36 @@ const HttpPlacement::Placed& HttpPlacement::place_initialize(const HttpCaller& c
                                                              NotInjected may) {
   start();
   choose_parent(caller, &message, false);
-  const bool by_caller = !placed_.context.trace_id.is_zero();
+  const bool by_caller = placed_.context.parent_source != ParentSource::kRoot;
   write_injection(may == NotInjected::kNone && !by_caller ? NotInjected::kNoSession : may);
+  take_own_session(caller);
+  if (!by_caller) take_root_as_parent();
   return placed_;
+}
+
+void HttpPlacement::take_own_session(const HttpCaller& caller) {
+  Stretch own;
+  own.key.kind = KeyKind::kGuessed;
+  text_.assign("failed-initialize=").append(std::to_string(random_.u64()));
+  begin_stretch(own, caller, 0);
+  placed_.context.session = own.root.session;
+  placed_.context.session_print = own.root.session_print;
+  placed_.context.root_trace_id = own.root.root_trace_id;
+  placed_.context.root_span_id = own.root.root_span_id;
+  placed_.own_root = true;
 }
 
 void HttpPlacement::finish_initialize(const HttpCaller& caller, const Message& message, std::string_view session_id,
                                       bool failed, Placed& placed) {
+  if (failed) return;
   placed_ = placed;
-  const bool by_caller = !placed_.context.trace_id.is_zero();
+  placed_.own_root = false;
   HttpCaller answered = caller;
   if (!session_id.empty()) answered.session_id = session_id;
-  if (failed) {
-    Stretch own;
-    own.key.kind = KeyKind::kGuessed;
-    text_.assign("failed-initialize=").append(std::to_string(random_.u64()));
-    begin_stretch(own, answered, 0);
-    placed_.context.session = own.root.session;
-    placed_.context.session_print = own.root.session_print;
-    placed_.context.root_trace_id = own.root.root_trace_id;
-    placed_.context.root_span_id = own.root.root_span_id;
-    placed_.own_root = true;
-  } else {
-    KeyKind kind;
-    write_key(answered, &message, false, kind);
-    take_session(stretch_of(answered, kind, true), true);
-  }
-  if (!by_caller) take_root_as_parent();
+  KeyKind kind;
+  write_key(answered, &message, false, kind);
+  take_session(stretch_of(answered, kind, true), true);
+  if (placed_.context.parent_source == ParentSource::kRoot) take_root_as_parent();
   placed = placed_;
 }
 

@@ -76,8 +76,8 @@ class HttpPlacement {
   const Placed& place(const HttpCaller& caller, const mcp::Message& message, mcp::NotInjected may, Instant at);
   // An exchange that has no message with a span of its own.
   const Placed& place_exchange(const HttpCaller& caller);
-  // A legacy initialize, whose session only the answer tells: its trace, as far as the caller gives it; then the rest.
-  // `session_id` is the answer's; failed: it was no result.
+  // A legacy initialize, whose session only the answer tells: at first it has one of its own, with random ids, and
+  // stays there if it `failed`, which is to say that the answer was no result. `session_id` is the answer's.
   const Placed& place_initialize(const HttpCaller& caller, const mcp::Message& message, mcp::NotInjected may);
   void finish_initialize(const HttpCaller& caller, const mcp::Message& message, std::string_view session_id,
                          bool failed, Placed& placed);
@@ -120,6 +120,7 @@ class HttpPlacement {
 
   void start();
   void take_session(Stretch& stretch, bool opens);
+  void take_own_session(const HttpCaller& caller);
   void take_no_session();
   void choose_parent(const HttpCaller& caller, const mcp::Message* message, bool may_use_root);
   void take_root_as_parent();

@@ -47,6 +47,12 @@ void FactQueue::push(const mcp::Fact& fact) {
   dropped_.fetch_add(1, std::memory_order_release);
 }
 
+void FactQueue::lose(Nanos at) {
+  memory_ran_out_.store(true, std::memory_order_relaxed);
+  dropped_at_.store(at.count(), std::memory_order_relaxed);
+  dropped_.fetch_add(1, std::memory_order_release);
+}
+
 Observer::Observer(ObserverOptions options, Activity& activity, const Clock& clock, Random& random, Log& log)
     : clock_(clock),
       log_(log),
@@ -124,8 +130,11 @@ void Observer::count_losses() {
                                        server_.dropped_at_.load(std::memory_order_relaxed));
     tracer_.add_dropped(dropped - seen_dropped_, Nanos(last));
     seen_dropped_ = dropped;
-    log_.once(LogReason::kDropped,
-              "some messages were not traced (the observer was too slow); traffic is not affected");
+    const bool memory = client_.memory_ran_out_.load(std::memory_order_relaxed) ||
+                        server_.memory_ran_out_.load(std::memory_order_relaxed);
+    log_.once(memory ? LogReason::kMemory : LogReason::kDropped,
+              memory ? "some messages were not traced (memory ran out); traffic is not affected"
+                     : "some messages were not traced (the observer was too slow); traffic is not affected");
   }
   if (const std::uint64_t lost = recorder_.lost(); lost != seen_lost_) {
     tracer_.add_lost(lost - seen_lost_);

@@ -32,6 +32,8 @@ class FactQueue {
   explicit FactQueue(std::size_t bytes) : queue_(bytes) {}
   // Relay thread. Copies the fact; counts it as dropped if there is no room.
   void push(const mcp::Fact& fact);
+  // Relay thread. Counts a fact that could not be made for want of memory.
+  void lose(Nanos at);
   // The server's thread, around its write: bytes that it read at `read_at` are on their way, their facts come after.
   // Zero: none.
   void set_in_hand(Nanos read_at) { in_hand_.store(read_at.count(), std::memory_order_release); }
@@ -41,6 +43,7 @@ class FactQueue {
   ByteQueue queue_;
   alignas(64) std::atomic<std::uint64_t> dropped_{0};
   std::atomic<std::int64_t> dropped_at_{0};  // boot ns: the last of them; written before the count
+  std::atomic<bool> memory_ran_out_{false};  // ... and so is why
   std::atomic<std::int64_t> in_hand_{0};
 };
 

@@ -227,7 +227,7 @@ void Tracer::on_notification(Session& session, const Fact& fact, OpenCall* belon
   if (session.is_modern()) scratch.flags |= mcp::kModern;  // notifications carry no envelope of their own
   if (!from_client) place_server_call(session, fact, nullptr, scratch);
   builder_.build_notification(scratch, session.text, span_);
-  emit(RecordType::kSpan, session, &scratch, 0);
+  emit(RecordType::kSpan, session, &scratch, over_http() ? trace::kStanding : 0);
 }
 
 void Tracer::add_note(OpenCall& call, const Fact& fact) {
@@ -430,8 +430,9 @@ void Tracer::end_call(OpenCall& call, const CallEnd& given, Nanos at_boot, bool 
     end.status_unset = true;
   end.declared = may_write_name(call, session, end.outcome);
   builder_.build_call(call, session.text, end, span_, http_part(call));
+  leave_missing_root(call);
   session.count_end(call, end.outcome, span_.status == trace::StatusCode::kError);
-  emit(RecordType::kSpan, session, &call, call.is_standing() ? trace::kListen : 0);
+  emit(RecordType::kSpan, session, &call, call.is_standing() ? trace::kStanding : 0);
   if (call.kind != mcp::CallKind::kRequest) {
     // Nothing answers it.
   } else if (answered) {

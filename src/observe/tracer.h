@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -142,6 +143,11 @@ class Tracer {
   HttpExchange& exchange_of(const mcp::Fact& fact);
   Session& loose_session(const mcp::CallContext& context, std::uint16_t route);
   Session& http_session(const mcp::Fact& fact, bool opens);
+  void wait_for_session(const mcp::Fact& fact);
+  void end_waiting(std::uint64_t exchange, std::uint32_t session);
+  void report_waiting(Nanos now);
+  void write_waiting(const mcp::Fact& fact, Nanos at_boot);
+  void withdraw(const mcp::Fact& fact);
   void on_http_message(HttpExchange& exchange, const mcp::Fact& fact);
   void on_http_server_message(HttpExchange& exchange, const mcp::Fact& fact);
   void open_standing(HttpExchange& exchange, Session& session, const mcp::Fact& fact, mcp::CallKind kind);
@@ -159,6 +165,7 @@ class Tracer {
   void end_kept(Nanos now);
   void drop_oldest_exchange();
   const trace::HttpPart* http_part(const mcp::OpenCall& call);
+  void leave_missing_root(const mcp::OpenCall& call);
   void use_route(std::uint16_t route);
 
   Session& session_of_call(const mcp::OpenCall& call);
@@ -212,6 +219,7 @@ class Tracer {
   // How long a call is waited for whose answer may have been dropped: its session stays open with it.
   static constexpr Nanos kGiveUpAfter = std::chrono::minutes(5);
   Nanos next_give_up_ = Nanos::max();
+  static constexpr Nanos kReportOpenAfter = std::chrono::seconds(1);
   std::uint64_t dropped_ = 0;
   std::uint64_t early_dropped_ = 0;  // before there was a session: the next one's
   Nanos last_seen_{};                // boot clock: the newest moment told
@@ -221,7 +229,20 @@ class Tracer {
   HttpExchanges exchanges_;
   HttpExchange stray_;  // stands for one that is not in the table any more
   EventRing events_;
-  std::unordered_set<std::uint64_t> sse_scopes_;  // of HTTP+SSE sessions whose stream is here
+  // HTTP+SSE sessions whose stream is here, by scope: has a request come?
+  std::unordered_map<std::uint64_t, bool> sse_sessions_;
+  // An initialize that waits for the answer, which tells its session: the packed fact; by exchange.
+  struct Waiting {
+    std::vector<std::uint64_t> fact;
+    bool reported = false;
+
+    [[nodiscard]] mcp::Fact told() const {
+      return mcp::unpack({reinterpret_cast<const char*>(fact.data()), fact.size() * sizeof(fact[0])});
+    }
+  };
+  static constexpr std::size_t kMostWaiting = 4096;
+  std::map<std::uint64_t, Waiting> waiting_;
+  Nanos next_waiting_ = Nanos::max();
   struct Kept {
     std::uint32_t call;
     Nanos cut_at;

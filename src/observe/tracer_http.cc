@@ -157,11 +157,12 @@ HttpExchange& Tracer::exchange_of(const Fact& fact) {
 // Its facts were lost, or there are too many.
 void Tracer::drop_oldest_exchange() {
   HttpExchange& exchange = *exchanges_.oldest();
-  if (exchange.has(mcp::kSseSession)) sse_scopes_.erase(exchange.scope);
+  end_waiting(exchange.serial, 0);
   exchange.ended = false;  // else it went with its last call
   while (OpenCall* call = calls_.at(exchange.calls)) {
     end_call(*call, unobserved(call->start.boot <= last_dropped_ ? "dropped" : "table_full"), call->last_seen, false);
   }
+  if (exchange.has(mcp::kSseSession)) sse_sessions_.erase(exchange.scope);
   exchanges_.remove(exchange);
 }
 
@@ -210,10 +211,12 @@ void Tracer::feed_http(const Fact& fact) {
         exchange.declared.insert(exchange.declared.end(), fact.declared.begin(), fact.declared.end());
       }
       return;
+    case FactKind::kHttpWaits:
+      return wait_for_session(fact);
     case FactKind::kHttpBegin:
       return open_standing(exchange, http_session(fact, false), fact, CallKind::kHttp);
     case FactKind::kHttpEvent:
-      if (fact.http->has(mcp::kSseSession)) sse_scopes_.insert(exchange.scope);
+      if (fact.http->has(mcp::kSseSession)) sse_sessions_.try_emplace(exchange.scope, false);
       if (fact.http->event != 0 && events_.find(fact.http->event) == 0) {
         events_.put(fact.http->event, exchange.resumes != 0 ? exchange.resumes : exchange.serial);
       }
@@ -234,16 +237,51 @@ void Tracer::on_http_message(HttpExchange& exchange, const Fact& fact) {
     http_session(fact, false).touch(fact.at);
     return on_http_answer(exchange, fact);
   }
+  if (message.method == Method::kInitialize) end_waiting(exchange.serial, fact.context.session);
   Session& session = http_session(fact, message.kind == MessageKind::kRequest);
   session.touch(fact.at);
   session.count_message(message);
   if (message.kind == MessageKind::kRequest) {
+    if (const auto sse = sse_sessions_.find(exchange.scope); sse != sse_sessions_.end()) sse->second = true;
     attach(exchange, fact, on_request(session, fact, nullptr));
   } else if (message.kind == MessageKind::kNotification) {
     if (message.method == Method::kNotificationsCancelled) on_cancelled(fact);
     open_standing(exchange, session, fact, CallKind::kNotification);
   } else if (message.kind == MessageKind::kNotMessage) {
     ++session.not_messages;
+  }
+}
+
+void Tracer::wait_for_session(const Fact& fact) {
+  if (waiting_.size() >= kMostWaiting) return;
+  Waiting& waiting = waiting_[fact.http->exchange];
+  waiting.fact.assign((mcp::packed_size(fact) + 7) / 8, 0);
+  mcp::pack(fact, reinterpret_cast<char*>(waiting.fact.data()));
+  next_waiting_ = std::min(next_waiting_, fact.at.boot + kReportOpenAfter);
+}
+
+// `session`: where it proved to belong.
+void Tracer::end_waiting(std::uint64_t exchange, std::uint32_t session) {
+  const auto found = waiting_.find(exchange);
+  if (found == waiting_.end()) return;
+  const Fact fact = found->second.told();
+  if (found->second.reported && fact.context.session != session) withdraw(fact);
+  waiting_.erase(found);
+}
+
+void Tracer::report_waiting(Nanos now) {
+  if (now < next_waiting_) return;
+  next_waiting_ = Nanos::max();
+  for (auto& [serial, waiting] : waiting_) {
+    if (waiting.reported) continue;
+    const Fact fact = waiting.told();
+    const Nanos due = fact.at.boot + kReportOpenAfter;
+    waiting.reported = due <= now;
+    if (waiting.reported) {
+      write_waiting(fact, now);
+    } else {
+      next_waiting_ = std::min(next_waiting_, due);
+    }
   }
 }
 
@@ -392,7 +430,7 @@ std::optional<CallEnd> Tracer::http_end(const OpenCall& call, const HttpExchange
   }
   if (http.problem != mcp::BodyProblem::kNone) return unobserved(problem_text(http.problem));
   if (call.start.boot <= last_dropped_) return unobserved("dropped");
-  if (sse_scopes_.contains(exchange.scope)) return std::nullopt;  // the answer comes on that stream
+  if (sse_sessions_.contains(exchange.scope)) return std::nullopt;  // the answer comes on that stream
   const bool modern = (call.flags & mcp::kModern) != 0;
   // In the modern era the answer comes there or nowhere.
   if (is_whole(http) && http.status == 202 && !modern) return unobserved("other_replica");
@@ -447,6 +485,7 @@ void Tracer::end_kept(Nanos now) {
 void Tracer::on_http_end(HttpExchange& exchange, const Fact& fact) {
   const HttpFact& http = *fact.http;
   const Nanos at = fact.at.boot;
+  end_waiting(exchange.serial, 0);  // what told its session was lost
   ending_calls_.clear();
   for (OpenCall* call = calls_.at(exchange.calls); call != nullptr; call = calls_.at(call->exchange_next)) {
     // What the server asked on it is answered elsewhere.
@@ -457,7 +496,7 @@ void Tracer::on_http_end(HttpExchange& exchange, const Fact& fact) {
     if (!call.open || call.exchange_serial != exchange.serial) continue;
     if (const auto end = http_end(call, exchange, http)) {
       end_by_exchange(call, *end, at);
-    } else if (exchange.has(mcp::kHasEvents) && !sse_scopes_.contains(exchange.scope)) {
+    } else if (exchange.has(mcp::kHasEvents) && !sse_sessions_.contains(exchange.scope)) {
       keep(call, at);
     }
   }
@@ -479,7 +518,7 @@ void Tracer::on_http_end(HttpExchange& exchange, const Fact& fact) {
 
 // The stream was the session: no answer can come any more.
 void Tracer::end_sse_session(const HttpExchange& exchange, const HttpFact& http, Nanos at_boot) {
-  sse_scopes_.erase(exchange.scope);
+  sse_sessions_.erase(exchange.scope);
   const CallEnd end = http.end == HttpEnd::kStopped ? unobserved("stopped")
                                                     : abandoned(is_left(http) ? "client_closed" : "server_closed");
   ending_calls_.clear();

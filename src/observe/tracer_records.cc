@@ -10,7 +10,6 @@ using mcp::OpenCall;
 using spool::RecordType;
 using trace::Outcome;
 
-constexpr Nanos kReportOpenAfter = std::chrono::seconds(1);
 // Each is a resource, which every spool file begins with. A server that is called otherwise in each session has the
 // name that it had.
 constexpr std::size_t kMostServerNames = 64;
@@ -80,8 +79,9 @@ void Tracer::write_resource(std::string_view server_name) {
 void Tracer::write_call_open(const OpenCall& call, const Session& session, Nanos at_boot) {
   const bool declared = call.name_print != 0 && is_declared(server_of(session), call.name_hash);
   builder_.build_open(call, session.text, declared, span_, http_part(call));
+  leave_missing_root(call);
   span_.duration = std::max(at_boot - call.start.boot, Nanos(0));
-  emit(RecordType::kCallOpen, session, &call, call.is_standing() ? trace::kListen : 0);
+  emit(RecordType::kCallOpen, session, &call, call.is_standing() ? trace::kStanding : 0);
 }
 
 void Tracer::write_open() {
@@ -91,6 +91,49 @@ void Tracer::write_open() {
   for (OpenCall* call = calls_.oldest(); call != nullptr; call = calls_.newer(*call)) {
     if (call->reported_open) write_call_open(*call, session_of_call(*call), last_seen_);
   }
+  for (const auto& [serial, waiting] : waiting_) {
+    if (waiting.reported) write_waiting(waiting.told(), last_seen_);
+  }
+}
+
+namespace {
+
+// Where an initialize is until its answer tells its session.
+Session own_session(const mcp::Fact& fact) {
+  Session session(fact.context, fact.http->began);
+  session.begin(fact.http->began);
+  session.touch(fact.at);
+  session.route = fact.http->route;
+  session.learn_client(fact.message);
+  return session;
+}
+
+}  // namespace
+
+void Tracer::write_waiting(const mcp::Fact& fact, Nanos at_boot) {
+  Session session = own_session(fact);
+  write_root(session, RecordType::kSessionOpen);
+  OpenCall call;
+  mcp::ExchangeTable::describe(fact, call);
+  call.caller_links = fact.http->links;
+  call.caller_link_count = fact.http->link_count;
+  if (const HttpExchange* exchange = exchanges_.find(fact.http->exchange)) call.exchange = exchange->index;
+  write_call_open(call, session, at_boot);
+}
+
+void Tracer::withdraw(const mcp::Fact& fact) {
+  Session session = own_session(fact);
+  session.build_root(style_, true, span_);
+  emit(RecordType::kSessionClose, session, nullptr, trace::kRootSpan | trace::kWithdrawn);
+}
+
+// An HTTP+SSE stream to which nobody sends a request: its session has no root.
+void Tracer::leave_missing_root(const OpenCall& call) {
+  if (call.kind != mcp::CallKind::kHttp || call.exchange == mcp::kNoCall) return;
+  const auto sse = sse_sessions_.find(exchanges_.at(call.exchange).scope);
+  if (sse == sse_sessions_.end() || sse->second) return;
+  if (call.context.parent_source == mcp::ParentSource::kRoot) span_.parent_id = {};
+  std::erase_if(span_.links, [](const trace::SpanLink& link) { return link.relation == "session"; });
 }
 
 void Tracer::report_open_calls(Instant now) {
@@ -133,6 +176,7 @@ void Tracer::give_up_dropped(Nanos now) {
 void Tracer::on_time(Instant now) {
   last_seen_ = std::max(last_seen_, now.boot);
   report_open_calls(now);
+  report_waiting(now.boot);
   end_kept(now.boot);
   give_up_dropped(now.boot);
   if (now.boot < next_gap_) return;
@@ -148,7 +192,7 @@ void Tracer::on_time(Instant now) {
 }
 
 std::optional<Nanos> Tracer::next_deadline() const {
-  Nanos next = std::min(next_gap_, next_give_up_);
+  Nanos next = std::min({next_gap_, next_give_up_, next_waiting_});
   if (const OpenCall* call = calls_.at(report_next_)) next = std::min(next, call->start.boot + kReportOpenAfter);
   if (!kept_.empty()) next = std::min(next, kept_.front().cut_at + kKeepFor);
   if (next == Nanos::max()) return std::nullopt;
@@ -183,6 +227,7 @@ void Tracer::finish(const TrafficEnd& end, Instant now) {
     }
     end_call(*call, call_end, call->cut_at.count() != 0 ? call->cut_at : now.boot, false);
   }
+  while (!waiting_.empty()) end_waiting(waiting_.begin()->first, 0);
   for (auto& [serial, session] : sessions_) close_session(*session);
 }
 

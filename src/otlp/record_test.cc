@@ -16,7 +16,7 @@ trace::SpanHeader full_header() {
   header.outcome = trace::Outcome::kUnobserved;
   header.operation = trace::Operation::kToolCall;
   header.status = trace::StatusCode::kError;
-  header.flags = trace::kRootSpan | trace::kListen;
+  header.flags = trace::kRootSpan | trace::kStanding;
   header.resource = 0x01020304;
   return header;
 }

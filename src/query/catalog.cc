@@ -82,6 +82,11 @@ void Catalog::add(const spool::Record& record) {
   std::string_view bytes;
   if (!otlp::split_record(record.payload, header, bytes)) {
     ++unsupported_;
+  } else if ((header.flags & trace::kWithdrawn) != 0) {
+    withdrawn_.insert(session_key(header));
+    sessions_.erase(session_key(header));
+  } else if (withdrawn_.contains(session_key(header))) {
+    // It is told elsewhere.
   } else if ((header.flags & trace::kRootSpan) != 0 || record.type == RecordType::kSessionOpen ||
              record.type == RecordType::kSessionClose) {
     add_root(record.type, header, bytes);
@@ -197,6 +202,7 @@ void Catalog::count(const spool::Record& record) {
   Tally& tally = it->second;
   tally.end = std::max(tally.end, end_of(header));
   if (record.type == RecordType::kCallOpen) tally.open.try_emplace({header.trace_id, header.span_id}, header);
+  tally.opened |= (header.flags & trace::kStanding) == 0;
   if (record.type != RecordType::kSpan) return;
   if ((header.flags & trace::kRootSpan) != 0) return add_root(record.type, header, bytes);
   if ((header.flags & trace::kLateAnswer) != 0) return;
@@ -218,8 +224,8 @@ void Catalog::count(const spool::Record& record) {
 void Catalog::count_killed_calls(Tally& tally) {
   for (const auto& [key, header] : tally.open) {
     if (tally.seen.contains(key)) continue;
-    const bool listen = (header.flags & trace::kListen) != 0, derived = (header.flags & trace::kDerivedIds) != 0;
-    if (!listen && !derived) ++tally.counts.errors;
+    const bool standing = (header.flags & trace::kStanding) != 0, derived = (header.flags & trace::kDerivedIds) != 0;
+    if (!standing && !derived) ++tally.counts.errors;
     if (header.operation != Operation::kToolCall) continue;
     ++tally.counts.calls;
     ++tally.counts.outcomes[static_cast<std::size_t>(derived ? Outcome::kUnobserved : Outcome::kAbandoned)];
@@ -242,6 +248,7 @@ void Catalog::end_counting(bool complete) {
     session.state = state_of(session);
     if (session.state != State::kOpen) count_killed_calls(tally);
     session.tallied = true;
+    session.opened = !session.stretches.empty() || tally.opened;
     session.counted = complete || !tally.seen.empty();
     session.at_least = !complete;
     session.end = std::max(session.end, tally.end);

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -55,6 +56,7 @@ class Catalog {
     Counts counts;
     Nanos end{};
     std::uint64_t discover = 0, other = 0;
+    bool opened = false;                                               // by a request
     std::unordered_set<SpanKey, SpanKeyHash> seen;                     // ended
     std::unordered_map<SpanKey, trace::SpanHeader, SpanKeyHash> open;  // call_open
   };
@@ -72,6 +74,7 @@ class Catalog {
   File* file_ = nullptr;
   std::map<std::uint32_t, File> files_;
   std::map<SessionKey, Session> sessions_;
+  std::set<SessionKey> withdrawn_;
   std::map<SessionKey, Tally> tallies_;
   std::uint64_t unsupported_ = 0;
 };

@@ -264,6 +264,28 @@ TEST(Catalog, SpansThatNeverHadAnOpeningAreNoKilledSession) {
   EXPECT_EQ(only(catalog_of(files)).state, State::kClosed);
 }
 
+// An initialize that waited had a session of its own until it was known which it is.
+TEST(Catalog, AWithdrawnSessionIsNone) {
+  std::vector<MemoryFile> files(2);
+  Sample waiting(files[1].sink());
+  waiting.open();
+  SampleCall call;
+  call.method = mcp::Method::kInitialize;
+  call.open = true;
+  waiting.call(call);
+  files[1].locked = true;
+  EXPECT_EQ(only(catalog_of(files)).state, State::kOpen);
+  files[1].locked = false;
+  EXPECT_EQ(only(catalog_of(files)).state, State::kKilled);
+  EXPECT_EQ(only(catalog_of(files)).counts.errors, 1);
+  // The file that withdraws it may be read first.
+  SampleOptions options;
+  options.flags = trace::kWithdrawn;
+  Sample withdrawing(files[0].sink(), options);
+  withdrawing.close(2s);
+  EXPECT_TRUE(catalog_of(files).sessions().empty());
+}
+
 TEST(Catalog, RecordsOfANewerLayoutAreCounted) {
   MemoryFile file;
   Sample sample(file.sink());

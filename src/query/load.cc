@@ -112,7 +112,7 @@ class SessionLoader {
     if (!query_.server.empty() && session.service != query_.server && session.server_name != query_.server)
       return false;
     if (needs_count(session)) return true;  // not known yet
-    if (session.kind == Class::kProbe && !query_.all) return false;
+    if (!session.opened || (session.kind == Class::kProbe && !query_.all)) return false;
     return !query_.errors || session.counts.errors > 0 || session.failed();
   }
 
@@ -312,7 +312,7 @@ Result<Found> find_newest(const Spool& spool, Catalog& catalog, Skips& skips) {
     std::uint64_t others = 0;
     std::vector<SessionKey> maybe_probes;
     for (const auto& [key, session] : catalog.sessions()) {
-      if (session.kind == Class::kProbe) continue;
+      if (!session.opened || session.kind == Class::kProbe) continue;
       ++others;
       if (newest == nullptr || session.activity > newest->activity) newest = &session;
       if (session.state != State::kOpen && needs_count(session)) maybe_probes.push_back(key);

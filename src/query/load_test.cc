@@ -145,6 +145,31 @@ TEST_F(Load, ProbesAreHidden) {
   EXPECT_EQ(found->others, 0u);
 }
 
+// A stream to which nobody sends a request: it has the session's id, and is found by it.
+TEST_F(Load, WhatNoRequestOpenedIsNoSession) {
+  ended(1, base_);
+  Process process(directory_, clock_, 2, base_ + 100s);
+  SampleCall stream;
+  stream.method = mcp::Method::kNone;
+  stream.flags = trace::kStanding;
+  process.sample.resource();
+  stream.open = true;
+  stream.span_id = process.sample.call(stream);
+  stream.open = false;
+  process.sample.call(stream);
+  ASSERT_TRUE(process.writer.flush());
+  SessionQuery all;
+  all.all = true;
+  EXPECT_EQ(ids({}).size(), 1u);
+  EXPECT_EQ(ids(all).size(), 1u);
+  Skips skips;
+  const auto newest = find_session(directory_, "", skips);
+  ASSERT_TRUE(newest);
+  EXPECT_EQ(newest->session->id, ids({}).front());
+  EXPECT_EQ(newest->others, 0u);
+  EXPECT_TRUE(find_session(directory_, process.sample.id(), skips));
+}
+
 TEST_F(Load, OthersAreWhatSessionsShows) {
   const std::string newest = ended(1, base_ + 100s);
   ended(2, base_);

@@ -102,6 +102,7 @@ struct Session {
   bool tallied = false;  // its spans were looked at; then:
   std::uint64_t discover_spans = 0, other_spans = 0;
   bool left_open = false;  // something was open when its process was last heard of
+  bool opened = true;      // by a request: streams, exchanges and notifications alone are no session yet
 
   [[nodiscard]] bool failed() const;
 };

@@ -95,9 +95,9 @@ void SpanSet::close_open_span(TraceSpan& span, const std::optional<Session>& ses
   end.end = span.end();
   end.end_unknown = true;
   if (!span.is_root()) {
-    const bool listen = (span.header.flags & trace::kListen) != 0;
+    const bool standing = (span.header.flags & trace::kStanding) != 0;
     const bool derived = (span.header.flags & trace::kDerivedIds) != 0;
-    end.outcome = listen ? Outcome::kOk : derived ? Outcome::kUnobserved : Outcome::kAbandoned;
+    end.outcome = standing ? Outcome::kOk : derived ? Outcome::kUnobserved : Outcome::kAbandoned;
     if (end.outcome == Outcome::kAbandoned) {
       end.error_type = "killed";
       end.status_message = trace::outcome_text(end.outcome);

@@ -42,7 +42,7 @@ TEST(SpanSet, KilledCallsAndRootAreCompleted) {
   sample.open();
   sample.call("echo", 0s, 1ms);
   sample.call(open_call("slow", 1s, 0x11));
-  sample.call(open_call("listen", 2s, 0x22, trace::kListen));
+  sample.call(open_call("listen", 2s, 0x22, trace::kStanding));
   sample.call("last", 8s, 2s);
   const TraceView view = query::view(files, sample.options().start + 1h);
   ASSERT_EQ(view.spans.size(), 5u);

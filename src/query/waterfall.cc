@@ -128,7 +128,7 @@ TimeAxis axis_of(const TraceView& view) {
   for (const TraceSpan& span : view.spans) {
     whole.begin = std::min(whole.begin, span.header.start);
     whole.end = std::max(whole.end, span.end());
-    if (!span.is_root() && (span.header.flags & trace::kListen) == 0) busy.push_back({span.header.start, span.end()});
+    if (!span.is_root() && (span.header.flags & trace::kStanding) == 0) busy.push_back({span.header.start, span.end()});
   }
   if (view.spans.empty()) whole = {};
   return TimeAxis(whole, std::move(busy));

@@ -1,5 +1,7 @@
 #include "stdio/traced_taps.h"
 
+#include <new>
+
 namespace mcptrace::stdio {
 
 TracedClientTap::TracedClientTap(mcp::MessageScanner scanner, bool inject, observe::Placement& placement,
@@ -21,15 +23,20 @@ std::optional<Nanos> TracedClientTap::hold_left() {
 
 bool TracedClientTap::on_message(const mcp::Message& message, mcp::NotInjected may, Instant at,
                                  mcp::Injection& injection) {
-  const observe::Placement::Placed& placed = placement_.place(message, may, at);
-  observer_.client().push({.kind = mcp::FactKind::kMessage,
-                           .at = at,
-                           .context = placed.context,
-                           .message = message,
-                           .trace_state = placed.trace_state,
-                           .declared = {}});
-  if (placed.inject) injection = placed.injection;
-  return placed.inject;
+  try {
+    const observe::Placement::Placed& placed = placement_.place(message, may, at);
+    observer_.client().push({.kind = mcp::FactKind::kMessage,
+                             .at = at,
+                             .context = placed.context,
+                             .message = message,
+                             .trace_state = placed.trace_state,
+                             .declared = {}});
+    if (placed.inject) injection = placed.injection;
+    return placed.inject;
+  } catch (const std::bad_alloc&) {
+    observer_.client().lose(at.boot);
+    return false;
+  }
 }
 
 TracedServerTap::TracedServerTap(mcp::MessageScanner scanner, observe::Observer& observer, observe::Activity& activity,

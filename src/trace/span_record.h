@@ -123,7 +123,10 @@ enum HeaderFlag : std::uint8_t {
   kGuessedSession = 1u << 1,
   kDerivedIds = 1u << 2,
   kLateAnswer = 1u << 3,
-  kListen = 1u << 4,  // subscriptions/listen: left open it is ok, not abandoned
+  // A subscription, a stream, a notification: nothing waits for it. Left open it is ok, not abandoned.
+  kStanding = 1u << 4,
+  // A session_close: there is no such session, and what was opened in it is told in another.
+  kWithdrawn = 1u << 5,
 };
 
 // What the header has of the span itself; the rest is left as it is made.

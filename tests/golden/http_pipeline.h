@@ -59,6 +59,7 @@ class HttpPipeline final : private http::FactSink {
 
  private:
   void push(const mcp::Fact& fact) override;
+  void lose(Nanos at) override { tracer_.add_dropped(1, at); }
   void passed() override {}
   static Forwarded pass_body(http::ExchangeTap& tap, const Request& request, Instant at);
   http::ExchangeTap& tap(int connection);
