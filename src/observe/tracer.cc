@@ -80,7 +80,7 @@ void Tracer::feed(const Fact& fact) {
   if (from_client && !fact.context.derived && fact.context.session != process_context_.session)
     leave_process_session(fact.context);
   if (message.kind == MessageKind::kResult || message.kind == MessageKind::kError) {
-    if (from_client) session_of(fact.context, fact.at).touch(fact.at);
+    if (from_client) session_of(fact).touch(fact.at);
     on_answer(fact);
     page_.clear();
     return;
@@ -301,7 +301,10 @@ void Tracer::learn_from_answer(Session& session, const OpenCall& call, const Mes
     session.initialize_failed = false;
     session.text.version.assign(trace::gate_version(message[Text::kProtocolVersion]));
   }
-  if (session.learn_server(message) && !options_.service_name_fixed) write_resource(session.server_name);
+  if (session.learn_server(message)) {
+    if (!options_.service_name_fixed) write_resource(session.server_name);
+    if (!session.closed) write_root(session, RecordType::kSessionOpen);  // now it says with whom
+  }
   if (call.method == Method::kToolsList) {
     learn_page(session, call, !message.has(mcp::kNextCursor));
   }
@@ -351,7 +354,7 @@ bool Tracer::is_known_stray(Direction asked, const Fact& fact) {
 
 void Tracer::count_unmatched(const Fact& fact) {
   const bool from_client = fact.message.direction == Direction::kClientToServer;
-  Session& session = from_client ? session_of(fact.context, fact.at) : process_session(fact.at);
+  Session& session = from_client ? session_of(fact) : process_session(fact.at);
   session.touch(fact.at);
   session.count_message(fact.message);
   ++session.unmatched;

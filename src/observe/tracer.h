@@ -104,7 +104,7 @@ class Tracer {
   [[nodiscard]] Noise noise() const { return noise_; }
 
  private:
-  Session& session_of(const mcp::CallContext& context, Instant at, const mcp::HttpFact* http = nullptr);
+  Session& session_of(const mcp::Fact& fact);
   Session& add_session(const mcp::CallContext& context, Instant at, const mcp::HttpFact* http);
   Session* find_session(std::uint32_t serial);
   Session* only_open_session();

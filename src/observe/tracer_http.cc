@@ -181,7 +181,7 @@ Session& Tracer::loose_session(const mcp::CallContext& context, std::uint16_t ro
 
 Session& Tracer::http_session(const Fact& fact, bool opens) {
   if (fact.context.session == 0) return loose_session(fact.context, fact.http->route);
-  if (opens) return session_of(fact.context, fact.http->began, fact.http);
+  if (opens) return session_of(fact);
   Session* session = find_session(fact.context.session);
   return session != nullptr ? *session : loose_session(fact.context, fact.http->route);
 }

@@ -27,11 +27,16 @@ Session* Tracer::only_open_session() {
   return found == sessions_.end() ? nullptr : found->second.get();
 }
 
-Session& Tracer::session_of(const CallContext& context, Instant at, const mcp::HttpFact* http) {
-  Session* session = find_session(context.session);
-  if (session == nullptr) session = &add_session(context, at, http);
+// Of a client's message. What opens it may say who the client is.
+Session& Tracer::session_of(const Fact& fact) {
+  const Instant at = fact.http != nullptr ? fact.http->began : fact.at;
+  Session* session = find_session(fact.context.session);
+  if (session == nullptr) session = &add_session(fact.context, at, fact.http);
   if (!session->begun()) session->begin(at);
-  if (session->closed) open_session(*session);
+  if (session->closed) {
+    if (fact.message.kind == MessageKind::kRequest) session->learn_client(fact.message);
+    open_session(*session);
+  }
   return *session;
 }
 
@@ -116,7 +121,7 @@ Session& Tracer::session_of_client_message(const Fact& fact) {
     Session* const present = present_session();
     if (present != nullptr && present->root.derived) return *present;
   }
-  return session_of(fact.context, fact.at);
+  return session_of(fact);
 }
 
 // A server's message belongs to an open exchange, or to the process's session.

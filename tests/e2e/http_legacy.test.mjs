@@ -11,7 +11,8 @@ import {
 } from './http_peers.mjs';
 import { legacyHttpServer, sseServer } from './http_servers.mjs';
 import {
-  calls, clientInfo, ERROR, eventually, freshDirectory, freshHome, kind, named, outcome, root, sessionList, sessions, status, trace,
+  calls, clientInfo, ERROR, eventually, filesBelow, freshDirectory, freshHome, kind, mcptrace, named, outcome, root, sessionList, sessions,
+  status, trace,
 } from './peers.mjs';
 
 const httpSpans = (spans, method) =>
@@ -263,6 +264,50 @@ test('a stream with event ids that is cut and never taken up again: nobody knows
   const [spans] = sessions(home);
   assert.deepEqual(calls(spans).map(outcome), ['unobserved', 'unobserved']);
   for (const span of calls(spans)) assert.notEqual(status(span), ERROR);
+});
+
+// Its session is known from the answer only: until then, and if there is none, it stands in one of its own.
+test('an initialize that waits is shown, and stays where the proxy is killed; else it moves to its session', async (t) => {
+  const home = freshHome(t);
+  const waiting = [], answered = Promise.withResolvers();
+  const { origin } = await listen(t, (request, response) => {
+    request.resume();
+    waiting.push(response);
+    if (waiting.length === 2) answered.resolve();
+  });
+  const proxy = await startProxy(home, origin);
+  const posts = [1, 2].map(() => ask(`${proxy.origin}/mcp`, { body: initialize() }).catch((error) => error));
+  await answered.promise;
+  const listed = (states) => eventually(() => {
+    const list = sessionList(home);
+    return list.map((session) => session.state).sort().join() === states && list;
+  }, states);
+  await listed('open,open');
+  waiting[0].writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': 'told' });
+  waiting[0].end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { protocolVersion: '2025-11-25', serverInfo: { name: 's', version: '1' } } }));
+  await Promise.race(posts);
+  await eventually(() => sessionList(home).some((session) => session.server_name === 's'), 'the session that the answer told');
+  assert.equal(sessionList(home).length, 2);
+  proxy.signal('SIGKILL');
+  await proxy.exit;
+  const found = sessions(home).map((spans) => named(spans, 'mcp.initialize').map((span) => [outcome(span), span.attributes['error.type']]));
+  assert.deepEqual(found.sort(), [[['abandoned', 'killed']], [['ok', undefined]]]);
+  for (const spans of sessions(home)) assert.equal(named(spans, 'mcp.initialize')[0].parentSpanId, root(spans).spanId);
+});
+
+test('an HTTP+SSE stream to which nobody sends a request is no session', async (t) => {
+  const home = freshHome(t);
+  const server = sseServer();
+  const proxy = await startProxy(home, (await listen(t, server.handler)).origin);
+  const stream = await open(`${proxy.origin}/sse`, { method: 'GET' });
+  await eventually(() => stream.text.includes('endpoint'), 'its endpoint');
+  // Open for a second, it is recorded as that.
+  await eventually(() => [...filesBelow(home)].some(([file, bytes]) => file.endsWith('.spool') && bytes.includes('http.request')), 'its record');
+  assert.deepEqual(sessionList(home, '--all'), []);
+  stream.request.destroy();
+  await proxy.stop();
+  assert.deepEqual(sessionList(home, '--all'), []);
+  assert.match(mcptrace(home, ['trace']).stderr, /no session/);
 });
 
 test('batches of 2025-03-26: a span each, and not a byte of them changed', async (t) => {
