@@ -35,6 +35,40 @@ test('nothing is closed because it is quiet: streams that say nothing stay', asy
   for (const client of clients) client.socket.destroy();
 });
 
+// The middle one of many, as a busy machine may be late now and then.
+for (const [who, how] of [['the client', 'FIN'], ['the client', 'RST'], ['the server', 'FIN'], ['the server', 'RST']]) {
+  test(`H3: ${who} leaves in mid-stream by ${how}: the other side knows within 50 ms, and in the same way`, async (t) => {
+    const took = [];
+    let arrived = Promise.withResolvers();
+    const { proxy } = await rig(t, (socket) => {
+      socket.write(streamHead('Transfer-Encoding: chunked'));
+      socket.write(chunk('data: x\n\n'));
+      arrived.resolve(socket);
+    });
+    for (let round = 0; round < 15; round++) {
+      arrived = Promise.withResolvers();
+      const client = await raw(proxy.port, { allowHalfOpen: false });
+      client.socket.write(getStream(proxy));
+      await client.untilText('data: x');
+      const server = await arrived.promise;
+      const [leaver, other] = who === 'the client' ? [client.socket, server] : [server, client.socket];
+      const noticed = new Promise((resolve) => {
+        other.once('end', () => resolve('FIN'));
+        other.once('error', (error) => resolve(error.code === 'ECONNRESET' ? 'RST' : error.code));
+      });
+      const left = process.hrtime.bigint();
+      if (how === 'FIN') leaver.end();
+      else leaver.resetAndDestroy();
+      assert.equal(await noticed, how);
+      took.push(Number(process.hrtime.bigint() - left) / 1e6);
+      client.socket.destroy();
+      server.destroy();
+    }
+    took.sort((a, b) => a - b);
+    assert.ok(took[7] <= 50, `${took[7]} ms`);
+  });
+}
+
 // The peak of a process's resident memory, in bytes.
 const peak = (pid) => Number(fs.readFileSync(`/proc/${pid}/status`, 'utf8').match(/VmHWM:\s+(\d+) kB/)[1]) * 1024;
 
