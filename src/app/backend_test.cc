@@ -75,6 +75,7 @@ class Backend : public ::testing::Test {
               [&] {
                 spool::WriterOptions options;
                 options.directory = home + "/state/spool";
+                options.name_prefix = "run" + std::to_string(seed);  // a process of its own
                 return options;
               }(),
               clock),
@@ -127,6 +128,9 @@ TEST_F(Backend, WrongUseIsOneLineAndStatus2) {
   const std::pair<std::vector<std::string>, std::string> cases[] = {
       {{}, "which command? (see mcptrace --help)"},
       {{"nope"}, "unknown command 'nope' (see mcptrace --help)"},
+      {{"clear", "--older-than", ""}, "option '--older-than' of clear wants a value (see mcptrace clear --help)"},
+      {{"sessions", "--since="}, "option '--since' of sessions wants a value (see mcptrace sessions --help)"},
+      {{"sessions", "--all=1"}, "option '--all' of sessions takes no value (see mcptrace sessions --help)"},
       {{"sessions", "--foo"}, "unknown option '--foo' of sessions (see mcptrace sessions --help)"},
       {{"sessions", "extra"}, "unexpected argument 'extra' of sessions (see mcptrace sessions --help)"},
       {{"sessions", "--limit"}, "option '--limit' of sessions wants a value (see mcptrace sessions --help)"},
@@ -208,10 +212,20 @@ TEST_F(Backend, ClearDeletesWhatIsOver) {
   EXPECT_TRUE(run({"clear", "--older-than", "1h"}).out.starts_with("Deleted 0 files (0 B). 1 session still runs"));
   const Answer answer = run({"clear"});
   EXPECT_TRUE(answer.out.starts_with("Deleted 2 files (")) << answer.out;
-  EXPECT_TRUE(answer.out.ends_with("). 1 session still runs; its file was kept.\n")) << answer.out;
+  EXPECT_TRUE(answer.out.ends_with("). 1 session still runs; its files were kept.\n")) << answer.out;
   EXPECT_EQ(run({"trace"}).out.substr(0, 26), "session " + running->sample.id());
   running.reset();
   EXPECT_TRUE(run({"clear"}).out.starts_with("Deleted 1 file ("));
+}
+
+TEST_F(Backend, ClearKeepsTheFormerFilesOfASessionThatRuns) {
+  ended(1);
+  std::optional<Process> former(std::in_place, home_, clock_, 1), running(std::in_place, home_, clock_, 1);
+  former.reset();  // of the same process and session: it went on in another file
+  EXPECT_TRUE(run({"clear"}).out.starts_with("Deleted 0 files (0 B). 1 session still runs"));
+  running->close();
+  running.reset();
+  EXPECT_TRUE(run({"clear"}).out.starts_with("Deleted 3 files ("));
 }
 
 TEST_F(Backend, ClearForgetsWhatServersDeclaredUnlessOnlyWhatIsOldGoes) {

@@ -40,13 +40,15 @@ int clear_command(World& world, std::span<const std::string> arguments) {
   const auto directory = spool_directory(world);
   if (!directory) return fail(world, directory.error());
   if (older_than.empty()) forget_declared(*state_directory(world));
-  const auto removed = spool::remove_files(*directory, before);
+  const auto open = query::open_sessions(*directory);
+  if (!open) return fail(world, open.error());
+  const auto removed = spool::remove_files(*directory, before, open->in_use);
   if (!removed) return fail(world, removed.error());
   std::string text =
       "Deleted " + query::format_count(removed->files, "file") + " (" + query::format_bytes(removed->bytes) + ").";
-  if (const auto open = query::count_open_sessions(*directory); open && *open != 0) {
-    text += " " + query::format_count(*open, "session") +
-            (*open == 1 ? " still runs; its file was kept." : " still run; their files were kept.");
+  if (open->count != 0) {
+    text += " " + query::format_count(open->count, "session") +
+            (open->count == 1 ? " still runs; its files were kept." : " still run; their files were kept.");
   }
   return print(world, text + "\n");
 }

@@ -25,18 +25,33 @@ class CommandLine::Impl {
     return error("unexpected argument " + shown + " of " + command_);
   }
 
+  // Values that were given have to be some.
+  [[nodiscard]] Result<> check_values() const {
+    for (const auto& [option, target] : values_) {
+      if (option->count() != 0 && target->empty()) {
+        return std::unexpected(error("option '" + option->get_name() + "' of " + command_ + " wants a value"));
+      }
+    }
+    return {};
+  }
+
   CLI::App app_;
   std::string command_;
+  std::vector<std::pair<CLI::Option*, const std::string*>> values_;
   bool help_ = false;
 };
 
 CommandLine::CommandLine(std::string_view command) : impl_(std::make_unique<Impl>(command)) {}
 CommandLine::~CommandLine() = default;
 
-void CommandLine::flag(std::string_view name, bool& target) { impl_->app_.add_flag(std::string(name), target); }
+void CommandLine::flag(std::string_view name, bool& target) {
+  impl_->app_.add_flag(std::string(name), target)->disable_flag_override();
+}
 
 void CommandLine::value(std::string_view name, std::string& target) {
-  impl_->app_.add_option(std::string(name), target)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  CLI::Option* const option = impl_->app_.add_option(std::string(name), target);
+  option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  impl_->values_.emplace_back(option, &target);
 }
 
 void CommandLine::values(std::string_view name, std::vector<std::string>& target) {
@@ -44,7 +59,7 @@ void CommandLine::values(std::string_view name, std::vector<std::string>& target
 }
 
 void CommandLine::positional(std::string_view name, std::string& target) {
-  impl_->app_.add_option(std::string(name), target);
+  impl_->values_.emplace_back(impl_->app_.add_option(std::string(name), target), &target);
 }
 
 Result<> CommandLine::parse(std::span<const std::string> arguments) {
@@ -52,13 +67,16 @@ Result<> CommandLine::parse(std::span<const std::string> arguments) {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
     impl_->app_.parse(std::move(reversed));
   } catch (const CLI::ArgumentMismatch& error) {
-    const std::string what = error.what();  // "--limit: 1 required TEXT missing"
-    return std::unexpected(
-        impl_->error("option '" + what.substr(0, what.find(':')) + "' of " + impl_->command_ + " wants a value"));
+    const std::string what = error.what();  // "--limit: 1 required TEXT missing", "all was given a disallowed flag …"
+    const bool flag = what.contains("flag override");
+    const std::string name = what.substr(0, what.find_first_of(": ="));
+    return std::unexpected(impl_->error("option '" + (name.starts_with('-') ? name : "--" + name) + "' of " +
+                                        impl_->command_ + (flag ? " takes no value" : " wants a value")));
   } catch (const CLI::ParseError& error) {
     return std::unexpected(impl_->error(query::cut(query::display(error.what()), 200)));
   }
   if (impl_->help_) return {};
+  MCPTRACE_TRY_VOID(impl_->check_values());
   for (const std::string& rest : impl_->app_.remaining()) {
     if (rest != "--") return std::unexpected(impl_->unknown(rest));
   }

@@ -37,9 +37,10 @@ class Follow {
       if (wake == Wake::kInterrupted) break;
     }
     say_skips(world_, skips_);
-    const query::Session session = std::move(follower_).finish();
+    const std::optional<query::Session> session = std::move(follower_).finish();
+    if (!session) return fail(world_, {Errc::kNotFound, "what became of the session is not known"});
     return print(world_,
-                 json_ ? query::session_json(session) : "\n" + query::session_summary(session, text_options(world_)));
+                 json_ ? query::session_json(*session) : "\n" + query::session_summary(*session, text_options(world_)));
   }
 
  private:
@@ -63,6 +64,12 @@ class Follow {
       follower_.begin_file(followed.number, file.locked, file.modified);
       while (const auto record = followed.reader.next()) follower_.add(*record);
       skips_.note(file.path, followed.reader);
+    }
+    // Who deleted a file has let go of what was open in it.
+    for (auto& [path, followed] : files_) {
+      if (followed.gone || std::ranges::find(files, path, &spool::FileInfo::path) != files.end()) continue;
+      followed.gone = true;
+      follower_.begin_file(followed.number, false, {});
     }
     return {};
   }

@@ -1,5 +1,5 @@
 // The OpenTelemetry variables that concern a producer: read, checked, and what was ignored said.
-// Source: OpenTelemetry specification, environment variables (reference: opentelemetry.md 4.5).
+// Source: OpenTelemetry specification, environment variables.
 #pragma once
 
 #include <optional>

@@ -50,6 +50,9 @@ observe::TrafficEnd traffic_end(const stdio::ChildExit& child) {
   } else if (child.server_first) {
     end.root = observe::RootEnd::kServerFirst;
     end.call_error_type = "server_exit";
+  } else if (child.closed_first) {
+    end.root = observe::RootEnd::kServerClosed;
+    end.call_error_type = "server_closed";
   }
   end.child = {.known = true, .signalled = child.signalled, .code = child.code};
   return end;

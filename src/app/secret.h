@@ -1,4 +1,4 @@
-// The installation's secret: the key of every fingerprint and derived id (semantics.md 3).
+// The installation's secret: the key of every fingerprint and derived id (docs/spans.md).
 #pragma once
 
 #include <array>

@@ -1,8 +1,8 @@
 // Keyed hashes: HMAC-SHA-256 (libsodium) under the installation's secret.
 //
-// Where a string from the wire may not be written (semantics.md 6), its fingerprint is: equal strings give equal
-// fingerprints within an installation, and nobody without the secret can test a guess. Domains keep uses apart: the
-// fingerprint of an error message says nothing about a session key of the same text.
+// Where a string from the wire may not be written (docs/architecture.md, What may be written), its fingerprint is:
+// equal strings give equal fingerprints within an installation, and nobody without the secret can test a guess. Domains
+// keep uses apart: the fingerprint of an error message says nothing about a session key of the same text.
 //
 //   KeyedHash hash(key, "error-message");
 //   hash.update(piece); hash.update(more);

@@ -20,7 +20,9 @@ enum class LogReason : std::uint8_t {
   kSpoolWrite,      // disk full, I/O error
   kObserverStuck,   // the observer did not finish in time
   kDropped,         // telemetry was dropped
-  kMemory,          // there is none for telemetry
+  kMemory,          // there was none for some of the telemetry
+  kObserverGone,    // ... or for all that follows
+  kNoMemory,        // there is none for traffic
   kDeclaredNames,   // what servers declared cannot be remembered
   kConfiguration,   // a variable or file that was ignored
   kChild,           // the server could not be started

@@ -1,5 +1,5 @@
 // Who may speak to a listener, as far as a web page could pretend to be somebody: the Host field against DNS rebinding,
-// the Origin field against other sites' scripts (reference: faults.md 4.3; MCP, "Security Warning" of Streamable HTTP).
+// the Origin field against other sites' scripts (MCP, "Security Warning" of Streamable HTTP).
 // It is no authentication: a program that sets its own fields passes.
 //
 // Immutable after make(); any thread.

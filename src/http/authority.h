@@ -1,6 +1,6 @@
 // "host" or "host:port" as they stand in a Host field, a URL or an absolute target: one reading for all of them, so
 // that routing, access and logs never see two. Strict: what is unusual is refused, for it has been read in two ways
-// before (faults.md H8).
+// before.
 #pragma once
 
 #include <cstdint>

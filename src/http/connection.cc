@@ -16,7 +16,7 @@ constexpr std::size_t kLeaveBytes = 4 << 20;
 Connection::Connection(Context& context, std::shared_ptr<Stream> client, const asio::ip::tcp::endpoint& peer)
     : context_(context),
       client_(std::move(client)),
-      address_(peer.address().to_string()),
+      address_(unmapped(peer.address()).to_string()),
       deadline_(context.io.get_executor(), signal_),
       exchange_(context, *client_, signal_, {address_, peer.port()}) {}
 

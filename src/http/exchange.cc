@@ -22,6 +22,8 @@ Exchange::Exchange(Context& context, Stream& client, Signal& signal, PeerAddress
 
 Exchange::~Exchange() {
   if (server_) server_->close();
+  // Whatever ended the connection in the middle: the tap must not take it for open.
+  if (tapped_) tap_->end(ExchangeEnd::kStopped, {}, context_.clock.now());
 }
 
 bool Exchange::is_get_stream() const {
@@ -29,8 +31,10 @@ bool Exchange::is_get_stream() const {
 }
 
 void Exchange::stop() {
-  if (stage_ != Stage::kIdle && stage_ != Stage::kEnded)
-    end(cut(), client_finished_ ? ExchangeEnd::kClientClosed : ExchangeEnd::kStopped, {});
+  if (stage_ == Stage::kIdle || stage_ == Stage::kEnded) return;
+  // Where the client had left, and nothing came since, it ended then.
+  if (client_finished_) return end(cut(), ExchangeEnd::kClientClosed, {}, client_finished_at_);
+  end(cut(), ExchangeEnd::kStopped, {});
 }
 
 void Exchange::refuse(int status, std::string_view reason) {
@@ -39,6 +43,10 @@ void Exchange::refuse(int status, std::string_view reason) {
 
 // Ends the exchange, once: the server's connection is let go, and the tap is told.
 void Exchange::end(After after, ExchangeEnd how, std::string_view error_type) {
+  end(after, how, error_type, context_.clock.now());
+}
+
+void Exchange::end(After after, ExchangeEnd how, std::string_view error_type, Instant at) {
   if (stage_ == Stage::kEnded) return;
   stage_ = Stage::kEnded;
   after_ = after;
@@ -57,7 +65,7 @@ void Exchange::end(After after, ExchangeEnd how, std::string_view error_type) {
     }
     server_.reset();
   }
-  if (std::exchange(tapped_, false)) tap_->end(how, error_type, context_.clock.now());
+  if (std::exchange(tapped_, false)) tap_->end(how, error_type, at);
 }
 
 // To the tap, of an answer of our own.
@@ -228,7 +236,9 @@ void Exchange::look_at_server() {
   if (answer_.state() == AnswerRelay::State::kBad) {
     // What was in order goes first.
     if (answer_.anything_sent() && client_.blocked() && !client_.write_failed()) return;
-    return fail(502, "the server's answer is not HTTP, or framed in a way that can be read in two", "closed");
+    return fail(
+        502, "the server's answer is not HTTP, its head is too large, or it is framed in a way that can be read in two",
+        "closed");
   }
   if (answer_.state() != AnswerRelay::State::kDone && !client_.blocked() && server_->read_end() != StreamEnd::kOpen) {
     const bool reset = server_->read_end() == StreamEnd::kReset;
@@ -262,6 +272,7 @@ void Exchange::look_at_client() {
   if (client_.read_end() == StreamEnd::kOpen || client_finished_) return;
   if (request_.state() != RequestRelay::State::kDone) return end(After::kClose, ExchangeEnd::kClientClosed, {});
   client_finished_ = true;
+  client_finished_at_ = context_.clock.now();
   server_->finish_writing();
 }
 

@@ -63,6 +63,7 @@ class Exchange {
   void fail(int status, std::string_view reason, std::string_view error_type);
   [[nodiscard]] After cut() const { return answer_.ends_with_connection() ? After::kReset : After::kClose; }
   void end(After after, ExchangeEnd how, std::string_view error_type);
+  void end(After after, ExchangeEnd how, std::string_view error_type, Instant at);
   void hint_about_challenge();
   [[nodiscard]] std::string_view scheme() const { return context_.tls ? "https" : "http"; }
 
@@ -82,6 +83,7 @@ class Exchange {
   Stage stage_ = Stage::kIdle;
   After after_ = After::kReuse;
   Nanos body_waited_{}, waiting_since_{};  // for what the client owes of its body
+  Instant client_finished_at_;
   bool get_ = false, head_only_ = false, with_session_ = false, resumes_ = false, client_finished_ = false,
        tapped_ = false;
 };

@@ -1,6 +1,6 @@
 // The text of a complete head, as HeadScan found it, into names and values; and what the fields say of framing and
-// connection. Strict in all that two readers could read in two ways (RFC 9112 2–6, RFC 9110 5 and 7; reference:
-// faults.md H7, H8). Pure; borrows from the text.
+// connection. Strict in all that two readers could read in two ways (RFC 9112 2–6, RFC 9110 5 and 7). Pure; borrows
+// from the text.
 //
 // Not Beast's parser, for that costs four times the instructions of this. It is the judge in tests/fuzz instead: what
 // we accept it accepts too, and reads the same.

@@ -76,6 +76,7 @@ Listener::Listener(Context& context, Acceptor acceptor, std::shared_ptr<asio::ss
       acceptor_(std::move(acceptor)),
       certificate_(std::move(certificate)),
       max_connections_(max_connections),
+      again_(context.io.get_executor()),
       pause_(context.io.get_executor(), room_) {}
 
 Listener::~Listener() = default;
@@ -89,10 +90,27 @@ std::string Listener::authority() const {
 
 void Listener::start() {
   accepting_ = true;
-  asio::co_spawn(context_.io.get_executor(), accept(), [this](const std::exception_ptr&) {
+  try {
+    asio::co_spawn(context_.io.get_executor(), accept(), [this](const std::exception_ptr&) {
+      accepting_ = false;
+      check_done();
+      resume();
+    });
+  } catch (const std::bad_alloc&) {
     accepting_ = false;
-    check_done();
-  });
+    resume();
+  }
+}
+
+void Listener::resume() {
+  if (accepting_ || !acceptor_.is_open()) return;
+  try {
+    again_.expires_after(kPause);
+    again_.async_wait([this](const error_code& cancelled) {
+      if (!cancelled && !accepting_ && acceptor_.is_open()) start();
+    });
+  } catch (const std::bad_alloc&) {  // then when a connection ends
+  }
 }
 
 Async<> Listener::accept() {
@@ -118,7 +136,10 @@ bool Listener::receive(Socket socket, const asio::ip::tcp::endpoint& peer) {
     if (has_its_share(peer)) return true;  // closed
     prepare(socket);
     asio::co_spawn(context_.io.get_executor(), serve(std::move(socket), peer, Arrival(*this)),
-                   [this](const std::exception_ptr&) { check_done(); });
+                   [this](const std::exception_ptr&) {
+                     check_done();
+                     resume();
+                   });
     return true;
   } catch (const std::bad_alloc&) {
     return false;
@@ -127,8 +148,9 @@ bool Listener::receive(Socket socket, const asio::ip::tcp::endpoint& peer) {
 
 // One other machine may not take all the room there is.
 bool Listener::has_its_share(const asio::ip::tcp::endpoint& peer) const {
-  if (peer.address().is_loopback()) return false;
-  const auto found = by_address_.find(peer.address().to_string());
+  const asio::ip::address address = unmapped(peer.address());
+  if (address.is_loopback()) return false;
+  const auto found = by_address_.find(address.to_string());
   return found != by_address_.end() && found->second >= std::max<std::size_t>(max_connections_ / 2, 1);
 }
 
@@ -167,15 +189,16 @@ Async<> Listener::serve(Socket socket, asio::ip::tcp::endpoint peer, Arrival arr
     stream = make_plain_stream(std::move(socket));
   }
   Connection connection(context_, std::move(stream), peer);
-  const Entry entry(*this, connection, !peer.address().is_loopback());
+  const Entry entry(*this, connection, !unmapped(peer.address()).is_loopback());
   arrival.end();
   co_await connection.run();
 }
 
 Listener::Entry::Entry(Listener& listener, Connection& connection, bool counted)
     : listener_(listener), connection_(connection), counted_(counted) {
-  if (counted) ++listener.by_address_[connection.address()];
+  std::size_t* const count = counted ? &listener.by_address_[connection.address()] : nullptr;
   listener.connections_.insert(&connection);
+  if (count != nullptr) ++*count;
 }
 
 Listener::Entry::~Entry() {

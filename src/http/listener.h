@@ -37,6 +37,8 @@ class Listener {
   ~Listener();
 
   void start();
+  // Where accepting ended for want of memory: begins again after a pause. Does nothing else.
+  void resume();
   [[nodiscard]] std::string authority() const;  // where it listens, be it handed over: "[::1]:8080"
   void set_certificate(std::shared_ptr<asio::ssl::context> certificate) { certificate_ = std::move(certificate); }
 
@@ -92,6 +94,7 @@ class Listener {
   bool accepting_ = false;  // accept() runs: it may hold a socket that nobody else knows of
   bool stopped_ = false;    // nobody who is still to come is waited for
   Signal room_;
+  Timer again_;
   Deadline pause_;
   std::function<void()> done_;
 };

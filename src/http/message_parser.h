@@ -1,5 +1,5 @@
 // HTTP/1.1 messages out of a byte stream, without I/O: heads, and bodies freed of their framing. Strict: what two
-// parsers could read in two ways is refused, not repaired (RFC 9112; reference: faults.md H7, H8, H10).
+// parsers could read in two ways is refused, not repaired (RFC 9112).
 //
 // One event at a time; the caller keeps what was not consumed and gives it again, with more behind it. A head is
 // parsed only when it is there as a whole, in one piece of memory, and borrows from that; nothing is consumed until

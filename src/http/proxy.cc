@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <new>
 
 namespace mcptrace::http {
 namespace {
@@ -75,7 +76,15 @@ class Proxy::Impl {
     if (ready_) ready_->start();
     wait_for_signal();
     wait_for_reload();
-    io_.run();
+    while (!io_.stopped()) {
+      try {
+        io_.run();
+      } catch (const std::bad_alloc&) {
+        // What it was needed for does not go on; all else does.
+        context_.log.once(LogReason::kNoMemory, "memory ran out: connections may have been lost");
+        listener_->resume();
+      }
+    }
   }
 
  private:

@@ -19,6 +19,12 @@ using mcp::Text;
 constexpr std::size_t kMostSessionId = 16 << 10;
 constexpr std::size_t kMostIdle = 1 << 10;  // of what a connection keeps between its exchanges
 
+mcp::HttpEnd end_of(ExchangeEnd how) {
+  static_assert(static_cast<int>(mcp::HttpEnd::kComplete) == static_cast<int>(ExchangeEnd::kComplete) + 1);
+  static_assert(static_cast<int>(mcp::HttpEnd::kClientLeft) == static_cast<int>(ExchangeEnd::kClientLeft) + 1);
+  return static_cast<mcp::HttpEnd>(static_cast<std::uint8_t>(how) + 1);
+}
+
 mcp::BodyProblem problem_of(const Error& error) {
   return error.code == Errc::kLimit ? mcp::BodyProblem::kTooLarge : mcp::BodyProblem::kEncoding;
 }
@@ -220,6 +226,10 @@ void TracedExchange::hold_initialize(const Message& message, const mcp::SpliceMa
   held_.assign((mcp::packed_size(fact) + 7) / 8, 0);
   mcp::pack(fact, reinterpret_cast<char*>(held_.data()));
   ++messages_, ++spans_;
+  // Of what is long nothing more is needed there.
+  for (const Text text : {Text::kTraceparent, Text::kTracestate, Text::kBaggage, Text::kConversation}) {
+    fact.message[text] = {};
+  }
   fact.kind = FactKind::kHttpWaits;
   fact.context = held_place_.context;
   http_.links = held_place_.links;
@@ -434,7 +444,7 @@ void TracedExchange::end_answer(ExchangeEnd how) {
 
 void TracedExchange::end(ExchangeEnd how, std::string_view error_type, Instant at) {
   finish_request(false);
-  end_ = static_cast<mcp::HttpEnd>(static_cast<std::uint8_t>(how) + 1);
+  end_ = end_of(how);
   http_.error = error_of(error_type);
   end_answer(how);
   now_ = at;
@@ -463,8 +473,9 @@ void TracedExchange::lose() {
 
 void TracedExchange::end_lost(ExchangeEnd how, std::string_view error_type, Instant at) {
   if (!began_) return;
-  end_ = static_cast<mcp::HttpEnd>(static_cast<std::uint8_t>(how) + 1);
+  end_ = end_of(how);
   http_.error = error_of(error_type);
+  http_.flags |= mcp::kLost;
   Fact fact;
   fact.kind = FactKind::kHttpEnd;
   fact.at = at;
@@ -489,6 +500,7 @@ void TracedExchange::release() {
   decoder_.reset();
   request_decoder_.reset();
   head_.wipe();
+  held_.clear();
   if (held_.capacity() * sizeof(held_[0]) > kMostIdle) held_.shrink_to_fit();
   caller_ = {};
 }

@@ -88,7 +88,13 @@ mcp::AuthScheme scheme_of(std::string_view challenge) {
 }
 
 bool is_signed(const Head& head) {
+  // Of AWS (Signature Version 4), and of webhooks.
+  if (head.value(FieldName::kAuthorization).starts_with("AWS4-")) return true;
   return std::ranges::any_of(head.fields, [](const Field& field) {
+    if (field.id == FieldName::kOther) {
+      return same_text(field.name, "x-amz-content-sha256") || same_text(field.name, "x-hub-signature") ||
+             same_text(field.name, "x-hub-signature-256");
+    }
     return field.id == FieldName::kContentDigest || field.id == FieldName::kContentMd5 ||
            field.id == FieldName::kDigest || field.id == FieldName::kReprDigest || field.id == FieldName::kSignature ||
            field.id == FieldName::kSignatureInput;
@@ -123,12 +129,12 @@ void KeptHead::read(const RequestHead& head, std::string_view target, std::strin
   text_.last_event_id = keep(head.value(FieldName::kLastEventId));
   text_.user_agent = keep(head.value(FieldName::kUserAgent));
   text_.authorization = keep(head.value(FieldName::kAuthorization));
-  text_.baggage = keep(head.value(FieldName::kBaggage));
+  text_.baggage = keep_list(head, FieldName::kBaggage);
   text_.forwarded = !first.empty();
   text_.client = keep(text_.forwarded ? std::string_view(first) : client);
   if (parents == 1) {
     text_.traceparent = keep(head.value(FieldName::kTraceparent));
-    keep_tracestate(head);
+    text_.tracestate = keep_list(head, FieldName::kTracestate);
   }
   if (conversation.value.empty()) return;
   const std::size_t begin = bytes_.size();
@@ -136,14 +142,15 @@ void KeptHead::read(const RequestHead& head, std::string_view target, std::strin
   text_.conversation = std::string_view(bytes_).substr(begin);
 }
 
-void KeptHead::keep_tracestate(const RequestHead& head) {
+// A list may come in several fields: they are one.
+std::string_view KeptHead::keep_list(const RequestHead& head, FieldName name) {
   const std::size_t begin = bytes_.size();
   for (const Field& field : head.fields) {
-    if (field.id != FieldName::kTracestate) continue;
+    if (field.id != name) continue;
     if (bytes_.size() != begin) bytes_.append(",");
     bytes_.append(field.value);
   }
-  text_.tracestate = std::string_view(bytes_).substr(begin);
+  return std::string_view(bytes_).substr(begin);
 }
 
 void KeptHead::wipe() {

@@ -38,7 +38,7 @@ class KeptHead {
 
  private:
   std::string_view keep(std::string_view value);
-  void keep_tracestate(const RequestHead& head);
+  std::string_view keep_list(const RequestHead& head, FieldName name);
 
   std::string bytes_;
   HeadText text_;

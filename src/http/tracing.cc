@@ -1,7 +1,7 @@
 #include "http/tracing.h"
 
-#include "http/target.h"
 #include "http/guarded_exchange.h"
+#include "http/target.h"
 #include "http/tracing_shared.h"
 
 namespace mcptrace::http {

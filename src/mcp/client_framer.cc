@@ -111,7 +111,7 @@ void ClientFramer::Impl::on_message(const Message& message, const SpliceMap* map
   try {
     plan_splice(*map, injection, edits_);
     edited_ = true;
-  } catch (const std::bad_alloc&) {  // it goes on as it is
+  } catch (const std::bad_alloc&) {  // it goes on as it is, though its span says that it has our context
   }
 }
 

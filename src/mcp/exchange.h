@@ -84,7 +84,7 @@ struct OpenCall {
   [[nodiscard]] bool is_listen() const { return method == Method::kSubscriptionsListen; }
   // Its session does not wait for it: a subscription, a stream, what nobody answers.
   [[nodiscard]] bool is_standing() const { return kind != CallKind::kRequest || is_listen(); }
-  // May a server's request or notification be nested under it? (semantics.md 2)
+  // May a server's request or notification be nested under it? (docs/spans.md)
   [[nodiscard]] bool may_nest() const {
     return direction == Direction::kClientToServer && kind == CallKind::kRequest &&
            (method == Method::kToolsCall || method == Method::kPromptsGet || method == Method::kResourcesRead);

@@ -46,7 +46,7 @@ enum class NotInjected : std::uint8_t {
   kCount
 };
 
-// A client's message, as placed by the relay before it went on (semantics.md 2, 3). For other facts: all zero.
+// A client's message, as placed by the relay before it went on (docs/spans.md). For other facts: all zero.
 struct CallContext {
   std::uint32_t session = 0;  // serial of the session stretch within this process; 0 = none
   ParentSource parent_source = ParentSource::kRoot;

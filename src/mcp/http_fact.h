@@ -14,8 +14,7 @@ namespace mcptrace::mcp {
 enum class HttpMethod : std::uint8_t { kOther, kGet, kPost, kDelete, kHead, kPut, kOptions, kPatch };
 // The challenge of a 401 or 403. Only these are ever named.
 enum class AuthScheme : std::uint8_t { kNone, kBearer, kBasic, kDigest, kDpop, kNegotiate, kOther };
-// How the exchange ended (http::ExchangeEnd); kOpen = not yet.
-// How it ended, as http::ExchangeEnd says.
+// How the exchange ended, as http::ExchangeEnd says; kOpen = not yet.
 enum class HttpEnd : std::uint8_t { kOpen, kComplete, kClientClosed, kServerClosed, kFailed, kStopped, kClientLeft };
 // Why there was no answer to be had.
 enum class HttpError : std::uint8_t { kNone, kRefused, kDns, kTls, kTimeout, kReset, kClosed, kOther };
@@ -29,8 +28,9 @@ enum HttpFlag : std::uint16_t {
   kSseSession = 1u << 3,    // this exchange is the stream of an HTTP+SSE session: its `endpoint` event was seen
   kKnownSession = 1u << 4,  // the request named its session: a 404, or a DELETE that succeeds, ends it
   kOwnRoot = 1u << 5,       // an initialize that failed: its session ends with it
-  kGuessed = 1u << 6,       // the session is guessed (semantics.md 3)
+  kGuessed = 1u << 6,       // the session is guessed (docs/spans.md)
   kModernPeer = 1u << 7,    // by its protocol version header
+  kLost = 1u << 8,          // some of what passed in it was not looked at, for want of memory
 };
 
 struct CallerLink {

@@ -39,7 +39,7 @@ struct RequestId {
 
 enum class ResultType : std::uint8_t { kAbsent, kComplete, kInputRequired, kTask, kOther };
 
-// The name form (semantics.md 6): 1 to 128 of A-Z a-z 0-9 _ - . /
+// The name form (docs/architecture.md, What may be written): 1 to 128 of A-Z a-z 0-9 _ - . /
 bool is_plain_name(std::string_view text);
 // At most 64 printable ASCII characters: what of a peer's name or version may be written.
 bool is_plain_peer(std::string_view text);

@@ -48,8 +48,40 @@ std::uint64_t plain_name_hash(std::string_view name) {
 
 std::uint64_t odd_name_hash(std::uint64_t print) { return print | 1; }
 
+namespace {
+
+std::size_t digits_at(std::string_view text, std::size_t at) {
+  return std::min(text.find_first_not_of("0123456789", at), text.size()) - at;
+}
+
+// A number, true, false or null (RFC 8259 3, 6).
+bool is_literal(std::string_view text) {
+  if (text == "true" || text == "false" || text == "null") return true;
+  std::size_t at = text.starts_with('-') ? 1 : 0;
+  const std::size_t whole = digits_at(text, at);
+  if (whole == 0 || (whole > 1 && text[at] == '0')) return false;
+  at += whole;
+  if (at < text.size() && text[at] == '.') {
+    const std::size_t fraction = digits_at(text, ++at);
+    if (fraction == 0) return false;
+    at += fraction;
+  }
+  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
+    if (++at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
+    const std::size_t exponent = digits_at(text, at);
+    if (exponent == 0) return false;
+    at += exponent;
+  }
+  return at == text.size();
+}
+
+}  // namespace
+
 void MessageHandler::end_line(json::Shape shape, std::uint64_t line_bytes) {
-  if (shape == json::Shape::kBroken || (shape == json::Shape::kComplete && (root_ == Root::kNoValue || bad_element_))) {
+  const bool no_value = root_ == Root::kNoValue || bad_element_ ||
+                        (root_ == Root::kScalar && !root_is_string_ && !texts_.cut(Slot::kMethod) &&
+                         !is_literal(texts_.text(Slot::kMethod)));
+  if (shape == json::Shape::kBroken || (shape == json::Shape::kComplete && no_value)) {
     flush_declared();
     emit_bare(MessageKind::kNotJson, line_bytes, 0);
   } else if (shape == json::Shape::kComplete) {

@@ -99,6 +99,7 @@ class MessageHandler {
 
   // The line.
   Root root_ = Root::kNothing;
+  bool root_is_string_ = false;
   std::uint64_t elements_ = 0;      // of a batch
   std::uint64_t odd_elements_ = 0;  // those that are no objects
   bool bad_element_ = false;        // one of them is no JSON

@@ -96,7 +96,14 @@ Step MessageHandler::root_value(Kind kind, std::uint64_t offset) {
     return begin_object(offset);
   }
   root_ = kind == Kind::kArray ? Root::kArray : kind == Kind::kOther ? Root::kNoValue : Root::kScalar;
-  return kind == Kind::kArray ? enter(At::kBatch) : Step::kSkip;
+  if (kind == Kind::kArray) return enter(At::kBatch);
+  root_is_string_ = kind == Kind::kString;
+  if (root_ != Root::kScalar || root_is_string_) return Step::kSkip;
+  // The scanner passes over it up to its end, whatever it is: "noise" begins as null does.
+  taking_ = Taking::kText;
+  slot_ = Slot::kMethod;
+  texts_.begin(slot_);
+  return Step::kText;
 }
 
 // What is no object is told when the line is over: a log line like "[INFO] started" begins as an array, too.

@@ -35,7 +35,7 @@ class MessageSink {
 };
 
 struct ScanOptions {
-  // Keys of params._meta that name a conversation, in order of preference (reference: mcp.md 1.7).
+  // Keys of params._meta that name a conversation, in order of preference.
   std::vector<std::string> conversation_keys;
 };
 // The keys that real clients use.

@@ -1,5 +1,5 @@
 // Every method that a revision of MCP specifies, once: its spelling, who may send it, in which era.
-// Source: the five schemas (reference: mcp.md 1.1, 1.2).
+// Source: the five schemas.
 #pragma once
 
 #include <cstdint>

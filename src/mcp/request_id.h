@@ -21,7 +21,8 @@ std::optional<std::int64_t> integer_value(std::string_view text);
 // `print` is a hash of the whole raw text.
 RequestId make_long_id(IdType type, std::uint64_t print);
 
-// An integer of at most 64 characters, or 1 to 64 of A-Z a-z 0-9 _ -: may be written as it is (semantics.md 6).
+// An integer of at most 64 characters, or 1 to 64 of A-Z a-z 0-9 _ -: may be written as it is (docs/architecture.md,
+// What may be written).
 bool is_plain_id(IdType type, std::string_view decoded);
 
 }  // namespace mcptrace::mcp

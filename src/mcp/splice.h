@@ -3,7 +3,7 @@
 //   undo(apply(line, edits), edits) == line, byte for byte.
 //
 // A splice inserts what is missing (params, _meta, or the members in _meta), or replaces the values of a traceparent
-// and tracestate that are there; it never re-serialises. Source: semantics.md 2, faults.md J12, SEP-414.
+// and tracestate that are there; it never re-serialises. Source: docs/spans.md, SEP-414.
 #pragma once
 
 #include <array>

@@ -1,6 +1,6 @@
-// Which names of tools servers declared, beyond this process (semantics.md 6: in any tools/list that this installation
-// saw of the server, or a call of it ended ok). The tracer asks and tells; whoever keeps them implements it. Called on
-// the observer's thread.
+// Which names of tools servers declared, beyond this process (docs/architecture.md, What may be written: in any
+// tools/list that this installation saw of the server, or a call of it ended ok). The tracer asks and tells; whoever
+// keeps them implements it. Called on the observer's thread.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 #include "observe/http_placement.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace mcptrace::observe {
 namespace {
@@ -113,9 +114,12 @@ std::uint32_t HttpPlacement::slot_for(const Key& key) {
     use(found->second);
     return found->second;
   }
-  std::uint32_t slot = oldest_;
-  if (stretches_.size() < options_.most_sessions) {
-    slot = static_cast<std::uint32_t>(stretches_.size());
+  // What may fail for want of memory comes first.
+  const bool grows = stretches_.size() < options_.most_sessions;
+  const std::uint32_t slot = grows ? static_cast<std::uint32_t>(stretches_.size()) : oldest_;
+  if (grows) stretches_.reserve(std::max(stretches_.capacity(), std::bit_ceil(stretches_.size() + 1)));
+  by_key_.emplace(key, slot);
+  if (grows) {
     stretches_.emplace_back();
   } else {
     unlink(slot);
@@ -127,7 +131,6 @@ std::uint32_t HttpPlacement::slot_for(const Key& key) {
   stretches_[slot].newer = kNoSlot;
   (newest_ == kNoSlot ? oldest_ : stretches_[newest_].newer) = slot;
   newest_ = slot;
-  by_key_.emplace(key, slot);
   return slot;
 }
 

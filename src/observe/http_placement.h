@@ -1,4 +1,4 @@
-// Placement over HTTP: the session stretch, trace, parent and ids of each message of many clients (semantics.md 2, 3).
+// Placement over HTTP: the session stretch, trace, parent and ids of each message of many clients (docs/spans.md).
 //
 // Runs on the relay thread, before the message goes on; what it decides travels with the fact. Sessions are known by
 // explicit keys (ids derived from the key, so that replicas agree) or guessed; many live at once, in a table that is

@@ -63,7 +63,7 @@ Observer::Observer(ObserverOptions options, Activity& activity, const Clock& clo
   recorder_.set_tracer(&tracer_);
 }
 
-Observer::~Observer() = default;
+Observer::~Observer() { recorder_.set_tracer(nullptr); }
 
 void Observer::start() {
   thread_ = std::make_unique<std::thread>([this] { run(); });
@@ -130,8 +130,8 @@ void Observer::count_losses() {
                                        server_.dropped_at_.load(std::memory_order_relaxed));
     tracer_.add_dropped(dropped - seen_dropped_, Nanos(last));
     seen_dropped_ = dropped;
-    const bool memory = client_.memory_ran_out_.load(std::memory_order_relaxed) ||
-                        server_.memory_ran_out_.load(std::memory_order_relaxed);
+    bool memory = client_.memory_ran_out_.exchange(false, std::memory_order_relaxed);
+    memory |= server_.memory_ran_out_.exchange(false, std::memory_order_relaxed);
     log_.once(memory ? LogReason::kMemory : LogReason::kDropped,
               memory ? "some messages were not traced (memory ran out); traffic is not affected"
                      : "some messages were not traced (the observer was too slow); traffic is not affected");
@@ -180,7 +180,8 @@ void Observer::run() {
 // The tracer was left in the middle of something, and is not touched again: facts are taken so that the relay never
 // finds its queues full of what nobody reads, and so that the end comes in time.
 void Observer::discard() {
-  log_.once(LogReason::kMemory,
+  recorder_.set_tracer(nullptr);
+  log_.once(LogReason::kObserverGone,
             "from now on nothing is traced (the observer ran out of memory); traffic is not affected");
   while (stage_.load(std::memory_order_acquire) != static_cast<std::uint32_t>(Stage::kEnding)) {
     for (FactQueue* from : {&client_, &server_}) {

@@ -2,7 +2,7 @@
 //
 // The relay never waits for it. A fact that finds its queue full is dropped and counted. The thread naps 1 ms at a time
 // while there is traffic, is woken early only when a queue is half full, and sleeps until the next deadline when idle:
-// waking it for each message would cost more than all the rest (design.md, Relay).
+// waking it for each message would cost more than all the rest.
 //
 //   Observer observer(options, activity, clock, random, log);   // no thread yet: the child is forked first
 //   observer.start();

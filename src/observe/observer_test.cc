@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <new>
@@ -275,8 +276,21 @@ TEST_F(ObserverTest, W5_AnObserverWithoutMemoryIsSaidOnceAndDisturbsNobody) {
   EXPECT_TRUE(said.contains("ran out of memory")) << said;
 }
 
+// The system's, ahead by what may be changed while others look at it.
+class ClockAhead final : public Clock {
+ public:
+  [[nodiscard]] Nanos wall() const override { return system_.wall() + Nanos(by_.load()); }
+  [[nodiscard]] Nanos boot() const override { return system_.boot() + Nanos(by_.load()); }
+  void advance(Nanos by) { by_ += by.count(); }
+
+ private:
+  SystemClock system_;
+  std::atomic<std::int64_t> by_{0};
+};
+
 TEST_F(ObserverTest, TheSpoolsDirectoryRemovedUnderTheObserverIsMadeAnew) {
-  Observer observer(options(directory_ + "/spool"), activity_, clock_, ids_, log_);
+  ClockAhead clock;
+  Observer observer(options(directory_ + "/spool"), activity_, clock, ids_, log_);
   observer.client().push(request(1));
   observer.server().push(answer(1));
   observer.start();
@@ -288,9 +302,13 @@ TEST_F(ObserverTest, TheSpoolsDirectoryRemovedUnderTheObserverIsMadeAnew) {
   };
   while (!has_file()) std::this_thread::yield();
   std::filesystem::remove_all(directory_ + "/spool");
+  // The writer looks once a second whether its file has lost its name.
+  clock.advance(std::chrono::seconds(2));
   observer.client().push(request(2));
   observer.wake_after(observer.client());
   EXPECT_TRUE(observer.finish({}, kPatience));
+  EXPECT_TRUE(has_file());
+  EXPECT_EQ(read_spool().calls, 1) << "the second; the first went with its file";
 }
 
 }  // namespace

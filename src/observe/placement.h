@@ -2,7 +2,7 @@
 // server.
 //
 // Runs on the relay thread, before the message goes on; what it decides travels with the fact, and the observer never
-// derives it again (semantics.md 2, 3). Without I/O; allocates only when a session opens.
+// derives it again (docs/spans.md). Without I/O; allocates only when a session opens.
 #pragma once
 
 #include <array>

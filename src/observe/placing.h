@@ -1,5 +1,5 @@
 // What both placements share, over stdio and over HTTP: the rules that replicas, and the two transports, must agree on
-// (semantics.md 2, 3). Pure.
+// (docs/spans.md). Pure.
 #pragma once
 
 #include <array>

@@ -17,7 +17,7 @@ class Recorder final : public RecordSink {
   // References must outlive this. What goes wrong is said once and counted by the writer.
   Recorder(spool::WriterOptions options, trace::Naming naming, const Clock& clock, Log& log);
 
-  // Whose open records a new file begins with. Set once, before the first record.
+  // Whose open records a new file begins with. Set before the first record; null: nobody's any more.
   void set_tracer(Tracer* tracer) { tracer_ = tracer; }
 
   void resource(std::span<const std::pair<std::string, std::string>> attributes) override;
@@ -37,7 +37,6 @@ class Recorder final : public RecordSink {
   Log& log_;
   // Of open calls at a file's head: what is open for long must not fill one file after the other.
   std::size_t most_open_bytes_;
-  spool::Writer writer_;
   Tracer* tracer_ = nullptr;
   std::vector<std::string> resources_;  // encoded; their numbers are their places, from 1
   std::uint32_t resource_number_ = 0;   // of what is recorded now
@@ -47,6 +46,7 @@ class Recorder final : public RecordSink {
   std::size_t open_bytes_ = 0;  // of open calls in the present preamble
   bool in_preamble_ = false;
   std::uint64_t left_out_ = 0;
+  spool::Writer writer_;  // goes first, as it may write a last file, with all of the above at its beginning
 };
 
 }  // namespace mcptrace::observe

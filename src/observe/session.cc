@@ -62,9 +62,8 @@ void Session::count_message(const Message& message) {
   if (message.kind == MessageKind::kRequest) {
     ++requests_;
     if (message.direction == mcp::Direction::kClientToServer) {
-      const bool discovers = message.method == mcp::Method::kServerDiscover;
-      (discovers ? probed_ : worked_) = true;
-      if (!discovers) (message.has(mcp::kModern) ? saw_modern_ : saw_legacy_) = true;
+      (message.method == mcp::Method::kServerDiscover ? probed_ : worked_) = true;
+      note_era(message);
     }
   }
   if (message.kind == MessageKind::kNotification) ++notifications_;
@@ -81,6 +80,11 @@ void Session::count_end(const mcp::OpenCall& call, Outcome outcome, bool is_erro
   if (call.method != mcp::Method::kToolsCall) return;
   ++tool_calls_;
   ++calls_[static_cast<std::size_t>(outcome)];
+}
+
+void Session::note_era(const Message& message) {
+  if (message.kind != MessageKind::kRequest || message.direction != mcp::Direction::kClientToServer) return;
+  if (message.method != mcp::Method::kServerDiscover) (message.has(mcp::kModern) ? saw_modern_ : saw_legacy_) = true;
 }
 
 void Session::learn_client(const Message& message) {
@@ -187,12 +191,13 @@ void Session::build_root(const RootStyle& style, bool ended, SpanRecord& span) {
   if (child.known)
     span.add(child.signalled ? Attr::kExitSignal : Attr::kExitStatus, static_cast<std::int64_t>(child.code));
   // A server that ends at the first server/discover refused it; the client tries another era with the next process.
-  const bool refused = end == RootEnd::kServerFirst && probed_ && !worked_;
+  const bool refused = (end == RootEnd::kServerFirst || end == RootEnd::kServerClosed) && probed_ && !worked_;
   if (!initialize_failed && (end == RootEnd::kNormal || refused)) return;
   span.status = trace::StatusCode::kError;
-  const std::string_view type = end == RootEnd::kNotStarted    ? "server_not_started"
-                                : end == RootEnd::kServerFirst ? "server_exit"
-                                                               : "initialize_failed";
+  const std::string_view type = end == RootEnd::kNotStarted     ? "server_not_started"
+                                : end == RootEnd::kServerFirst  ? "server_exit"
+                                : end == RootEnd::kServerClosed ? "server_closed"
+                                                                : "initialize_failed";
   span.add(Attr::kErrorType, type);
   span.status_message = type;
 }

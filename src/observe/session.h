@@ -28,9 +28,10 @@ struct RootStyle {
 
 // How a root ends, where that is known.
 enum class RootEnd : std::uint8_t {
-  kNormal,       // the client left, the gap, the day's end, shutdown
-  kServerFirst,  // the server ended while the client was still there
-  kNotStarted,   // the server could not be started
+  kNormal,        // the client left, the gap, the day's end, shutdown
+  kServerFirst,   // the server ended while the client was still there
+  kServerClosed,  // ... or closed what it answers on
+  kNotStarted,    // the server could not be started
 };
 
 struct ChildStatus {
@@ -62,6 +63,8 @@ class Session {
   // What the peers say of themselves; empty strings are passed over. Of a server's names the first counts: true if this
   // is it.
   void learn_client(const mcp::Message& message);
+  // Legacy or modern, by a client's request.
+  void note_era(const mcp::Message& message);
   bool learn_server(const mcp::Message& message);
 
   // tools/list: one page, asked for at `asked` (boot clock); `whole`: `names` are all that it had, as hashes. At most

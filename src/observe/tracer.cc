@@ -98,7 +98,10 @@ void Tracer::feed(const Fact& fact) {
       on_notification(session, fact, belongs_to);
       break;
     case MessageKind::kNotJson:
-      if (from_client) break;
+      if (from_client) {
+        ++session.not_messages;
+        break;
+      }
       ++session.not_json_lines, session.not_json_bytes += message.bytes;
       ++noise_.lines, noise_.bytes += message.bytes;
       break;
@@ -148,6 +151,7 @@ void Tracer::place_server_call(const Session& session, const Fact& fact, const O
   const Message& message = fact.message;
   CallContext& context = call.context;
   context = session.root;
+  context.not_injected = mcp::NotInjected::kNotRequest;
   context.span_id = random_.span_id();
   const auto own = context_in(message);
   std::string_view trace_state;
@@ -327,7 +331,7 @@ void Tracer::learn_page(Session& session, const OpenCall& call, bool last) {
   const std::size_t room = kMaxSessionsDeclare - std::min(declared_of_sessions_, kMaxSessionsDeclare);
   session.learn_page({.first = (call.flags & mcp::kCursor) == 0,
                       .last = last,
-                      .whole = page_.size() < kMaxDeclaredNames,
+                      .whole = page_.size() < kMaxDeclaredNames && (call.flags & mcp::kAmbiguous) == 0,
                       .asked = call.start.boot},
                      page_, room);
   declared_of_sessions_ += session.declared_count();
@@ -382,6 +386,11 @@ void Tracer::write_late(const EndedCall& ended, const Fact& fact) {
   span_.add(trace::Attr::kSessionId, session->text.session_id);
   span_.add(trace::Attr::kLate, true);
   span_.add(trace::Attr::kOutcome, trace::outcome_text(outcome));
+  if (trace::outcome_is_error(outcome)) {
+    span_.status = trace::StatusCode::kError;
+    span_.status_message = trace::outcome_text(outcome);
+    span_.add(trace::Attr::kErrorType, trace::outcome_text(outcome));
+  }
   recollection_.answered(ended.direction, ended.id, ended.session);
   emit(RecordType::kSpan, *session, nullptr, trace::kLateAnswer);
 }
@@ -433,9 +442,13 @@ void Tracer::end_call(OpenCall& call, const CallEnd& given, Nanos at_boot, bool 
     end.status_unset = true;
   end.declared = may_write_name(call, session, end.outcome);
   builder_.build_call(call, session.text, end, span_, http_part(call));
-  leave_missing_root(call);
+  drop_missing_root(call);
+  // A handshake that was not answered has failed, whoever gave it up.
+  if (call.method == Method::kInitialize && !answered && span_.status == trace::StatusCode::kError) {
+    session.initialize_failed = true;
+  }
   session.count_end(call, end.outcome, span_.status == trace::StatusCode::kError);
-  emit(RecordType::kSpan, session, &call, call.is_standing() ? trace::kStanding : 0);
+  emit(RecordType::kSpan, session, &call, header_flags_of(call));
   if (call.kind != mcp::CallKind::kRequest) {
     // Nothing answers it.
   } else if (answered) {

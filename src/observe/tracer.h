@@ -1,5 +1,5 @@
 // Facts in, spans out: the pure core of the observer. Pairs answers with requests, keeps sessions, decides parents and
-// outcomes (semantics.md 1-4), and gives every finished span, and what is open for long, to a sink. Owns no thread,
+// outcomes (docs/spans.md), and gives every finished span, and what is open for long, to a sink. Owns no thread,
 // clock or file.
 //
 //   Tracer tracer(options, random, activity, sink);
@@ -143,30 +143,34 @@ class Tracer {
   HttpExchange& exchange_of(const mcp::Fact& fact);
   Session& loose_session(const mcp::CallContext& context, std::uint16_t route);
   Session& http_session(const mcp::Fact& fact, bool opens);
-  void wait_for_session(const mcp::Fact& fact);
-  void end_waiting(std::uint64_t exchange, std::uint32_t session);
-  void report_waiting(Nanos now);
-  void write_waiting(const mcp::Fact& fact, Nanos at_boot);
-  void withdraw(const mcp::Fact& fact);
   void on_http_message(HttpExchange& exchange, const mcp::Fact& fact);
   void on_http_server_message(HttpExchange& exchange, const mcp::Fact& fact);
   void open_standing(HttpExchange& exchange, Session& session, const mcp::Fact& fact, mcp::CallKind kind);
   void attach(HttpExchange& exchange, const mcp::Fact& fact, mcp::OpenCall& call);
-  mcp::OpenCall* served_by(const HttpExchange& exchange, const Session& session);
+  mcp::OpenCall* served_by(const HttpExchange& exchange, const Session& session, const mcp::Message& message);
   void on_http_answer(HttpExchange& exchange, const mcp::Fact& fact);
   mcp::OpenCall* find_http_call(const HttpExchange& exchange, mcp::Direction asked, const mcp::RequestId& id);
   void on_http_end(HttpExchange& exchange, const mcp::Fact& fact);
   std::optional<trace::CallEnd> http_end(const mcp::OpenCall& call, const HttpExchange& exchange,
-                                         const mcp::HttpFact& http) const;
-  void end_sse_session(const HttpExchange& exchange, const mcp::HttpFact& http, Nanos at_boot);
+                                         const mcp::HttpFact& http);
+  void end_sse_session(const HttpExchange& exchange, const mcp::HttpFact& http, std::uint32_t serial, Nanos at_boot);
+  bool has_stream(std::uint64_t scope);
   void end_http_session(const mcp::Fact& fact);
   void end_by_exchange(mcp::OpenCall& call, const trace::CallEnd& end, Nanos at_boot);
   void keep(mcp::OpenCall& call, Nanos at_boot);
   void end_kept(Nanos now);
   void drop_oldest_exchange();
   const trace::HttpPart* http_part(const mcp::OpenCall& call);
-  void leave_missing_root(const mcp::OpenCall& call);
   void use_route(std::uint16_t route);
+
+  // tracer_waiting.cc
+  void wait_for_session(const mcp::Fact& fact);
+  void end_waiting(std::uint64_t exchange, const mcp::CallContext& place);
+  void report_waiting(Nanos now);
+  void write_waiting(const mcp::Fact& fact, Nanos at_boot);
+  void write_all_waiting();
+  void give_up_waiting(Nanos now);
+  void withdraw(const mcp::Fact& fact, const mcp::CallContext& place);
 
   Session& session_of_call(const mcp::OpenCall& call);
   void end_call(mcp::OpenCall& call, const trace::CallEnd& end, Nanos at_boot, bool answered);
@@ -181,6 +185,9 @@ class Tracer {
   void close_session(Session& session);
   void write_root(Session& session, spool::RecordType type);
   void write_resource(std::string_view server_name);
+  void give_resource();
+  void drop_missing_root(const mcp::OpenCall& call);
+  static std::uint8_t header_flags_of(const mcp::OpenCall& call);
   void emit(spool::RecordType type, const Session& session, const mcp::OpenCall* call, std::uint8_t header_flags);
   void publish_open();
   void look_at_gap(const Session& session);
@@ -234,14 +241,15 @@ class Tracer {
   // An initialize that waits for the answer, which tells its session: the packed fact; by exchange.
   struct Waiting {
     std::vector<std::uint64_t> fact;
+    Nanos since{};  // boot clock
     bool reported = false;
 
     [[nodiscard]] mcp::Fact told() const {
       return mcp::unpack({reinterpret_cast<const char*>(fact.data()), fact.size() * sizeof(fact[0])});
     }
   };
-  static constexpr std::size_t kMostWaiting = 4096;
   std::map<std::uint64_t, Waiting> waiting_;
+  std::size_t waiting_words_ = 0;  // of their facts
   Nanos next_waiting_ = Nanos::max();
   struct Kept {
     std::uint32_t call;

@@ -1,5 +1,5 @@
-// Tracer's third part: facts that came over HTTP. Here a message belongs to an exchange, answers may come on other
-// streams than their requests, and what cannot be seen is not said to have failed (semantics.md 4).
+// The tracer over HTTP: facts that came over HTTP. Here a message belongs to an exchange, answers may come on other
+// streams than their requests, and what cannot be seen is not said to have failed (docs/spans.md).
 #include <algorithm>
 
 #include "observe/tracer.h"
@@ -112,12 +112,7 @@ void Tracer::use_route(std::uint16_t route) {
   route_ = route;
   const RouteText& text = options_.routes[std::min<std::size_t>(route, options_.routes.size() - 1)];
   service_name_ = text.service_name;
-  std::vector<std::pair<std::string, std::string>> attributes = {
-      {std::string(trace::kServiceName), service_name_},
-      {std::string(trace::kServiceInstanceId), options_.instance_id},
-  };
-  attributes.insert(attributes.end(), options_.resource_attributes.begin(), options_.resource_attributes.end());
-  sink_.resource(attributes);
+  give_resource();
 }
 
 HttpExchange& Tracer::exchange_of(const Fact& fact) {
@@ -157,7 +152,7 @@ HttpExchange& Tracer::exchange_of(const Fact& fact) {
 // Its facts were lost, or there are too many.
 void Tracer::drop_oldest_exchange() {
   HttpExchange& exchange = *exchanges_.oldest();
-  end_waiting(exchange.serial, 0);
+  end_waiting(exchange.serial, {});
   exchange.ended = false;  // else it went with its last call
   while (OpenCall* call = calls_.at(exchange.calls)) {
     end_call(*call, unobserved(call->start.boot <= last_dropped_ ? "dropped" : "table_full"), call->last_seen, false);
@@ -237,7 +232,7 @@ void Tracer::on_http_message(HttpExchange& exchange, const Fact& fact) {
     http_session(fact, false).touch(fact.at);
     return on_http_answer(exchange, fact);
   }
-  if (message.method == Method::kInitialize) end_waiting(exchange.serial, fact.context.session);
+  if (message.method == Method::kInitialize) end_waiting(exchange.serial, fact.context);
   Session& session = http_session(fact, message.kind == MessageKind::kRequest);
   session.touch(fact.at);
   session.count_message(message);
@@ -249,39 +244,6 @@ void Tracer::on_http_message(HttpExchange& exchange, const Fact& fact) {
     open_standing(exchange, session, fact, CallKind::kNotification);
   } else if (message.kind == MessageKind::kNotMessage) {
     ++session.not_messages;
-  }
-}
-
-void Tracer::wait_for_session(const Fact& fact) {
-  if (waiting_.size() >= kMostWaiting) return;
-  Waiting& waiting = waiting_[fact.http->exchange];
-  waiting.fact.assign((mcp::packed_size(fact) + 7) / 8, 0);
-  mcp::pack(fact, reinterpret_cast<char*>(waiting.fact.data()));
-  next_waiting_ = std::min(next_waiting_, fact.at.boot + kReportOpenAfter);
-}
-
-// `session`: where it proved to belong.
-void Tracer::end_waiting(std::uint64_t exchange, std::uint32_t session) {
-  const auto found = waiting_.find(exchange);
-  if (found == waiting_.end()) return;
-  const Fact fact = found->second.told();
-  if (found->second.reported && fact.context.session != session) withdraw(fact);
-  waiting_.erase(found);
-}
-
-void Tracer::report_waiting(Nanos now) {
-  if (now < next_waiting_) return;
-  next_waiting_ = Nanos::max();
-  for (auto& [serial, waiting] : waiting_) {
-    if (waiting.reported) continue;
-    const Fact fact = waiting.told();
-    const Nanos due = fact.at.boot + kReportOpenAfter;
-    waiting.reported = due <= now;
-    if (waiting.reported) {
-      write_waiting(fact, now);
-    } else {
-      next_waiting_ = std::min(next_waiting_, due);
-    }
   }
 }
 
@@ -313,7 +275,7 @@ void Tracer::open_standing(HttpExchange& exchange, Session& session, const Fact&
 
 // The call in whose service the server sends something: the one on whose POST's stream it comes; on a stream of the
 // session the only one that may have asked for it.
-OpenCall* Tracer::served_by(const HttpExchange& exchange, const Session& session) {
+OpenCall* Tracer::served_by(const HttpExchange& exchange, const Session& session, const Message& message) {
   const HttpExchange* own = exchange.resumes != 0 ? exchanges_.find(exchange.resumes) : &exchange;
   OpenCall* only = nullptr;
   for (OpenCall* call = own == nullptr ? nullptr : calls_.at(own->calls); call != nullptr;
@@ -323,6 +285,8 @@ OpenCall* Tracer::served_by(const HttpExchange& exchange, const Session& session
     only = call;
   }
   if (only != nullptr || exchange.method != HttpMethod::kGet || session.root.session == 0) return only;
+  // Progress of a call that has ended is no other call's.
+  if (message.method == Method::kNotificationsProgress && message.related.usable()) return nullptr;
   return session.nestable.size() == 1 ? calls_.at(session.nestable.front()) : nullptr;
 }
 
@@ -344,7 +308,7 @@ void Tracer::on_http_server_message(HttpExchange& exchange, const Fact& fact) {
     if (belongs_to != nullptr && !progress && !belongs_to->is_listen()) belongs_to = nullptr;
   }
   Session& session = belongs_to != nullptr ? session_of_call(*belongs_to) : http_session(fact, false);
-  if (belongs_to == nullptr) belongs_to = served_by(exchange, session);
+  if (belongs_to == nullptr) belongs_to = served_by(exchange, session, message);
   session.touch(fact.at);
   session.count_message(message);
   if (message.kind == MessageKind::kRequest) {
@@ -375,7 +339,8 @@ void Tracer::on_http_answer(HttpExchange& exchange, const Fact& fact) {
   OpenCall* call = message.id.usable() ? find_http_call(exchange, asked, message.id) : nullptr;
   bool id_mismatch = false;
   // An error of the transport has no id: it can only mean what was in the exchange. Without a code it is no JSON-RPC.
-  const bool of_transport = !message.id.usable() && exchange.status >= 300;
+  const bool of_transport =
+      !message.id.usable() && (exchange.status >= 300 || (message.kind == MessageKind::kError && !from_client));
   if (of_transport && message.has(mcp::kHasErrorCode) && exchange.messages == 1) call = calls_.at(exchange.calls);
   if (call != nullptr && call->kind == CallKind::kHttp) call = nullptr;
   if (call == nullptr && !of_transport && !is_known_stray(asked, fact)) {
@@ -413,12 +378,24 @@ OpenCall* Tracer::find_in_guessed(const Fact& fact) {
   return found;
 }
 
-std::optional<CallEnd> Tracer::http_end(const OpenCall& call, const HttpExchange& exchange,
-                                        const HttpFact& http) const {
+// Is a GET stream of the session open here, on which an answer may come?
+bool Tracer::has_stream(std::uint64_t scope) {
+  for (OpenCall* call = calls_.oldest(); call != nullptr; call = calls_.newer(*call)) {
+    if (call->kind != CallKind::kHttp || call->exchange == mcp::kNoCall) continue;
+    const HttpExchange& exchange = exchanges_.at(call->exchange);
+    if (exchange.scope == scope && exchange.method == HttpMethod::kGet && exchange.has(mcp::kStreamed)) return true;
+  }
+  return false;
+}
+
+std::optional<CallEnd> Tracer::http_end(const OpenCall& call, const HttpExchange& exchange, const HttpFact& http) {
   if (call.kind == CallKind::kHttp) return end_of_http(exchange, http);
   if (auto end = end_by_status(http)) {
     const bool falls_back = call.method == Method::kInitialize && (http.status == 404 || http.status == 405);
-    end->status_unset = http.end != HttpEnd::kFailed && (call.method == Method::kServerDiscover || falls_back);
+    const bool answered = http.end != HttpEnd::kFailed;
+    // By closing the connection a server refuses it, too.
+    const bool closed = http.error == mcp::HttpError::kClosed || http.error == mcp::HttpError::kReset;
+    end->status_unset = call.method == Method::kServerDiscover ? answered || closed : answered && falls_back;
     return end;
   }
   if (call.is_listen()) return CallEnd{};
@@ -429,11 +406,14 @@ std::optional<CallEnd> Tracer::http_end(const OpenCall& call, const HttpExchange
     return by_client ? abandoned("client_closed") : failed(error_text(http.error));
   }
   if (http.problem != mcp::BodyProblem::kNone) return unobserved(problem_text(http.problem));
-  if (call.start.boot <= last_dropped_) return unobserved("dropped");
+  if (exchange.has(mcp::kLost) || call.start.boot <= last_dropped_) return unobserved("dropped");
   if (sse_sessions_.contains(exchange.scope)) return std::nullopt;  // the answer comes on that stream
   const bool modern = (call.flags & mcp::kModern) != 0;
   // In the modern era the answer comes there or nowhere.
-  if (is_whole(http) && http.status == 202 && !modern) return unobserved("other_replica");
+  if (is_whole(http) && http.status == 202 && !modern) {
+    if (has_stream(exchange.scope)) return std::nullopt;  // it may come there
+    return unobserved("other_replica");
+  }
   if (by_client && modern) {
     CallEnd end;
     end.outcome = Outcome::kCancelled;
@@ -451,8 +431,6 @@ void Tracer::end_by_exchange(OpenCall& call, const CallEnd& end, Nanos at_boot) 
   if (call.kind == CallKind::kRequest) {
     Session& session = session_of_call(call);
     session.touch({.wall = {}, .boot = at_boot});
-    const bool failed = trace::outcome_is_error(end.outcome) && !end.status_unset;
-    if (call.method == Method::kInitialize && failed) session.initialize_failed = true;
   }
   end_call(call, end, at_boot, false);
 }
@@ -485,7 +463,7 @@ void Tracer::end_kept(Nanos now) {
 void Tracer::on_http_end(HttpExchange& exchange, const Fact& fact) {
   const HttpFact& http = *fact.http;
   const Nanos at = fact.at.boot;
-  end_waiting(exchange.serial, 0);  // what told its session was lost
+  end_waiting(exchange.serial, {});  // what told its session was lost
   ending_calls_.clear();
   for (OpenCall* call = calls_.at(exchange.calls); call != nullptr; call = calls_.at(call->exchange_next)) {
     // What the server asked on it is answered elsewhere.
@@ -496,7 +474,7 @@ void Tracer::on_http_end(HttpExchange& exchange, const Fact& fact) {
     if (!call.open || call.exchange_serial != exchange.serial) continue;
     if (const auto end = http_end(call, exchange, http)) {
       end_by_exchange(call, *end, at);
-    } else if (exchange.has(mcp::kHasEvents) && !sse_sessions_.contains(exchange.scope)) {
+    } else if (!sse_sessions_.contains(exchange.scope)) {
       keep(call, at);
     }
   }
@@ -506,7 +484,7 @@ void Tracer::on_http_end(HttpExchange& exchange, const Fact& fact) {
     }
   }
   if (exchange.has(mcp::kSseSession)) {
-    end_sse_session(exchange, http, at);
+    end_sse_session(exchange, http, fact.context.session, at);
     end_http_session(fact);
   } else if (exchange.has(mcp::kKnownSession)) {
     const bool deleted = exchange.method == HttpMethod::kDelete && http.status >= 200 && http.status < 300;
@@ -517,8 +495,9 @@ void Tracer::on_http_end(HttpExchange& exchange, const Fact& fact) {
 }
 
 // The stream was the session: no answer can come any more.
-void Tracer::end_sse_session(const HttpExchange& exchange, const HttpFact& http, Nanos at_boot) {
+void Tracer::end_sse_session(const HttpExchange& exchange, const HttpFact& http, std::uint32_t serial, Nanos at_boot) {
   sse_sessions_.erase(exchange.scope);
+  const bool lost = exchange.has(mcp::kLost);
   const CallEnd end = http.end == HttpEnd::kStopped ? unobserved("stopped")
                                                     : abandoned(is_left(http) ? "client_closed" : "server_closed");
   ending_calls_.clear();
@@ -526,13 +505,15 @@ void Tracer::end_sse_session(const HttpExchange& exchange, const HttpFact& http,
     if (call->exchange == mcp::kNoCall || exchanges_.at(call->exchange).scope != exchange.scope) continue;
     if (call->kind == CallKind::kRequest) ending_calls_.push_back(call->index);
   }
+  Session* const session = find_session(serial);
+  if (session != nullptr && http.end != HttpEnd::kStopped && !is_left(http)) session->end = RootEnd::kServerClosed;
   for (const std::uint32_t index : ending_calls_) {
     OpenCall& call = *calls_.at(index);
     if (!call.open) continue;
     end_call(call,
-             call.is_listen()                   ? CallEnd{}
-             : call.start.boot <= last_dropped_ ? unobserved("dropped")
-                                                : end,
+             call.is_listen()                           ? CallEnd{}
+             : lost || call.start.boot <= last_dropped_ ? unobserved("dropped")
+                                                        : end,
              at_boot, false);
   }
 }

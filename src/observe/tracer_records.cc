@@ -1,4 +1,4 @@
-// Tracer's other half: what it writes, and when nothing happens.
+// The tracer's records: what it writes, and when nothing happens.
 #include <algorithm>
 
 #include "observe/tracer.h"
@@ -67,6 +67,10 @@ void Tracer::write_resource(std::string_view server_name) {
     const bool by_command = !options_.service_name_fixed && !options_.command_print.empty();
     server_ = by_command ? "command " + options_.command_print : "name " + service_name_;
   }
+  give_resource();
+}
+
+void Tracer::give_resource() {
   std::vector<std::pair<std::string, std::string>> attributes = {
       {std::string(trace::kServiceName), service_name_},
       {std::string(trace::kServiceInstanceId), options_.instance_id},
@@ -79,9 +83,9 @@ void Tracer::write_resource(std::string_view server_name) {
 void Tracer::write_call_open(const OpenCall& call, const Session& session, Nanos at_boot) {
   const bool declared = call.name_print != 0 && is_declared(server_of(session), call.name_hash);
   builder_.build_open(call, session.text, declared, span_, http_part(call));
-  leave_missing_root(call);
+  drop_missing_root(call);
   span_.duration = std::max(at_boot - call.start.boot, Nanos(0));
-  emit(RecordType::kCallOpen, session, &call, call.is_standing() ? trace::kStanding : 0);
+  emit(RecordType::kCallOpen, session, &call, header_flags_of(call));
 }
 
 void Tracer::write_open() {
@@ -91,45 +95,18 @@ void Tracer::write_open() {
   for (OpenCall* call = calls_.oldest(); call != nullptr; call = calls_.newer(*call)) {
     if (call->reported_open) write_call_open(*call, session_of_call(*call), last_seen_);
   }
-  for (const auto& [serial, waiting] : waiting_) {
-    if (waiting.reported) write_waiting(waiting.told(), last_seen_);
-  }
+  write_all_waiting();
 }
 
-namespace {
-
-// Where an initialize is until its answer tells its session.
-Session own_session(const mcp::Fact& fact) {
-  Session session(fact.context, fact.http->began);
-  session.begin(fact.http->began);
-  session.touch(fact.at);
-  session.route = fact.http->route;
-  session.learn_client(fact.message);
-  return session;
+std::uint8_t Tracer::header_flags_of(const OpenCall& call) {
+  const unsigned standing = call.is_standing() ? trace::kStanding : 0;
+  return static_cast<std::uint8_t>(standing |
+                                   (call.direction == mcp::Direction::kServerToClient ? trace::kFromServer : 0));
 }
 
-}  // namespace
-
-void Tracer::write_waiting(const mcp::Fact& fact, Nanos at_boot) {
-  Session session = own_session(fact);
-  write_root(session, RecordType::kSessionOpen);
-  OpenCall call;
-  mcp::ExchangeTable::describe(fact, call);
-  call.caller_links = fact.http->links;
-  call.caller_link_count = fact.http->link_count;
-  if (const HttpExchange* exchange = exchanges_.find(fact.http->exchange)) call.exchange = exchange->index;
-  write_call_open(call, session, at_boot);
-}
-
-void Tracer::withdraw(const mcp::Fact& fact) {
-  Session session = own_session(fact);
-  session.build_root(style_, true, span_);
-  emit(RecordType::kSessionClose, session, nullptr, trace::kRootSpan | trace::kWithdrawn);
-}
-
-// An HTTP+SSE stream to which nobody sends a request: its session has no root.
-void Tracer::leave_missing_root(const OpenCall& call) {
-  if (call.kind != mcp::CallKind::kHttp || call.exchange == mcp::kNoCall) return;
+// An HTTP+SSE stream to which nobody sends a request, and what the server asks on it: their session has no root.
+void Tracer::drop_missing_root(const OpenCall& call) {
+  if (call.exchange == mcp::kNoCall) return;
   const auto sse = sse_sessions_.find(exchanges_.at(call.exchange).scope);
   if (sse == sse_sessions_.end() || sse->second) return;
   if (call.context.parent_source == mcp::ParentSource::kRoot) span_.parent_id = {};
@@ -171,6 +148,7 @@ void Tracer::give_up_dropped(Nanos now) {
     end.unobserved = "dropped";
     end_call(call, end, call.last_seen, false);
   }
+  give_up_waiting(now);
 }
 
 void Tracer::on_time(Instant now) {
@@ -227,7 +205,7 @@ void Tracer::finish(const TrafficEnd& end, Instant now) {
     }
     end_call(*call, call_end, call->cut_at.count() != 0 ? call->cut_at : now.boot, false);
   }
-  while (!waiting_.empty()) end_waiting(waiting_.begin()->first, 0);
+  while (!waiting_.empty()) end_waiting(waiting_.begin()->first, {});
   for (auto& [serial, session] : sessions_) close_session(*session);
 }
 

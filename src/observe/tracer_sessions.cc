@@ -1,4 +1,4 @@
-// Tracer's sessions: which one a message is of, and which go when there are too many.
+// The tracer's sessions: which one a message is of, and which go when there are too many.
 #include <algorithm>
 #include <utility>
 
@@ -34,7 +34,10 @@ Session& Tracer::session_of(const Fact& fact) {
   if (session == nullptr) session = &add_session(fact.context, at, fact.http);
   if (!session->begun()) session->begin(at);
   if (session->closed) {
-    if (fact.message.kind == MessageKind::kRequest) session->learn_client(fact.message);
+    if (fact.message.kind == MessageKind::kRequest) {
+      session->learn_client(fact.message);
+      session->note_era(fact.message);
+    }
     open_session(*session);
   }
   return *session;
@@ -58,8 +61,9 @@ Session& Tracer::add_session(const CallContext& context, Instant at, const mcp::
     session->text.guessed = http->has(mcp::kGuessed);
     session->ending = http->has(mcp::kOwnRoot);
   }
-  last_session_ = session.get();
+  Session& added = *session;
   sessions_[context.session] = std::move(session);
+  last_session_ = &added;
   if (sessions_.size() == 1 && !over_http()) write_resource({});
   return *last_session_;
 }
@@ -135,8 +139,10 @@ Session& Tracer::session_of_server_message(const Message& message, Instant at, O
       belongs_to = nullptr;
     }
   }
+  // Progress of a call that has ended is no other call's.
+  const bool elsewhere = message.method == Method::kNotificationsProgress && message.related.usable();
   const bool says = message.kind == MessageKind::kRequest || message.kind == MessageKind::kNotification;
-  if (belongs_to == nullptr && says && nestable_.size() == 1) belongs_to = calls_.at(nestable_.front());
+  if (belongs_to == nullptr && says && !elsewhere && nestable_.size() == 1) belongs_to = calls_.at(nestable_.front());
   return belongs_to != nullptr ? session_of_call(*belongs_to) : process_session(at);
 }
 

@@ -1,5 +1,5 @@
-// OTLP/JSON, as the specification's mapping wants it: hex ids, integer enums, 64-bit numbers as strings, lowerCamelCase
-// (reference: opentelemetry.md 4.3).
+// OTLP/JSON, as the specification's mapping wants it: hex ids, integer enums, 64-bit numbers as strings,
+// lowerCamelCase.
 #pragma once
 
 #include <string>

@@ -29,7 +29,7 @@ State state_by_roots(const Session& session) {
   for (const Stretch& stretch : session.stretches) {
     if (!stretch.live_files.empty()) return State::kOpen;
   }
-  return session.stretches.back().closed ? State::kClosed : State::kKilled;
+  return session.stretches.back().closed() ? State::kClosed : State::kKilled;
 }
 
 Class class_of(const Session& session) {
@@ -83,8 +83,7 @@ void Catalog::add(const spool::Record& record) {
   if (!otlp::split_record(record.payload, header, bytes)) {
     ++unsupported_;
   } else if ((header.flags & trace::kWithdrawn) != 0) {
-    withdrawn_.insert(session_key(header));
-    sessions_.erase(session_key(header));
+    withdraw(session_key(header), bytes);
   } else if (withdrawn_.contains(session_key(header))) {
     // It is told elsewhere.
   } else if ((header.flags & trace::kRootSpan) != 0 || record.type == RecordType::kSessionOpen ||
@@ -93,6 +92,37 @@ void Catalog::add(const spool::Record& record) {
   } else if (header.session_print != 0 || sessions_.contains(session_key(header))) {
     session_of(header);
   }  // else an HTTP exchange that belongs to no session
+}
+
+void Catalog::withdraw(const SessionKey& key, std::string_view bytes) {
+  SpanKey& root = withdrawn_[key];
+  sessions_.erase(key);
+  const auto span = otlp::decode_span(bytes);
+  if (!span) return;
+  for (const otlp::Link& link : span->links) {
+    if (is_session(link)) root = {link.trace_id, link.span_id};
+  }
+}
+
+const Session* Catalog::moved_to(const SessionKey& key) const {
+  const auto withdrawn = withdrawn_.find(key);
+  if (withdrawn == withdrawn_.end()) return nullptr;
+  for (const auto& [other, session] : sessions_) {
+    if (std::ranges::find(session.stretches, withdrawn->second, &Stretch::root) != session.stretches.end()) {
+      return &session;
+    }
+  }
+  return nullptr;
+}
+
+std::set<SessionKey> Catalog::withdrawn() const {
+  std::set<SessionKey> keys;
+  for (const auto& [key, root] : withdrawn_) keys.insert(key);
+  return keys;
+}
+
+bool Catalog::any_locked() const {
+  return std::ranges::any_of(files_, [](const auto& entry) { return entry.second.locked; });
 }
 
 Session& Catalog::session_of(const trace::SpanHeader& header) {
@@ -106,7 +136,6 @@ Session& Catalog::session_of(const trace::SpanHeader& header) {
   }
   session.start = std::min(session.start, header.start);
   session.end = std::max(session.end, end_of(header));
-  session.activity = std::max(session.activity, session.end);
   session.guessed |= (header.flags & trace::kGuessedSession) != 0;
   if (session.files.empty() || session.files.back() != number_) session.files.push_back(number_);
   return session;
@@ -133,10 +162,12 @@ void Catalog::add_root(RecordType type, const trace::SpanHeader& header, std::st
   stretch.derived |= (header.flags & trace::kDerivedIds) != 0;
   if (type == RecordType::kSessionOpen) {
     if (file_->locked) stretch.live_files.push_back(number_);
-    session.activity = std::max(session.activity, file_->modified);
-  } else {
+    std::erase(stretch.closed_in, number_);  // it went on
+    session.written = std::max(session.written, file_->modified);
+  } else if (type == RecordType::kSessionClose) {
     std::erase(stretch.live_files, number_);
-    stretch.closed = true;
+    std::erase(stretch.closed_in, number_);
+    stretch.closed_in.push_back(number_);
   }
   std::optional<otlp::Span> span;
   if (!bytes.empty()) {
@@ -157,15 +188,21 @@ void Catalog::add_root(RecordType type, const trace::SpanHeader& header, std::st
   if (type == RecordType::kSessionOpen) {
     std::erase(stretch.without_part, instance);
     const bool may_lack = stretch.derived || !stretch.parts.empty();
-    if (may_lack && same == stretch.parts.end()) stretch.without_part.push_back(std::move(instance));
+    const bool goes_on = same != stretch.parts.end() && same->file == number_;
+    if (goes_on || (may_lack && same == stretch.parts.end())) stretch.without_part.push_back(std::move(instance));
     return;
   }
   if (!span) return;
+  // A root's span in a block is read after the session_close that repeats it, and after what may have followed that.
+  if (type == RecordType::kSpan && same != stretch.parts.end() && same->end >= end_of(header)) return;
   stretch.root_seen = true;
   stretch.failed = header.status == trace::StatusCode::kError;
   std::erase(stretch.without_part, instance);
-  Part part{
-      .instance = std::move(instance), .start = header.start, .end = end_of(header), .counts = root_counts(*span)};
+  Part part{.file = number_,
+            .instance = std::move(instance),
+            .start = header.start,
+            .end = end_of(header),
+            .counts = root_counts(*span)};
   if (same == stretch.parts.end()) {
     stretch.parts.push_back(std::move(part));
   } else if (same->end <= part.end) {
@@ -202,7 +239,7 @@ void Catalog::count(const spool::Record& record) {
   Tally& tally = it->second;
   tally.end = std::max(tally.end, end_of(header));
   if (record.type == RecordType::kCallOpen) tally.open.try_emplace({header.trace_id, header.span_id}, header);
-  tally.opened |= (header.flags & trace::kStanding) == 0;
+  tally.opened |= (header.flags & (trace::kStanding | trace::kFromServer)) == 0;
   if (record.type != RecordType::kSpan) return;
   if ((header.flags & trace::kRootSpan) != 0) return add_root(record.type, header, bytes);
   if ((header.flags & trace::kLateAnswer) != 0) return;
@@ -216,7 +253,10 @@ void Catalog::count(const spool::Record& record) {
   // A legacy server refuses the probe of a modern client: what that asked for says nothing of the session.
   const bool discovered = header.operation == Operation::kDiscover && header.outcome == Outcome::kOk;
   if (header.operation == Operation::kInitialize || discovered) {
-    if (const auto span = otlp::decode_span(bytes)) describe(sessions_.at(it->first), header, *span);
+    const auto session = sessions_.find(it->first);
+    if (const auto span = otlp::decode_span(bytes); span && session != sessions_.end()) {
+      describe(session->second, header, *span);
+    }
   }
 }
 
@@ -261,6 +301,7 @@ void Catalog::end_counting(bool complete) {
 
 void Catalog::settle() {
   for (auto& [key, session] : sessions_) {
+    session.activity = session.end;
     if (session.stretches.empty()) {
       session.state = state_of(session);
       continue;
@@ -270,7 +311,11 @@ void Catalog::settle() {
     });
     for (const Stretch& stretch : session.stretches) session.end = std::max(session.end, stretch.end);
     session.state = state_of(session);
-    if (settles_itself(session)) {
+    session.activity = session.end;
+    if (session.state != State::kClosed && !session.tallied)
+      session.activity = std::max(session.activity, session.written);
+    session.of_roots = settles_itself(session);
+    if (session.of_roots) {
       session.counts = {};
       for (const Stretch& stretch : session.stretches) {
         for (const Part& part : stretch.parts) session.counts += part.counts;

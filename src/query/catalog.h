@@ -43,6 +43,12 @@ class Catalog {
   // A session whose opening is in a file that is gone, or that had none, has no stretches.
   [[nodiscard]] const std::map<SessionKey, Session>& sessions() const { return sessions_; }
   [[nodiscard]] const Session* find(const SessionKey& key) const;
+  // What stood in a session of its own, and proved to be of another, which moved_to() gives once it has been read.
+  [[nodiscard]] bool is_withdrawn(const SessionKey& key) const { return withdrawn_.contains(key); }
+  [[nodiscard]] const Session* moved_to(const SessionKey& key) const;
+  [[nodiscard]] std::set<SessionKey> withdrawn() const;
+  // Somebody may still write to one of the files.
+  [[nodiscard]] bool any_locked() const;
   // Of records that could not be understood: a newer layout.
   [[nodiscard]] std::uint64_t unsupported() const { return unsupported_; }
 
@@ -63,6 +69,7 @@ class Catalog {
 
   Session& session_of(const trace::SpanHeader& header);
   Stretch& stretch_of(Session& session, const trace::SpanHeader& header);
+  void withdraw(const SessionKey& key, std::string_view bytes);
   void add_root(spool::RecordType type, const trace::SpanHeader& header, std::string_view bytes);
   static void count_killed_calls(Tally& tally);
   [[nodiscard]] State state_of(const Session& session) const;
@@ -74,7 +81,7 @@ class Catalog {
   File* file_ = nullptr;
   std::map<std::uint32_t, File> files_;
   std::map<SessionKey, Session> sessions_;
-  std::set<SessionKey> withdrawn_;
+  std::map<SessionKey, SpanKey> withdrawn_;  // and the root of the session that it proved to be; zero: nobody knows
   std::map<SessionKey, Tally> tallies_;
   std::uint64_t unsupported_ = 0;
 };

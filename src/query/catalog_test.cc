@@ -279,11 +279,37 @@ TEST(Catalog, AWithdrawnSessionIsNone) {
   EXPECT_EQ(only(catalog_of(files)).state, State::kKilled);
   EXPECT_EQ(only(catalog_of(files)).counts.errors, 1);
   // The file that withdraws it may be read first.
+  Sample withdrawing(files[0].sink());
   SampleOptions options;
-  options.flags = trace::kWithdrawn;
-  Sample withdrawing(files[0].sink(), options);
-  withdrawing.close(2s);
-  EXPECT_TRUE(catalog_of(files).sessions().empty());
+  options.seed = 9;
+  Sample told(files[0].sink(), options);
+  told.open();
+  withdrawing.withdraw(told.trace_id(), told.root_id());
+  const Catalog catalog = catalog_of(files);
+  EXPECT_EQ(only(catalog).id, told.id());
+  EXPECT_TRUE(catalog.is_withdrawn({waiting.print(), {}}));
+  EXPECT_EQ(catalog.moved_to({waiting.print(), {}}), &only(catalog));
+}
+
+TEST(Catalog, AClosedSessionThatGoesOnIsOpenAndMayBeKilled) {
+  std::vector<MemoryFile> files(1);
+  SampleOptions options;
+  options.close_tells = true;
+  Sample sample(files[0].sink(), options);
+  sample.open();
+  sample.call("echo", 1s, 1ms);
+  sample.close(2s);
+  EXPECT_EQ(only(catalog_of(files)).state, State::kClosed);
+  sample.open();
+  sample.call("echo", 3s, 1ms);
+  files[0].locked = true;
+  EXPECT_EQ(only(catalog_of(files)).state, State::kOpen);
+  EXPECT_EQ(only(catalog_of(files)).counts.calls, 2);
+  files[0].locked = false;
+  EXPECT_EQ(only(catalog_of(files)).state, State::kKilled);
+  EXPECT_EQ(only(catalog_of(files)).counts.calls, 2);
+  sample.close(4s);
+  EXPECT_EQ(only(catalog_of(files)).state, State::kClosed);
 }
 
 TEST(Catalog, RecordsOfANewerLayoutAreCounted) {

@@ -90,11 +90,18 @@ void append_counts(std::string& out, const Session& session) {
   Object object(out);
   object.number("calls", counts.calls);
   object.number("errors", counts.errors);
-  object.number("requests", counts.requests);
-  object.number("notifications", counts.notifications);
-  object.number("dropped", counts.dropped);
-  object.number("not_json_lines", counts.not_json_lines);
-  object.number("not_json_bytes", counts.not_json_bytes);
+  const std::pair<std::string_view, std::int64_t> of_roots[] = {{"requests", counts.requests},
+                                                                {"notifications", counts.notifications},
+                                                                {"dropped", counts.dropped},
+                                                                {"not_json_lines", counts.not_json_lines},
+                                                                {"not_json_bytes", counts.not_json_bytes}};
+  for (const auto& [name, count] : of_roots) {
+    if (session.of_roots) {
+      object.number(name, count);
+    } else {
+      object.key(name) += "null";
+    }
+  }
   Object outcomes(object.key("outcomes"));
   for (std::size_t i = 1; i < kOutcomes; ++i) {
     const auto outcome = static_cast<Outcome>(i);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "query/catalog.h"
@@ -22,11 +23,14 @@ class Follower {
 
   // Nothing more is to come: it was closed, or nobody holds a file of it.
   [[nodiscard]] bool over();
-  // The session as far as it went, with its counts.
-  Session finish() &&;
+  // The session as far as it went, with its counts; none if nothing is known of it.
+  std::optional<Session> finish() &&;
 
  private:
+  void go_on_elsewhere();
+
   SessionKey key_;
+  std::uint32_t file_ = 0;
   std::function<void(const TraceSpan&)> on_span_;
   Catalog catalog_;
   SpanSet spans_;

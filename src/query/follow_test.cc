@@ -49,7 +49,7 @@ TEST(Follower, ShowsCallsAsTheyEndAndStopsWithTheSession) {
   it.sample.close(5s);
   EXPECT_TRUE(it.visit(true));
   EXPECT_EQ(it.shown.size(), 2u);
-  const Session session = std::move(it.follower).finish();
+  const Session session = std::move(it.follower).finish().value();
   EXPECT_EQ(session.state, State::kClosed);
   EXPECT_EQ(session.counts.calls, 1);
 }
@@ -60,9 +60,44 @@ TEST(Follower, StopsWhenTheProcessDied) {
   it.sample.call("echo", 0s, 1ms);
   EXPECT_FALSE(it.visit(true));
   EXPECT_TRUE(it.visit(false));
-  const Session session = std::move(it.follower).finish();
+  const Session session = std::move(it.follower).finish().value();
   EXPECT_EQ(session.state, State::kKilled);
   EXPECT_EQ(session.counts.calls, 1);
+}
+
+TEST(Follower, GoesOnInTheSessionThatItsInitializeProvedToBe) {
+  Following it;
+  SampleOptions options;
+  options.seed = 9;
+  Sample told(it.file.sink(), options);
+  it.sample.open();
+  SampleCall initialize;
+  initialize.method = mcp::Method::kInitialize;
+  initialize.open = true;
+  it.sample.call(initialize);
+  EXPECT_FALSE(it.visit(true));
+  it.sample.withdraw(told.trace_id(), told.root_id());
+  EXPECT_FALSE(it.visit(true)) << "where it went on is still to come";
+  told.open();
+  told.initialize(0s, 3s);
+  EXPECT_FALSE(it.visit(true));
+  told.call("echo", 4s, 1ms);
+  told.close(5s);
+  EXPECT_TRUE(it.visit(true));
+  EXPECT_EQ(it.shown, (std::vector<std::string>{"mcp.initialize 3.00 s", "mcp.tool_call 1.00 ms"}));
+  const auto session = std::move(it.follower).finish();
+  ASSERT_TRUE(session);
+  EXPECT_EQ(session->id, told.id());
+  EXPECT_EQ(session->counts.calls, 1);
+}
+
+TEST(Follower, EndsWithAProcessThatNeverToldWhereItWentOn) {
+  Following it;
+  it.sample.open();
+  it.sample.withdraw({}, {});
+  EXPECT_FALSE(it.visit(true));
+  EXPECT_TRUE(it.visit(false));
+  EXPECT_FALSE(std::move(it.follower).finish());
 }
 
 TEST(Follower, GoesOnInTheNextFile) {
@@ -94,7 +129,7 @@ TEST(Follower, NothingOfOthers) {
 TEST(Follower, UnknownSessionIsOver) {
   Following it;
   EXPECT_TRUE(it.visit(true));
-  EXPECT_EQ(std::move(it.follower).finish().key.print, it.sample.print());
+  EXPECT_FALSE(std::move(it.follower).finish());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ranges>
 #include <set>
 
 #include "otlp/encode.h"
@@ -99,7 +100,8 @@ class SessionLoader {
       }
       best.resize(std::min(best.size(), query_.limit));
       if (look_closer(best)) continue;
-      list_.more = candidates().size() > best.size() || next_ < spool_.files.size();
+      const bool unread = next_ < spool_.files.size() && !is_too_old(spool_.files[next_]);
+      list_.more = candidates().size() > best.size() || unread;
       for (const Session* session : best) list_.sessions.push_back(*session);
       list_.hidden_probes = hidden_;
       return std::move(list_);
@@ -130,11 +132,13 @@ class SessionLoader {
     return fitting;
   }
 
+  [[nodiscard]] bool is_too_old(const FileInfo& file) const { return query_.since && file.modified < *query_.since; }
+
   // No file that is still unread can change the first `limit` of them.
   bool enough(const std::vector<const Session*>& best) {
     if (next_ == spool_.files.size()) return true;
     const Nanos modified = spool_.files[next_].modified;
-    const bool too_old = query_.since && modified < *query_.since;
+    const bool too_old = is_too_old(spool_.files[next_]);
     if (best.size() < query_.limit && !too_old) return false;
     for (std::size_t i = 0; i < best.size() && i < query_.limit; ++i) {
       if (!is_whole(*best[i], modified) || (!too_old && best[i]->activity < modified)) return false;
@@ -142,13 +146,15 @@ class SessionLoader {
     return true;
   }
 
-  // Counts where they are wanting; true if that was done, so that it must be asked again who fits.
+  // Counts where they are wanting; true if that was done, so that it must be asked again who fits. Then of all at once,
+  // as the next ones may prove not to fit, too.
   bool look_closer(const std::vector<const Session*>& best) {
+    if (std::ranges::none_of(best, [](const Session* session) { return needs_count(*session); })) return false;
     std::vector<SessionKey> wanting;
-    for (const Session* session : best) {
+    for (const Session* session : looked_closer_ ? candidates() : best) {
       if (needs_count(*session)) wanting.push_back(session->key);
     }
-    if (wanting.empty()) return false;
+    looked_closer_ = true;
     read_counts(spool_, wanting, catalog_, list_.skips);
     return true;
   }
@@ -157,6 +163,7 @@ class SessionLoader {
   const SessionQuery& query_;
   Catalog catalog_;
   std::size_t next_ = 0;  // file to read
+  bool looked_closer_ = false;
   std::uint64_t hidden_ = 0;
   SessionList list_;
 };
@@ -227,10 +234,16 @@ Result<Digits> parse_id(std::string_view id) {
 }
 
 bool fits_id(const Session& session, const Digits& digits) {
-  if (session.key.print != 0 && session.id.substr(2).starts_with(digits.hex)) return true;
-  if (digits.session) return false;
-  return std::ranges::any_of(
-      session.stretches, [&](const Stretch& stretch) { return stretch.root.trace_id.hex().starts_with(digits.hex); });
+  return session.key.print != 0 && session.id.substr(2).starts_with(digits.hex);
+}
+
+// The traces that sessions have roots in, and that fit.
+std::set<TraceId> traces_that_fit(const Session& session, const Digits& digits) {
+  std::set<TraceId> traces;
+  for (const Stretch& stretch : session.stretches) {
+    if (!digits.session && stretch.root.trace_id.hex().starts_with(digits.hex)) traces.insert(stretch.root.trace_id);
+  }
+  return traces;
 }
 
 Error ambiguous(std::string_view id, const std::vector<std::string>& candidates) {
@@ -242,6 +255,11 @@ Error ambiguous(std::string_view id, const std::vector<std::string>& candidates)
   return {Errc::kAmbiguous, message};
 }
 
+void add_file(Found& found, const FileInfo& file) {
+  found.paths.push_back(file.path);
+  if (file.locked) found.held.insert(file.path);
+}
+
 Found found_session(const Spool& spool, const Session& session) {
   Found found;
   found.session = session;
@@ -249,12 +267,13 @@ Found found_session(const Spool& spool, const Session& session) {
   if (session.key.print == 0 && found.traces.empty()) found.traces.push_back(session.key.trace_id);
   std::vector<std::uint32_t> numbers = session.files;
   std::ranges::sort(numbers, std::greater<>());  // oldest first
-  for (const std::uint32_t number : numbers) found.paths.push_back(spool.files[number].path);
+  for (const std::uint32_t number : numbers) add_file(found, spool.files[number]);
   return found;
 }
 
 // No session has the id: is it a caller's trace, in which only calls took part?
-Result<Found> find_joined_trace(const Spool& spool, std::string_view id, const Digits& digits, Skips& skips) {
+Result<Found> find_joined_trace(const Spool& spool, const Catalog& catalog, std::string_view id, const Digits& digits,
+                                Skips& skips) {
   ReadFilter filter;
   if (digits.hex.size() >= 8) {
     TraceId start;
@@ -269,7 +288,7 @@ Result<Found> find_joined_trace(const Spool& spool, std::string_view id, const D
       trace::SpanHeader header;
       std::string_view bytes;
       if (record->type == RecordType::kResource || !otlp::split_record(record->payload, header, bytes)) continue;
-      if (!header.trace_id.hex().starts_with(digits.hex)) continue;
+      if (!header.trace_id.hex().starts_with(digits.hex) || catalog.is_withdrawn(session_key(header))) continue;
       traces.insert(header.trace_id);
       numbers.insert(i);
     }
@@ -285,22 +304,42 @@ Result<Found> find_joined_trace(const Spool& spool, std::string_view id, const D
   }
   Found found;
   found.traces.assign(traces.begin(), traces.end());
-  for (const std::size_t number : numbers) found.paths.insert(found.paths.begin(), spool.files[number].path);
+  for (const std::size_t number : std::views::reverse(numbers)) add_file(found, spool.files[number]);
   return found;
 }
 
 Result<Found> find_by_id(const Spool& spool, const Catalog& catalog, std::string_view id, Skips& skips) {
   MCPTRACE_TRY(const Digits digits, parse_id(id));
-  std::vector<const Session*> fitting;
+  std::vector<const Session*> by_session, by_trace;
+  std::set<TraceId> traces;
   for (const auto& [key, session] : catalog.sessions()) {
-    if (fits_id(session, digits)) fitting.push_back(&session);
+    const std::set<TraceId> fitting = traces_that_fit(session, digits);
+    if (fits_id(session, digits)) {
+      by_session.push_back(&session);
+    } else if (!fitting.empty()) {
+      by_trace.push_back(&session);
+    }
+    traces.insert(fitting.begin(), fitting.end());
   }
-  if (fitting.size() == 1) return found_session(spool, *fitting.front());
-  // A whole trace id that several sessions share (their agent gave it to them): that trace.
-  if (fitting.empty() || digits.hex.size() == 32) return find_joined_trace(spool, id, digits, skips);
+  if (by_session.size() == 1 && by_trace.empty()) return found_session(spool, *by_session.front());
+  if (by_session.empty() && traces.empty()) return find_joined_trace(spool, catalog, id, digits, skips);
+  if (by_session.empty() && traces.size() == 1) {
+    // Others may have taken part in it, or have roots in it: their agent gave it to them.
+    MCPTRACE_TRY(Found whole, find_joined_trace(spool, catalog, id, {traces.begin()->hex()}, skips));
+    if (by_trace.size() > 1) return whole;
+    Found found = found_session(spool, *by_trace.front());
+    found.joined = *traces.begin();
+    for (std::string& path : whole.paths) {
+      if (std::ranges::find(found.paths, path) == found.paths.end()) found.paths.push_back(std::move(path));
+    }
+    found.held.merge(whole.held);
+    return found;
+  }
   std::vector<std::string> names;
-  for (const Session* session : fitting) {
-    names.push_back(!session->id.empty() ? session->id : session->stretches.front().root.trace_id.hex());
+  for (const auto* fitting : {&by_session, &by_trace}) {
+    for (const Session* session : *fitting) {
+      names.push_back(!session->id.empty() ? session->id : session->stretches.front().root.trace_id.hex());
+    }
   }
   return std::unexpected(ambiguous(id, names));
 }
@@ -310,25 +349,29 @@ Result<Found> find_newest(const Spool& spool, Catalog& catalog, Skips& skips) {
   for (;;) {
     const Session* newest = nullptr;
     std::uint64_t others = 0;
-    std::vector<SessionKey> maybe_probes;
+    std::vector<SessionKey> wanting;  // that may not be shown, or that is the newest
     for (const auto& [key, session] : catalog.sessions()) {
       if (!session.opened || session.kind == Class::kProbe) continue;
       ++others;
       if (newest == nullptr || session.activity > newest->activity) newest = &session;
-      if (session.state != State::kOpen && needs_count(session)) maybe_probes.push_back(key);
+      if (session.state != State::kOpen && needs_count(session)) wanting.push_back(key);
     }
     if (newest == nullptr) {
       return std::unexpected(Error{Errc::kNotFound, "no session is stored yet; trace one with: mcptrace run -- CMD"});
     }
-    if (needs_count(*newest)) {
-      read_counts(spool, {newest->key}, catalog, skips);
-    } else if (!maybe_probes.empty()) {
-      read_counts(spool, maybe_probes, catalog, skips);
-    } else {
-      Found found = found_session(spool, *newest);
-      found.others = others - 1;
-      return found;
+    if (newest->state == State::kOpen && needs_count(*newest)) {
+      // Of those that are open, too: its activity is at most that of its file, which it shares.
+      for (const auto& [key, session] : catalog.sessions()) {
+        if (session.state == State::kOpen && needs_count(session)) wanting.push_back(key);
+      }
     }
+    if (!wanting.empty()) {
+      read_counts(spool, wanting, catalog, skips);
+      continue;
+    }
+    Found found = found_session(spool, *newest);
+    found.others = others - 1;
+    return found;
   }
 }
 
@@ -341,6 +384,7 @@ Result<Found> find_session(const std::string& directory, std::string_view id, Sk
   catalog.settle();
   if (id.empty()) return find_newest(spool, catalog, skips);
   MCPTRACE_TRY(Found found, find_by_id(spool, catalog, id, skips));
+  found.withdrawn = catalog.withdrawn();
   if (found.session && needs_count(*found.session)) {
     read_counts(spool, {found.session->key}, catalog, skips);
     found.session = *catalog.find(found.session->key);
@@ -350,12 +394,14 @@ Result<Found> find_session(const std::string& directory, std::string_view id, Sk
 
 Result<TraceView> load_spans(const Found& found, Nanos now, Skips& skips) {
   SpanSelection selection;
+  selection.withdrawn = found.withdrawn;
   if (found.session) selection.session_print = found.session->key.print;
   if (!found.session || found.session->key.print == 0) selection.traces = found.traces;
+  if (found.joined) selection.traces.push_back(*found.joined);
   SpanSet spans(std::move(selection));
   std::uint32_t number = 0;
   for (const std::string& path : found.paths) {
-    spans.begin_file(number++);
+    spans.begin_file(number++, found.held.contains(path));
     FileReader reader(path);
     while (const auto record = reader.next()) spans.add(*record);
     skips.note(path, reader);
@@ -363,15 +409,22 @@ Result<TraceView> load_spans(const Found& found, Nanos now, Skips& skips) {
   return std::move(spans).finish(found.session, now);
 }
 
-Result<std::uint64_t> count_open_sessions(const std::string& directory) {
+Result<OpenSessions> open_sessions(const std::string& directory) {
   MCPTRACE_TRY(Spool spool, open_spool(directory));
   std::erase_if(spool.files, [](const FileInfo& file) { return !file.locked; });
   Catalog catalog;
   Skips skips;
   for (std::size_t i = 0; i < spool.files.size(); ++i) read_frames(spool, i, catalog, skips);
   catalog.settle();
-  std::uint64_t open = 0;
-  for (const auto& [key, session] : catalog.sessions()) open += session.state == State::kOpen;
+  OpenSessions open;
+  for (const auto& [key, session] : catalog.sessions()) {
+    if (session.state != State::kOpen) continue;
+    ++open.count;
+    for (const std::uint32_t file : session.files) {
+      Nanos& since = open.in_use.try_emplace(spool.files[file].process, session.start).first->second;
+      since = std::min(since, session.start);
+    }
+  }
   return open;
 }
 

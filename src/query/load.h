@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,8 +50,11 @@ Result<SessionList> load_sessions(const std::string& directory, const SessionQue
 struct Found {
   std::optional<Session> session;  // none: the id is of a trace that sessions joined
   std::vector<TraceId> traces;     // its stretches; or that trace
+  std::optional<TraceId> joined;   // the trace that was asked for: all of it, whoever took part
   std::uint64_t others = 0;        // sessions beside it, where no id was given
   std::vector<std::string> paths;  // the files that hold it
+  std::set<std::string> held;      // those of them that a living process writes to
+  std::set<SessionKey> withdrawn;  // sessions whose records in them are told elsewhere
 };
 // `id`: a trace id, a session id with or without "s-", or a prefix of either of at least 4 digits; empty: the newest
 // session. Errors: kInvalidArgument (no id), kNotFound, kAmbiguous (the message names the candidates).
@@ -58,7 +62,11 @@ Result<Found> find_session(const std::string& directory, std::string_view id, Sk
 
 Result<TraceView> load_spans(const Found& found, Nanos now, Skips& skips);
 
-// Sessions that are open, by the records of files that a living process holds.
-Result<std::uint64_t> count_open_sessions(const std::string& directory);
+// Sessions that are open, by the records of files that a living process holds; and which files of theirs it has let go.
+struct OpenSessions {
+  std::uint64_t count = 0;
+  spool::InUse in_use;
+};
+Result<OpenSessions> open_sessions(const std::string& directory);
 
 }  // namespace mcptrace::query

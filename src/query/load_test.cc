@@ -170,6 +170,102 @@ TEST_F(Load, WhatNoRequestOpenedIsNoSession) {
   EXPECT_TRUE(find_session(directory_, process.sample.id(), skips));
 }
 
+TEST_F(Load, WhatIsOlderThanWasAskedForIsNotMore) {
+  ended(1, base_);
+  ended(2, base_ + 1h);
+  SessionQuery query;
+  query.since = base_ + 30min;
+  const auto list = load_sessions(directory_, query);
+  EXPECT_EQ(list->sessions.size(), 1u);
+  EXPECT_FALSE(list->more);
+}
+
+// An agent's TRACEPARENT is that of all its servers.
+TEST_F(Load, ATraceThatSeveralSessionsShareIsFoundByItsPrefixAndWhole) {
+  Process first(directory_, clock_, 1, base_), second(directory_, clock_, 2, base_);
+  first.sample.open();
+  SampleCall call;
+  call.tool = "echo";
+  first.sample.call(call);
+  second.sample.open();
+  call.trace_id = first.sample.trace_id();
+  second.sample.call(call);
+  ASSERT_TRUE(first.writer.flush() && second.writer.flush());
+  Skips skips;
+  const std::string trace = first.sample.trace_id().hex();
+  const auto found = find_session(directory_, trace.substr(0, 31), skips);
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->session->id, first.sample.id());
+  EXPECT_EQ(load_spans(*found, base_ + 1h, skips)->spans.size(), 3u) << "root, call, and the other session's call";
+}
+
+TEST_F(Load, AKilledCallInACallersTraceIsOver) {
+  TraceId trace;
+  trace.bytes.fill(0xab);
+  for (const bool alive : {true, false}) {
+    std::optional<Process> process(std::in_place, directory_, clock_, 1, base_);
+    process->sample.open();
+    SampleCall call;
+    call.trace_id = trace;
+    call.duration = 1s;
+    call.open = true;
+    process->sample.call(call);
+    ASSERT_TRUE(process->writer.flush());
+    if (!alive) process.reset();
+    Skips skips;
+    const auto found = find_session(directory_, trace.hex(), skips);
+    ASSERT_TRUE(found) << found.error().message;
+    const auto view = load_spans(*found, base_ + 1h, skips);
+    ASSERT_EQ(view->spans.size(), 1u);
+    EXPECT_EQ(view->spans[0].ending, alive ? Ending::kRunning : Ending::kUnknown);
+    EXPECT_EQ(view->spans[0].header.duration, alive ? Nanos(1h) : Nanos(1s));
+    std::filesystem::remove_all(directory_);
+  }
+}
+
+TEST_F(Load, OfSeveralSessionsInAFileTheOneThatSpokeLastIsTheNewest) {
+  Process process(directory_, clock_, 1, base_);
+  SampleOptions options;
+  options.seed = 2;
+  options.start = base_;
+  Sample quiet(process.sink(), options);
+  quiet.open();
+  quiet.call("echo", 1s, 1ms);
+  process.sample.open();
+  process.sample.call("echo", 60s, 1ms);
+  options.seed = 3;
+  options.close_tells = true;
+  Sample closed(process.sink(), options);
+  closed.open();
+  closed.close(30s);
+  ASSERT_TRUE(process.writer.flush());
+  touch(process.writer.path(), base_ + 61s);
+  EXPECT_EQ(ids({}), (std::vector{process.sample.id(), closed.id(), quiet.id()}));
+  SessionQuery query;
+  query.since = base_ + 20s;
+  EXPECT_EQ(ids(query), (std::vector{process.sample.id(), closed.id()}));
+  Skips skips;
+  EXPECT_EQ(find_session(directory_, "", skips)->session->id, process.sample.id());
+}
+
+TEST_F(Load, AWithdrawnSessionIsNotFoundByItsTraceEither) {
+  Process process(directory_, clock_, 1, base_);
+  process.sample.open();
+  SampleCall initialize;
+  initialize.method = mcp::Method::kInitialize;
+  initialize.open = true;
+  process.sample.call(initialize);
+  ASSERT_TRUE(process.writer.flush());
+  Skips skips;
+  const std::string trace = process.sample.trace_id().hex();
+  EXPECT_TRUE(find_session(directory_, trace, skips));
+  process.sample.withdraw({}, {});
+  ASSERT_TRUE(process.writer.flush());
+  const auto found = find_session(directory_, trace, skips);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, Errc::kNotFound);
+}
+
 TEST_F(Load, OthersAreWhatSessionsShows) {
   const std::string newest = ended(1, base_ + 100s);
   ended(2, base_);
@@ -236,11 +332,11 @@ TEST_F(Load, ALivingProcessIsOpenAndADeadOneKilled) {
   process->sample.call("echo", 2s, 1ms);
   ASSERT_TRUE(process->writer.flush());
   EXPECT_EQ(load_sessions(directory_, {})->sessions.at(0).state, State::kOpen);
-  EXPECT_EQ(*count_open_sessions(directory_), 1u);
+  EXPECT_EQ(open_sessions(directory_)->count, 1u);
   process.reset();
   EXPECT_EQ(load_sessions(directory_, {})->sessions.at(0).state, State::kKilled);
   EXPECT_EQ(load_sessions(directory_, {})->sessions.at(0).counts.calls, 1);
-  EXPECT_EQ(*count_open_sessions(directory_), 0u);
+  EXPECT_EQ(open_sessions(directory_)->count, 0u);
 }
 
 TEST_F(Load, FindsByEveryKindOfId) {

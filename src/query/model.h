@@ -44,17 +44,18 @@ struct Counts {
   Counts& operator+=(const Counts& other);
 };
 
-// kKilled: it never said that it was over, and no living process holds it (semantics.md 7).
+// kKilled: it never said that it was over, and no living process holds it (docs/spans.md).
 enum class State : std::uint8_t { kOpen, kClosed, kKilled };
 std::string_view state_text(State state);
 
-// Semantics.md 3: a probe holds nothing but server/discover; hidden unless asked for, counted nowhere.
+// docs/spans.md: a probe holds nothing but server/discover; hidden unless asked for, counted nowhere.
 enum class Class : std::uint8_t { kAgent, kProbe };
 
 // What one process said of a stretch: its root as far as it went. A later one of the same process replaces it; but one
 // that starts elsewhere comes on top: the process had forgotten the session, and counts anew from there.
 struct Part {
-  std::string instance;  // service.instance.id
+  std::uint32_t file = 0;  // that holds it, as numbered for Catalog::begin_file
+  std::string instance;    // service.instance.id
   Nanos start{}, end{};
   Counts counts;
 };
@@ -67,12 +68,14 @@ struct Stretch {
   Nanos end{};           // of the root where it is known, else of the last record seen
   bool derived = false;  // other processes may have written of the same ids
   bool root_seen = false;
-  bool closed = false;
   bool failed = false;                    // the root's status is ERROR
+  std::vector<std::uint32_t> closed_in;   // files whose last word of it is that it was closed
   std::vector<std::uint32_t> live_files;  // locked files that say: open
   std::vector<Part> parts;
   std::vector<std::string> without_part;  // derived: processes that opened it, and wrote no root of it yet
   std::optional<SpanKey> previous;        // the root of the stretch before
+
+  [[nodiscard]] bool closed() const { return !closed_in.empty(); }
 };
 
 struct SessionKey {
@@ -91,12 +94,14 @@ struct Session {
   std::vector<std::uint32_t> files;  // where records of it stand, as numbered for Catalog::begin_file
   Nanos start{};
   Nanos end{};       // the last moment known of
-  Nanos activity{};  // newest sign of life: what lists are ordered by
+  Nanos activity{};  // newest sign of life: what lists are ordered by. At most that, until its spans were looked at
+  Nanos written{};   // the newest write to a file in which it was open
   State state = State::kKilled;
   Class kind = Class::kAgent;
   bool guessed = false;   // may hold several clients
   bool counted = false;   // the counts are known (from roots, or from all spans)
   bool at_least = false;  // ... but not every file was looked at
+  bool of_roots = false;  // ... and they come from roots: what spans do not tell is among them
   Counts counts;
   std::optional<std::int64_t> exit_status, exit_signal;
   bool tallied = false;  // its spans were looked at; then:

@@ -59,8 +59,15 @@ Counts root_counts(const otlp::Span& root) {
   return counts;
 }
 
-bool is_previous(const otlp::Link& link) {
-  return text_attribute(link.attributes, trace::attr_key(Attr::kLinkRelation)) == "previous";
+namespace {
+
+bool has_relation(const otlp::Link& link, std::string_view relation) {
+  return text_attribute(link.attributes, trace::attr_key(Attr::kLinkRelation)) == relation;
 }
+
+}  // namespace
+
+bool is_previous(const otlp::Link& link) { return has_relation(link, "previous"); }
+bool is_session(const otlp::Link& link) { return has_relation(link, "session"); }
 
 }  // namespace mcptrace::query

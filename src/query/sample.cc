@@ -136,6 +136,14 @@ void Sample::root(Nanos at) {
   emit(RecordType::kSpan, trace::kRootSpan, trace::Operation::kNone);
 }
 
+void Sample::withdraw(const TraceId& trace, const SpanId& root) {
+  fill_root({}, true);
+  if (!root.is_zero()) span_.links.push_back({trace, root, 0, {}, "session"});
+  const bool told = std::exchange(options_.close_tells, true);
+  emit(RecordType::kSessionClose, trace::kRootSpan | trace::kWithdrawn, trace::Operation::kNone);
+  options_.close_tells = told;
+}
+
 void Sample::close(Nanos at) {
   root(at);
   emit(RecordType::kSessionClose, trace::kRootSpan, trace::Operation::kNone);

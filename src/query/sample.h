@@ -62,6 +62,8 @@ class Sample {
   void initialize(Nanos at, Nanos duration);
   void close(Nanos at);  // root, session_close
   void root(Nanos at);   // the root alone
+  // session_close: it proved to be of the session with that root; zero: nobody knows.
+  void withdraw(const TraceId& trace, const SpanId& root);
 
   [[nodiscard]] TraceId trace_id() const { return trace_id_; }
   [[nodiscard]] SpanId root_id() const { return root_id_; }

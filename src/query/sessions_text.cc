@@ -64,7 +64,7 @@ Cells cells_of(const Session& session, std::size_t id, const TextOptions& option
   if (!session.era.empty() && session.era != "legacy") cells[kProtocol] += " " + display(session.era);
   cells[kCalls] = number(session, session.counts.calls);
   cells[kErrors] = number(session, session.counts.errors);
-  cells[kDrops] = number(session, session.counts.dropped);
+  cells[kDrops] = session.of_roots || !session.counted ? number(session, session.counts.dropped) : "-";
   cells[kDuration] = format_duration(subtract(end, session.start));
   cells[kState] = session.failed() ? "failed" : std::string(state_text(session.state));
   if (session.kind == Class::kProbe) cells[kState] = "probe";

@@ -19,7 +19,7 @@ Session session(std::string id, std::string client, std::string service, Nanos a
   out.state = State::kClosed;
   out.start = kNow - age;
   out.end = out.activity = out.start + 12s;
-  out.counted = true;
+  out.counted = out.of_roots = true;
   out.counts.calls = 7;
   return out;
 }
@@ -35,9 +35,11 @@ TextOptions text(std::size_t width = 100) {
 TEST(SessionsTable, LinesUp) {
   Session open = session("1111111100000000", "claude-code", "everything", 5s);
   open.state = State::kOpen;
+  open.of_roots = false;
   open.client_process = "agent";
   Session killed = session("2222222200000000", "claude-code", "日本語サーバー", 2h);
   killed.state = State::kKilled;
+  killed.of_roots = false;
   killed.client_process = "agent";
   killed.counts.errors = 3;
   killed.at_least = true;
@@ -49,8 +51,8 @@ TEST(SessionsTable, LinesUp) {
   unknown.counted = false;
   EXPECT_EQ(sessions_table({open, killed, failed, unknown}, text(120)),
             R"(  STARTED      CLIENT       SERVER          PROTOCOL           CALLS  ERRORS  DROPS  DURATION  STATE   ID
-╭ 5s ago       claude-code  everything      2025-11-25             7       0      0    5.00 s  open    s-11111111
-╰ 2h ago       claude-code  日本語サーバー  2025-11-25            7+      3+     0+    12.0 s  killed  s-22222222
+╭ 5s ago       claude-code  everything      2025-11-25             7       0      -    5.00 s  open    s-11111111
+╰ 2h ago       claude-code  日本語サーバー  2025-11-25            7+      3+      -    12.0 s  killed  s-22222222
   11-12 20:13  -            fs              2025-11-25 modern      7       0     12    12.0 s  failed  s-33333333
   1m ago       x            y               2025-11-25             ?       ?      ?    12.0 s  closed  s-44444444
 )");

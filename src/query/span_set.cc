@@ -30,6 +30,7 @@ void widen(trace::SpanHeader& header, const trace::SpanHeader& other) {
 }  // namespace
 
 bool SpanSet::wants(const trace::SpanHeader& header) const {
+  if (!selection_.withdrawn.empty() && selection_.withdrawn.contains(session_key(header))) return false;
   if (selection_.session_print != 0 && header.session_print == selection_.session_print) return true;
   return std::ranges::find(selection_.traces, header.trace_id) != selection_.traces.end();
 }
@@ -62,6 +63,7 @@ std::optional<std::size_t> SpanSet::add(const spool::Record& record) {
   span.ending = open ? Ending::kRunning : Ending::kEnded;
   span.resource = resource_index(span.header.resource);
   const auto [it, fresh] = index_.try_emplace(span.key(), spans_.size());
+  if (open && held_) open_in_held_.insert(it->second);
   if (fresh) {
     if (spans_.size() >= selection_.limit) {
       index_.erase(it);
@@ -84,11 +86,7 @@ std::optional<std::size_t> SpanSet::add(const spool::Record& record) {
   return was_open && !open ? std::optional(it->second) : std::nullopt;
 }
 
-void SpanSet::close_open_span(TraceSpan& span, const std::optional<Session>& session, Nanos last, Nanos now) const {
-  if (!session || session->state == State::kOpen) {
-    span.header.duration = std::max(subtract(now, span.header.start), Nanos(0));
-    return;
-  }
+void SpanSet::end_open_span(TraceSpan& span, Nanos last) {
   span.ending = Ending::kUnknown;
   span.header.duration = std::max(subtract(last, span.header.start), Nanos(0));
   otlp::SpanEnd end;
@@ -113,8 +111,14 @@ void SpanSet::close_open_span(TraceSpan& span, const std::optional<Session>& ses
 TraceView SpanSet::finish(std::optional<Session> session, Nanos now) && {
   Nanos last = session ? session->end : Nanos(0);
   for (const TraceSpan& span : spans_) last = std::max(last, span.end());
-  for (TraceSpan& span : spans_) {
-    if (span.ending == Ending::kRunning) close_open_span(span, session, last, now);
+  for (std::size_t i = 0; i < spans_.size(); ++i) {
+    TraceSpan& span = spans_[i];
+    if (span.ending != Ending::kRunning) continue;
+    if (open_in_held_.contains(i)) {
+      span.header.duration = std::max(subtract(now, span.header.start), Nanos(0));
+    } else {
+      end_open_span(span, last);
+    }
   }
   std::ranges::sort(spans_, [](const TraceSpan& a, const TraceSpan& b) {
     if (a.header.start != b.header.start) return a.header.start < b.header.start;

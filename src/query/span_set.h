@@ -7,7 +7,9 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "query/catalog.h"
@@ -20,7 +22,8 @@ namespace mcptrace::query {
 struct SpanSelection {
   std::uint64_t session_print = 0;  // zero: by trace only
   std::vector<TraceId> traces;
-  std::size_t limit = 500'000;  // spans held; more are counted
+  std::set<SessionKey> withdrawn;  // their records are left out: they are told elsewhere
+  std::size_t limit = 500'000;     // spans held; more are counted
 };
 
 class SpanSet {
@@ -28,7 +31,11 @@ class SpanSet {
   explicit SpanSet(SpanSelection selection) : selection_(std::move(selection)) {}
 
   // Records of that file follow: each has its own numbers for resources.
-  void begin_file(std::uint32_t number) { resources_of_file_ = &files_[number]; }
+  // `held`: a living process writes to it.
+  void begin_file(std::uint32_t number, bool held) {
+    resources_of_file_ = &files_[number];
+    held_ = held;
+  }
   // An ended span that was not there before (its place in spans()); nothing for all else.
   std::optional<std::size_t> add(const spool::Record& record);
 
@@ -42,7 +49,7 @@ class SpanSet {
  private:
   [[nodiscard]] bool wants(const trace::SpanHeader& header) const;
   std::uint32_t resource_index(std::uint32_t number) const;
-  void close_open_span(TraceSpan& span, const std::optional<Session>& session, Nanos last, Nanos now) const;
+  static void end_open_span(TraceSpan& span, Nanos last);
 
   SpanSelection selection_;
   std::vector<TraceSpan> spans_;
@@ -51,6 +58,8 @@ class SpanSet {
   std::map<std::uint32_t, Numbers> files_;
   Numbers* resources_of_file_ = nullptr;
   std::unordered_map<SpanKey, std::size_t, SpanKeyHash> index_;
+  bool held_ = false;
+  std::unordered_set<std::size_t> open_in_held_;  // places of spans that are open in such a file
   std::uint64_t left_out_ = 0;
 };
 

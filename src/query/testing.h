@@ -61,7 +61,7 @@ inline TraceView view_of(const std::vector<MemoryFile>& files, const Session& se
   selection.limit = limit;
   SpanSet spans(std::move(selection));
   for (std::uint32_t i = 0; i < files.size(); ++i) {
-    spans.begin_file(i);
+    spans.begin_file(i, files[i].locked);
     for (const auto& entry : files[i].entries) spans.add(record_of(entry));
   }
   return std::move(spans).finish(session, now);

@@ -232,7 +232,7 @@ TEST(Waterfall, WithoutASession) {
   SpanSelection selection;
   selection.traces = {call.trace_id};
   SpanSet spans(std::move(selection));
-  spans.begin_file(0);
+  spans.begin_file(0, false);
   for (const auto& entry : drawn.files[0].entries) spans.add(record_of(entry));
   const std::string text = waterfall(std::move(spans).finish({}, 0s), plain_text(0s, 80));
   EXPECT_NE(text.find("1 span of it was seen here, in 1 session\n  " + drawn.sample.id() + "\n"), std::string::npos)

@@ -87,9 +87,11 @@ std::optional<FileName> parse_name(std::string_view name, std::string_view suffi
   std::uint8_t bytes[4];
   if (number.ec != std::errc() || number.ptr != digits.data() + digits.size() || created < 0) return std::nullopt;
   if (name[name.size() - kSaltDigits - 1] != '-' || !parse_hex(salt, bytes)) return std::nullopt;
+  const std::string_view process = name.substr(kCreatedDigits + 1, name.size() - kCreatedDigits - kSaltDigits - 2);
   return FileName{.created = Nanos(created),
                   .salt = static_cast<std::uint32_t>(bytes[0]) << 24 | static_cast<std::uint32_t>(bytes[1]) << 16 |
-                          static_cast<std::uint32_t>(bytes[2]) << 8 | bytes[3]};
+                          static_cast<std::uint32_t>(bytes[2]) << 8 | bytes[3],
+                  .process = process};
 }
 
 Result<UniqueFd> open_directory(const std::string& path, Use use) {

@@ -29,6 +29,7 @@ inline constexpr std::string_view kTemporarySuffix = ".spool.tmp";
 struct FileName {
   Nanos created{};
   std::uint32_t salt = 0;
+  std::string_view process;  // <prefix>-<pid>: the same for all files of one; borrows
 };
 std::string make_name(Nanos created, std::string_view prefix, int pid, std::uint32_t salt);
 // Nothing where the name is none of ours. `suffix`: which kind is wanted.

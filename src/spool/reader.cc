@@ -42,22 +42,29 @@ Result<std::vector<FileInfo>> list_files(const std::string& directory) {
   for (const Entry& entry : entries) {
     const auto locked = is_locked(spool.get(), entry.name);
     if (!locked) continue;  // gone meanwhile
+    const FileName name = *parse_name(entry.name);
     files.push_back({.path = directory + "/" + entry.name,
                      .bytes = entry.bytes,
-                     .created = parse_name(entry.name)->created,
+                     .created = name.created,
                      .modified = entry.modified,
-                     .locked = *locked});
+                     .locked = *locked,
+                     .process = std::string(name.process)});
   }
   return files;
 }
 
-Result<Removed> remove_files(const std::string& directory, Nanos before) {
+Result<Removed> remove_files(const std::string& directory, Nanos before, const InUse& in_use) {
   Removed removed;
   MCPTRACE_TRY(const UniqueFd spool, open_directory(directory, Use::kWrite));
   if (!spool.valid()) return removed;
   for (const std::string_view suffix : {kSuffix, kTemporarySuffix}) {
     MCPTRACE_TRY(const std::vector<Entry> entries, list_entries(spool.get(), suffix));
-    const auto old = [&](const Entry& entry) { return entry.modified < before; };
+    const auto old = [&](const Entry& entry) {
+      if (entry.modified >= before) return false;
+      const auto name = parse_name(entry.name, suffix);
+      const auto used = name ? in_use.find(name->process) : in_use.end();
+      return used == in_use.end() || entry.modified < used->second;
+    };
     const Removed some = remove_unlocked(spool.get(), entries, old);
     removed.files += some.files;
     removed.bytes += some.bytes;

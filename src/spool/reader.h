@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,7 @@ struct FileInfo {
   Nanos created{};      // wall; from the name, so that nothing need be opened
   Nanos modified{};     // wall
   bool locked = false;  // a living process holds it
+  std::string process;  // <prefix>-<pid> of who wrote it
 };
 
 // The spool's files, oldest first. Other files in the directory are passed over, and those of other users (root sees
@@ -98,9 +100,11 @@ struct Removed {
   std::uint64_t bytes = 0;
   std::uint64_t kept_locked = 0;
 };
-// Deletes files that no living process holds and whose last write is before `before` (wall), unfinished ones too.
-// kept_locked counts those as old that are held.
-Result<Removed> remove_files(const std::string& directory, Nanos before);
+// By process (FileInfo::process): what it wrote since then belongs to something that still goes on.
+using InUse = std::map<std::string, Nanos, std::less<>>;
+// Deletes files that no living process holds, that are not in use, and whose last write is before `before` (wall),
+// unfinished ones too. kept_locked counts those as old that are held.
+Result<Removed> remove_files(const std::string& directory, Nanos before, const InUse& in_use = {});
 // Deletes unlocked files that every registered cursor has passed. With no cursor: none.
 Result<Removed> remove_consumed(const std::string& directory);
 

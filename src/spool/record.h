@@ -1,12 +1,10 @@
 // The records of the spool, and how they lie on disk.
 //
 // File (little endian):
-//   header, 32 bytes:  magic "MCPSPOOL", u32 version = 1, u32 header size, i64 created (wall ns), u32 salt, u32 crc32c
-//   of
-//                      the 28 bytes before
-//   records:           u32 payload size, u32 crc32c (of salt, type, reserved, tag and payload), u8 type, u8[3] reserved
-//   = 0,
-//                      u32 tag, payload (at most 4 MiB less 16)
+//   header, 32 bytes: magic "MCPSPOOL", u32 version = 1, u32 header size, i64 created (wall ns), u32 salt,
+//     u32 crc32c of the 28 bytes before
+//   records: u32 payload size, u32 crc32c (of salt, type, reserved, tag and payload), u8 type, u8[3] reserved = 0,
+//     u32 tag, payload (at most 4 MiB less 16)
 // The salt is random, and stands in the file's name too (its eight hexadecimal digits), so that a damaged header costs
 // nothing. It goes into every checksum, so that bytes that merely look like a record (a payload that quotes one, a
 // stale page of another spool file) are never taken for one when a reader looks for the next record after damage.
@@ -28,7 +26,7 @@ namespace mcptrace::spool {
 
 enum class RecordType : std::uint8_t {
   kResource = 1,     // what made the following records: service name and the like
-  kSessionOpen = 2,  // semantics.md 7
+  kSessionOpen = 2,  // as soon as its trace is known, and again where more of it is
   kCallOpen = 3,
   kSpan = 4,
   kSessionClose = 5,

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <new>
 
 #include "base/fd.h"
 #include "base/random.h"
@@ -136,12 +137,17 @@ Result<> Writer::Impl::append(Writer& self, RecordType type, std::uint32_t tag, 
 
 Result<> Writer::Impl::flush(Writer& self) {
   if (in_preamble_ || pending_.empty()) return {};
-  Result<> result = write_pending(self);
-  pending_records_ = 0;
-  pending_.clear();
-  // One large record is no reason to keep its memory.
-  if (pending_.capacity() > 4 * options_.batch_bytes) std::string().swap(pending_);
-  return result;
+  // Whatever becomes of them, they are not tried again.
+  struct Clearing {
+    Impl& impl;
+    ~Clearing() {
+      impl.pending_records_ = 0;
+      impl.pending_.clear();
+      // One large record is no reason to keep its memory.
+      if (impl.pending_.capacity() > 4 * impl.options_.batch_bytes) std::string().swap(impl.pending_);
+    }
+  } const clearing{*this};
+  return write_pending(self);
 }
 
 Result<> Writer::Impl::lose_pending(Error error) {
@@ -273,7 +279,12 @@ Result<> Writer::Impl::fill_file(File& file, const std::string& temporary, std::
 Writer::Writer(WriterOptions options, const Clock& clock, FileCalls* calls)
     : impl_(std::make_unique<Impl>(std::move(options), clock, calls)) {}
 
-Writer::~Writer() { static_cast<void>(impl_->flush(*this)); }
+Writer::~Writer() {
+  try {
+    static_cast<void>(impl_->flush(*this));
+  } catch (const std::bad_alloc&) {  // what was pending is lost
+  }
+}
 
 void Writer::set_preamble(std::function<void(Writer&)> preamble) { impl_->preamble_ = std::move(preamble); }
 

@@ -3,7 +3,7 @@
 // Forwards every byte exactly, in order, as soon as it has it, with back-pressure and no limit of its own. The taps see
 // the bytes and may splice; nothing that they do can fail the traffic. The inherited descriptors 0 and 1 are never made
 // non-blocking: they are shared with other processes. fd 2, the process group, environment and working directory are
-// the child's own. Behaviour: reference faults.md 2.7, W1-W23; mcp.md 2.1.
+// the child's own.
 //
 //   Result<ChildExit> child = run(options, client_tap, server_tap, log, start_threads);
 //   …say what there is to say; then exit_like(*child);
@@ -77,6 +77,7 @@ struct ChildExit {
   bool started = false;  // false: exec failed; `code` is 126 or 127 and the reason was said on stderr
   bool signalled = false;
   int code = 0;               // exit code, or the signal's number
+  bool closed_first = false;  // it closed its output before the client closed its own, and ended only after that
   bool server_first = false;  // it ended while the client's end was still open and no signal had asked us to end
 };
 

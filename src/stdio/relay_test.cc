@@ -81,6 +81,7 @@ class Relay {
     if (ended->signalled) text += " signalled";
     text += " " + std::to_string(ended->code);
     if (ended->server_first) text += " server first";
+    if (ended->closed_first) text += " closed first";
     if ((told > 0) != ended->started) text += " told wrongly";
     text += " passed " + std::to_string(server.count) + " ends " + std::to_string(server.ends);
     static_cast<void>(write_all(report, text));
@@ -117,6 +118,15 @@ TEST(Run, ServerEndsFirst) {
   EXPECT_EQ(relay.rest(), "bye\n");
   EXPECT_EQ(relay.report(), "started 3 server first passed 4 ends 1");
   EXPECT_EQ(relay.status(), 3 << 8);
+}
+
+// Its output closed, it lives until its client, which sees that, closes too.
+TEST(Run, ServerClosesFirst) {
+  Relay relay(shell("exec >&-; cat >/dev/null; exit 4"));
+  EXPECT_EQ(relay.rest(), "");
+  relay.end_input();
+  EXPECT_EQ(relay.report(), "started 4 closed first passed 0 ends 1");
+  EXPECT_EQ(relay.status(), 4 << 8);
 }
 
 TEST(Run, ServerCrashes) {

@@ -18,7 +18,7 @@
 
 namespace mcptrace::stdio {
 
-// reference faults.md 2.7.
+// What goes on to the server, as without us (docs/hacking.md, faults W14 to W16).
 inline constexpr std::array kPassedOn = {SIGTERM, SIGHUP,  SIGINT,   SIGQUIT, SIGUSR1,
                                          SIGUSR2, SIGCONT, SIGWINCH, SIGTSTP};
 

@@ -17,7 +17,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds kGroupTermDelay{1000};  // design.md: a session's leader passes SIGTERM on so late
+constexpr milliseconds kGroupTermDelay{1000};  // a session's leader passes SIGTERM on so late
 constexpr milliseconds kTermGrace{2000};       // from the client's end to SIGTERM, and from there to SIGKILL
 constexpr milliseconds kCutDelay{1000};
 constexpr milliseconds kStopPatience{1000};
@@ -150,7 +150,11 @@ void Supervisor::look_at_child() {
 void Supervisor::child_exited(bool signalled, int code) {
   const bool client_open = client_.ended() != Pump::End::kEof && !gone_;
   const bool ours = asked_to_end_ || (signalled && std::ranges::find(kPassedOn, code) != kPassedOn.end());
-  exit_ = ChildExit{.started = true, .signalled = signalled, .code = code, .server_first = client_open && !ours};
+  exit_ = ChildExit{.started = true,
+                    .signalled = signalled,
+                    .code = code,
+                    .closed_first = closed_first_ && !client_open && !ours,
+                    .server_first = client_open && !ours};
   term_at_.reset();
   kill_at_.reset();
   client_.ask(Pump::Mode::kStop);
@@ -167,6 +171,8 @@ void Supervisor::take_ended_pumps() {
   if (const std::optional<Pump::End> end = server_.ended(); end && !server_taken_) {
     server_taken_ = true;
     if (*end == Pump::End::kReaderGone) client_gone();
+    // The client can see that only from here on.
+    closed_first_ = *end == Pump::End::kEof && client_.ended() != Pump::End::kEof && !gone_ && !asked_to_end_;
     child_.from_stdout.reset();
     // Also while the child lives on: its stdout is closed, so is the client's.
     watch_out_ = false;

@@ -58,6 +58,7 @@ class Supervisor {
   bool client_taken_ = false;  // its pump's end was acted upon
   bool server_taken_ = false;
   bool gone_ = false;          // the client's reader is
+  bool closed_first_ = false;  // the child closed its output while the client was still there
   bool asked_to_end_ = false;  // a signal that ends us came
   int child_stop_ = 0;         // the signal that the child is stopped by
   bool nudging_ = false;

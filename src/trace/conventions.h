@@ -1,6 +1,6 @@
 // Every name that we put on a span, once: attribute keys, span names, operations. Nothing is written that is not in
-// here (semantics.md 6): none takes arguments, results, URIs, messages or headers. Sources: mission.md M1-M3 (the
-// guide's names), the OpenTelemetry MCP conventions (reference: opentelemetry.md 1).
+// here (docs/architecture.md, What may be written): none takes arguments, results, URIs, messages or headers. Sources:
+// the guide's names, the OpenTelemetry MCP conventions.
 #pragma once
 
 #include <cstdint>
@@ -121,7 +121,7 @@ inline constexpr std::string_view kHttpName = "http.request";
 inline constexpr std::string_view kServiceName = "service.name";
 inline constexpr std::string_view kServiceInstanceId = "service.instance.id";
 inline constexpr std::string_view kScopeName = "mcptrace";
-// The conventions' schema, a constant to bump (opentelemetry.md 1.0).
+// The conventions' schema, a constant to bump.
 inline constexpr std::string_view kSchemaUrl = "https://opentelemetry.io/schemas/gen-ai/1.42.0";
 
 }  // namespace mcptrace::trace

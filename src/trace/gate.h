@@ -1,5 +1,5 @@
-// The gate: what of a string from the wire may be written (semantics.md 6). Everything that ends up on a span came
-// through here or is our own constant.
+// The gate: what of a string from the wire may be written (docs/architecture.md, What may be written). Everything that
+// ends up on a span came through here or is our own constant.
 #pragma once
 
 #include <cstdint>

@@ -90,7 +90,7 @@ void append_number(std::string& out, std::int64_t value) {
   out.append(digits.data(), end);
 }
 
-// The caller's fault, by the conventions' exclusion list for SERVER spans (opentelemetry.md 1.3).
+// The caller's fault, by the conventions' exclusion list for SERVER spans.
 bool is_caller_fault(std::int64_t code) {
   return code == -32700 || (code <= -32600 && code >= -32602) || code == -32002;
 }

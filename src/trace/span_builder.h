@@ -1,4 +1,4 @@
-// From an exchange that ended to its span: names, attributes, status, links and events by semantics.md 1, 2 and 4,
+// From an exchange that ended to its span: names, attributes, status, links and events by docs/spans.md,
 // every string through the gate. Pure; used by the observer thread. The spans it fills borrow from it and from the
 // call: use them before the next build.
 #pragma once
@@ -23,7 +23,7 @@ struct SessionText {
   bool guessed = false;
 };
 
-// What a span says of the HTTP exchange it came in (reference: opentelemetry.md 1.2). Strings are numeric addresses, or
+// What a span says of the HTTP exchange it came in. Strings are numeric addresses, or
 // what the configuration names.
 struct HttpPart {
   mcp::HttpMethod method = mcp::HttpMethod::kOther;
@@ -86,7 +86,7 @@ class SpanBuilder {
 
 // "legacy" or "modern", by the message (never by the server).
 std::string_view era_of(const mcp::OpenCall& call);
-// Is this error answer no error for the span? (semantics.md 4; under semconv the conventions' rule.)
+// Is this error answer no error for the span? (docs/spans.md; under semconv the conventions' rule.)
 bool error_is_unset(const mcp::OpenCall& call, Naming naming, bool has_code, std::int64_t code);
 
 }  // namespace mcptrace::trace

@@ -18,7 +18,7 @@ namespace mcptrace::trace {
 enum class SpanKind : std::uint8_t { kInternal = 1, kServer = 2, kClient = 3 };
 enum class StatusCode : std::uint8_t { kUnset = 0, kError = 2 };
 
-// semantics.md 4. The order is on disk (SpanHeader): append only.
+// docs/spans.md. The order is on disk (SpanHeader): append only.
 enum class Outcome : std::uint8_t {
   kNone,  // a span that is no exchange: the root
   kOk,
@@ -127,6 +127,7 @@ enum HeaderFlag : std::uint8_t {
   kStanding = 1u << 4,
   // A session_close: there is no such session, and what was opened in it is told in another.
   kWithdrawn = 1u << 5,
+  kFromServer = 1u << 6,  // the server asked it
 };
 
 // What the header has of the span itself; the rest is left as it is made.

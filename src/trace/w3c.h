@@ -1,5 +1,5 @@
 // W3C Trace Context level 2 and Baggage: parse, check, write.
-// Sources: W3C Trace Context Level 2 (CR), Baggage; the vectors of w3c/trace-context (reference: opentelemetry.md 2).
+// Sources: W3C Trace Context Level 2 (CR), Baggage; the vectors of w3c/trace-context.
 #pragma once
 
 #include <array>

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <filesystem>
 #include <new>
+#include <utility>
+#include <vector>
 
 #include "http/tracing.h"
 #include "stdio/traced_taps.h"
@@ -139,11 +141,15 @@ TEST_F(StdioMemory, W5_EveryAllocationThatFailsLosesAFactAndNoByte) {
 struct Facts final : http::FactSink {
   void push(const mcp::Fact& fact) override {
     begun += fact.http->has(mcp::kBegins);
+    const bool was_armed = std::exchange(armed, false);
+    if (fact.kind == mcp::FactKind::kMessage) messages.push_back(fact.message.method);
+    armed = was_armed;
     ended += fact.http->end != mcp::HttpEnd::kOpen;
   }
   void lose(Nanos) override { ++lost; }
   void passed() override {}
   std::size_t begun = 0, ended = 0, lost = 0;
+  std::vector<mcp::Method> messages;  // of a client's requests their methods; of answers none
 };
 
 class HttpMemory : public testing::Test {
@@ -219,8 +225,9 @@ TEST_F(HttpMemory, W5_EveryAllocationThatFailsLosesAnExchangeAndNoByte) {
       EXPECT_EQ(facts_.begun, facts_.ended);
       const bool any = failed;
       facts_ = {};
-      // The same connection, and the scanners it gave back, go on.
-      exchange(*tap, each.body, each.answer, each.type, session);
+      // The same connection, and the scanners it gave back, go on, and nothing of what was lost is told in it.
+      exchange(*tap, call_line(2), result, "application/json", session);
+      EXPECT_EQ(facts_.messages, (std::vector{mcp::Method::kToolsCall, mcp::Method::kNone}));
       EXPECT_EQ(facts_.begun, 1u);
       EXPECT_EQ(facts_.ended, 1u);
       EXPECT_EQ(facts_.lost, 0u);

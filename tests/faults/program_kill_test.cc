@@ -134,7 +134,7 @@ TEST(ProgramKill, D3_KilledAtRandomInstantsItLosesNothingThatWasWritten) {
   EXPECT_GT(due, rounds) << "the kills came too early to tell anything";
 }
 
-// The reader's part of semantics.md 7.
+// The reader's part of docs/spans.md.
 void expect_killed_call(const std::string& spool) {
   query::Skips skips;
   const auto found = query::find_session(spool, "", skips);

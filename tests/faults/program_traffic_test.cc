@@ -14,7 +14,7 @@
 namespace mcptrace::faults {
 namespace {
 
-// Of resident memory, the program's own pages too. design.md P3 has the goal, and the benchmark its measure.
+// Of resident memory, the program's own pages too. The benchmark has the goal (P3).
 constexpr std::uint64_t kSmall = 8 << 10, kTable = 24 << 10;  // KiB
 
 bool exited_with(const std::optional<int>& status, int code) {

@@ -1,5 +1,5 @@
 // The W3C trace context rules (levels 1 and 2) on the wire, at both carriers: what comes in by header or _meta, and
-// what goes on. The cases are those that the official harness checks (reference: opentelemetry.md 2.4), in our own
+// what goes on. The cases are those that the official harness checks, in our own
 // words.
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// Encoded bodies (faults.md H14): they pass as they came, and a copy is read, under a cap. What cannot be read is
+// Encoded bodies (H14): they pass as they came, and a copy is read, under a cap. What cannot be read is
 // unobserved, never said to have failed.
 #include <gtest/gtest.h>
 #include <zlib.h>
