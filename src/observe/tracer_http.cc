@@ -339,9 +339,10 @@ void Tracer::on_http_answer(HttpExchange& exchange, const Fact& fact) {
   OpenCall* call = message.id.usable() ? find_http_call(exchange, asked, message.id) : nullptr;
   bool id_mismatch = false;
   // An error of the transport has no id: it can only mean what was in the exchange. Without a code it is no JSON-RPC.
-  const bool of_transport =
-      !message.id.usable() && (exchange.status >= 300 || (message.kind == MessageKind::kError && !from_client));
-  if (of_transport && message.has(mcp::kHasErrorCode) && exchange.messages == 1) call = calls_.at(exchange.calls);
+  const bool alone = exchange.messages == 1 && calls_.at(exchange.calls) != nullptr;
+  const bool of_transport = !message.id.usable() &&
+                            (exchange.status >= 300 || (alone && message.kind == MessageKind::kError && !from_client));
+  if (of_transport && message.has(mcp::kHasErrorCode) && alone) call = calls_.at(exchange.calls);
   if (call != nullptr && call->kind == CallKind::kHttp) call = nullptr;
   if (call == nullptr && !of_transport && !is_known_stray(asked, fact)) {
     if (message.id.usable()) call = calls_.find_loose(asked, message.id);
