@@ -60,13 +60,13 @@ class Signal {
   bool fired_ = false;
 };
 
-// A time-out that fires a signal. Costs nothing until it is armed.
 // What a listener for both families calls ::ffff:1.2.3.4 is 1.2.3.4.
 inline asio::ip::address unmapped(const asio::ip::address& address) {
   if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
   return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
 }
 
+// A time-out that fires a signal. Costs nothing until it is armed.
 class Deadline {
  public:
   Deadline(Executor executor, Signal& signal) : timer_(executor), signal_(signal) {}

@@ -95,10 +95,10 @@ std::string canonical_address(std::string_view text) {
   in6_addr address;
   const int family = text.contains(':') ? AF_INET6 : AF_INET;
   if (!is_address(family, text, &address)) return {};
-  if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address)) {
-    return inet_ntop(AF_INET, address.s6_addr + 12, out.data(), out.size()) != nullptr ? out.data() : "";
-  }
-  return inet_ntop(family, &address, out.data(), out.size()) != nullptr ? out.data() : "";
+  const bool mapped = family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address);
+  const char* const shown = mapped ? inet_ntop(AF_INET, address.s6_addr + 12, out.data(), out.size())
+                                   : inet_ntop(family, &address, out.data(), out.size());
+  return shown != nullptr ? shown : "";
 }
 
 bool is_loopback_host(std::string_view host) {

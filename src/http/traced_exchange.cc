@@ -372,11 +372,7 @@ void TracedExchange::on_event(const mcp::SseEvent& event) {
   if (event.has_id && !message_in_event_) {
     http_.event = event_print(event.id_print);
     http_.flags |= mcp::kHasEvents;
-    Fact fact;
-    fact.kind = FactKind::kHttpEvent;
-    fact.at = now_;
-    fact.context = context_;
-    push(fact);
+    push_bare(FactKind::kHttpEvent);
     http_.event = 0;
   }
   last_event_ = event.id_print;
@@ -391,11 +387,7 @@ void TracedExchange::set_endpoint(std::string_view uri) {
   shared_.learn_endpoint(caller_.route, endpoint_target_, endpoint_, http_.exchange);
   if (!began_) begin_http();
   http_.flags |= mcp::kSseSession;
-  Fact fact;
-  fact.kind = FactKind::kHttpEvent;
-  fact.at = now_;
-  fact.context = context_;
-  push(fact);
+  push_bare(FactKind::kHttpEvent);
 }
 
 // It has no message that would make a span.
@@ -427,6 +419,15 @@ void TracedExchange::push(Fact& fact, bool ends) {
   began_ = true;
 }
 
+// Of the exchange itself, now.
+void TracedExchange::push_bare(FactKind kind, bool ends) {
+  Fact fact;
+  fact.kind = kind;
+  fact.at = now_;
+  fact.context = context_;
+  push(fact, ends);
+}
+
 void TracedExchange::end_answer(ExchangeEnd how) {
   const bool whole = how == ExchangeEnd::kComplete || how == ExchangeEnd::kClientLeft;
   if (decoder_ && whole && answer_ != Answer::kNothing && !decoder_->end()) {
@@ -456,11 +457,7 @@ void TracedExchange::end(ExchangeEnd how, std::string_view error_type, Instant a
     }
     if (spans_ == 0) begin_http();
     refresh_session();
-    Fact fact;
-    fact.kind = FactKind::kHttpEnd;
-    fact.at = at;
-    fact.context = context_;
-    push(fact, true);
+    push_bare(FactKind::kHttpEnd, true);
   }
   release();
   shared_.sink().passed();
@@ -476,11 +473,8 @@ void TracedExchange::end_lost(ExchangeEnd how, std::string_view error_type, Inst
   end_ = end_of(how);
   http_.error = error_of(error_type);
   http_.flags |= mcp::kLost;
-  Fact fact;
-  fact.kind = FactKind::kHttpEnd;
-  fact.at = at;
-  fact.context = context_;
-  push(fact, true);
+  now_ = at;
+  push_bare(FactKind::kHttpEnd, true);
   shared_.sink().passed();
 }
 

@@ -64,6 +64,7 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
   void end_answer(ExchangeEnd how);
   // `ends`: and the exchange is over.
   void push(mcp::Fact& fact, bool ends = false);
+  void push_bare(mcp::FactKind kind, bool ends = false);
   void release();
 
   TracingShared& shared_;

@@ -43,12 +43,15 @@ void FactQueue::push(const mcp::Fact& fact) {
     queue_.commit();
     return;
   }
-  dropped_at_.store(fact.at.boot.count(), std::memory_order_relaxed);
-  dropped_.fetch_add(1, std::memory_order_release);
+  drop(fact.at.boot);
 }
 
 void FactQueue::lose(Nanos at) {
   memory_ran_out_.store(true, std::memory_order_relaxed);
+  drop(at);
+}
+
+void FactQueue::drop(Nanos at) {
   dropped_at_.store(at.count(), std::memory_order_relaxed);
   dropped_.fetch_add(1, std::memory_order_release);
 }

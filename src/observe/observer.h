@@ -40,6 +40,8 @@ class FactQueue {
 
  private:
   friend class Observer;
+  void drop(Nanos at);
+
   ByteQueue queue_;
   alignas(64) std::atomic<std::uint64_t> dropped_{0};
   std::atomic<std::int64_t> dropped_at_{0};  // boot ns: the last of them; written before the count

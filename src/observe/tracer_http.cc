@@ -1,4 +1,4 @@
-// The tracer over HTTP: facts that came over HTTP. Here a message belongs to an exchange, answers may come on other
+// The tracer's facts that came over HTTP. Here a message belongs to an exchange, answers may come on other
 // streams than their requests, and what cannot be seen is not said to have failed (docs/spans.md).
 #include <algorithm>
 

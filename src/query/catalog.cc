@@ -301,8 +301,8 @@ void Catalog::end_counting(bool complete) {
 
 void Catalog::settle() {
   for (auto& [key, session] : sessions_) {
-    session.activity = session.end;
     if (session.stretches.empty()) {
+      session.activity = session.end;
       session.state = state_of(session);
       continue;
     }

@@ -17,8 +17,8 @@ std::optional<std::int64_t> integer_attribute(const otlp::Span& span, trace::Att
 // Client, server, era and the like: what the span has replaces what was known.
 void describe_session(const otlp::Span& span, Session& session);
 Counts root_counts(const otlp::Span& root);
-// Does the link lead to the session's stretch before this one?
-// Of a root: to that of the stretch before; of one that was withdrawn: to that of the session which it proved to be.
+// Where a root's link leads. Of a root: to that of the stretch before; of one that was withdrawn: to that of the
+// session which it proved to be.
 bool is_previous(const otlp::Link& link);
 bool is_session(const otlp::Link& link);
 

@@ -30,7 +30,7 @@ void widen(trace::SpanHeader& header, const trace::SpanHeader& other) {
 }  // namespace
 
 bool SpanSet::wants(const trace::SpanHeader& header) const {
-  if (!selection_.withdrawn.empty() && selection_.withdrawn.contains(session_key(header))) return false;
+  if (selection_.withdrawn.contains(session_key(header))) return false;
   if (selection_.session_print != 0 && header.session_print == selection_.session_print) return true;
   return std::ranges::find(selection_.traces, header.trace_id) != selection_.traces.end();
 }

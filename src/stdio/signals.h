@@ -18,7 +18,7 @@
 
 namespace mcptrace::stdio {
 
-// What goes on to the server, as without us (docs/hacking.md, faults W14 to W16).
+// What goes on to the server, as without us.
 inline constexpr std::array kPassedOn = {SIGTERM, SIGHUP,  SIGINT,   SIGQUIT, SIGUSR1,
                                          SIGUSR2, SIGCONT, SIGWINCH, SIGTSTP};
 

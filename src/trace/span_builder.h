@@ -23,8 +23,8 @@ struct SessionText {
   bool guessed = false;
 };
 
-// What a span says of the HTTP exchange it came in. Strings are numeric addresses, or
-// what the configuration names.
+// What a span says of the HTTP exchange it came in. Strings are numeric addresses, or what the
+// configuration names.
 struct HttpPart {
   mcp::HttpMethod method = mcp::HttpMethod::kOther;
   std::uint8_t minor_version = 1;
