@@ -65,8 +65,9 @@ struct OpenCall {
   struct Note {
     Nanos at{};  // wall
     Method method = Method::kNone;
+    Finding finding = Finding::kCount;  // in place of a notification
   };
-  std::vector<Note> notes;  // server notifications that belong to it, at most kMaxNotes
+  std::vector<Note> notes;  // server notifications that belong to it, and findings; at most kMaxNotes
   std::uint32_t dropped_notes = 0;
   bool reported_open = false;
   std::uint32_t parent_call = kNoCall;  // the open call that this server request nests in

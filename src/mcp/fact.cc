@@ -32,6 +32,8 @@ struct Fixed {
   ResultType result_type;
   bool has_http;
   std::uint32_t flags;
+  Findings findings;
+  std::uint32_t unused;
   Instant at;
   CallContext context;
   RequestId id;
@@ -84,6 +86,8 @@ Fixed fixed_of(const Fact& fact) {
           .result_type = message.result_type,
           .has_http = fact.http != nullptr,
           .flags = message.flags,
+          .findings = fact.findings,
+          .unused = 0,
           .at = fact.at,
           .context = fact.context,
           .id = message.id,
@@ -125,7 +129,8 @@ Fact fact_of(const Fixed& fixed) {
                       .task = fixed.task,
                       .text = {}},
           .trace_state = {},
-          .declared = {}};
+          .declared = {},
+          .findings = fixed.findings};
 }
 
 }  // namespace

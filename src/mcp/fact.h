@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "mcp/finding.h"
 #include "mcp/http_fact.h"
 #include "mcp/message.h"
 
@@ -72,6 +73,7 @@ struct Fact {
   std::span<const std::uint64_t> declared;  // kDeclaredTools
   const HttpFact* http = nullptr;           // null: not over HTTP
   std::string_view client{};                // HTTP: the client's address, with kBegins; at most 64 bytes
+  Findings findings = 0;                    // of its message, or else of its exchange
 };
 
 // Bytes that pack() needs.

@@ -1,6 +1,7 @@
 #include "observe/session.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/keyed_hash.h"
 #include "trace/gate.h"
@@ -67,6 +68,10 @@ void Session::count_message(const Message& message) {
     }
   }
   if (message.kind == MessageKind::kNotification) ++notifications_;
+}
+
+void Session::count_findings(mcp::Findings findings) {
+  for (; findings != 0; findings &= findings - 1) ++findings_[static_cast<std::size_t>(std::countr_zero(findings))];
 }
 
 void Session::count_end(const mcp::OpenCall& call, Outcome outcome, bool is_error) {
@@ -153,6 +158,9 @@ void Session::add_counts(SpanRecord& span) const {
   add_if(Attr::kNotJsonBytes, not_json_bytes);
   add_if(Attr::kNotMessages, not_messages);
   add_if(Attr::kNotInjectedCount, not_injected_);
+  for (std::size_t i = 0; i < findings_.size(); ++i) {
+    add_if(trace::finding_count(static_cast<mcp::Finding>(i)), findings_[i]);
+  }
 }
 
 void Session::build_root(const RootStyle& style, bool ended, SpanRecord& span) {

@@ -58,6 +58,7 @@ class Session {
   // A message of this session passed.
   void touch(Instant at) { last_boot_ = std::max(last_boot_, at.boot); }
   void count_message(const mcp::Message& message);
+  void count_findings(mcp::Findings findings);
   void count_end(const mcp::OpenCall& call, trace::Outcome outcome, bool is_error);
 
   // What the peers say of themselves; empty strings are passed over. Of a server's names the first counts: true if this
@@ -118,6 +119,7 @@ class Session {
   std::array<std::uint64_t, static_cast<std::size_t>(trace::Outcome::kCount)> calls_{};
   std::uint64_t tool_calls_ = 0, requests_ = 0, notifications_ = 0, errors_ = 0, not_injected_ = 0;
   std::array<std::uint64_t, 2> bytes_{};  // by Direction
+  std::array<std::uint32_t, static_cast<std::size_t>(mcp::Finding::kCount)> findings_{};
   bool saw_legacy_ = false, saw_modern_ = false;
   bool probed_ = false, worked_ = false;  // the client sent server/discover; another request
   std::string raw_client_;                // as last seen, so that a repeat costs one comparison

@@ -1,6 +1,7 @@
 #include "observe/tracer.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "trace/gate.h"
 
@@ -90,6 +91,7 @@ void Tracer::feed(const Fact& fact) {
       from_client ? session_of_client_message(fact) : session_of_server_message(message, fact.at, belongs_to);
   session.touch(fact.at);
   session.count_message(message);
+  session.count_findings(fact.findings);
   switch (message.kind) {
     case MessageKind::kRequest:
       on_request(session, fact, belongs_to);
@@ -237,10 +239,23 @@ void Tracer::on_notification(Session& session, const Fact& fact, OpenCall* belon
 void Tracer::add_note(OpenCall& call, const Fact& fact) {
   call.last_seen = fact.at.boot;
   if (fact.message.method == Method::kNotificationsProgress) ++call.progress;
+  put_note(call, {.at = fact.at.wall, .method = fact.message.method});
+}
+
+void Tracer::put_note(OpenCall& call, const OpenCall::Note& note) {
   if (call.notes.size() < mcp::kMaxNotes) {
-    call.notes.push_back({fact.at.wall, fact.message.method});
+    call.notes.push_back(note);
   } else {
     ++call.dropped_notes;
+  }
+}
+
+// On the session's root, and on the span of the call that they concern, if there is one.
+void Tracer::note_findings(Session& session, OpenCall* call, mcp::Findings findings, Instant at) {
+  session.count_findings(findings);
+  if (call == nullptr) return;
+  for (; findings != 0; findings &= findings - 1) {
+    put_note(*call, {.at = at.wall, .finding = static_cast<mcp::Finding>(std::countr_zero(findings))});
   }
 }
 
@@ -282,6 +297,7 @@ void Tracer::answer_call(OpenCall& call, const Fact& fact, bool id_mismatch) {
   Session& session = session_of_call(call);
   session.touch(fact.at);
   session.count_message(message);
+  note_findings(session, &call, fact.findings, fact.at);
   end.answer_bytes = message.bytes;
   if (message.kind == MessageKind::kError) {
     end.outcome = Outcome::kRpcError;

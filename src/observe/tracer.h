@@ -125,6 +125,8 @@ class Tracer {
   void on_cancelled(const mcp::Fact& fact);
   mcp::OpenCall* find_in_guessed(const mcp::Fact& fact);
   void add_note(mcp::OpenCall& call, const mcp::Fact& fact);
+  static void put_note(mcp::OpenCall& call, const mcp::OpenCall::Note& note);
+  void note_findings(Session& session, mcp::OpenCall* call, mcp::Findings findings, Instant at);
   void on_answer(const mcp::Fact& fact);
   void answer_call(mcp::OpenCall& call, const mcp::Fact& fact, bool id_mismatch);
   bool is_known_stray(mcp::Direction asked, const mcp::Fact& fact);
@@ -150,6 +152,7 @@ class Tracer {
   mcp::OpenCall* served_by(const HttpExchange& exchange, const Session& session, const mcp::Message& message);
   void on_http_answer(HttpExchange& exchange, const mcp::Fact& fact);
   mcp::OpenCall* find_http_call(const HttpExchange& exchange, mcp::Direction asked, const mcp::RequestId& id);
+  void note_exchange_findings(const HttpExchange& exchange, const mcp::Fact& fact);
   void on_http_end(HttpExchange& exchange, const mcp::Fact& fact);
   std::optional<trace::CallEnd> http_end(const mcp::OpenCall& call, const HttpExchange& exchange,
                                          const mcp::HttpFact& http);

@@ -221,8 +221,17 @@ void Tracer::feed_http(const Fact& fact) {
       if (fact.http->end != HttpEnd::kOpen) on_http_end(exchange, fact);
       return;
     case FactKind::kHttpEnd:
+      note_exchange_findings(exchange, fact);
       return on_http_end(exchange, fact);
   }
+}
+
+// What was found about the exchange rather than in an answer: it concerns what was asked in it.
+void Tracer::note_exchange_findings(const HttpExchange& exchange, const Fact& fact) {
+  if (fact.findings == 0) return;
+  OpenCall* const call = calls_.at(exchange.calls);
+  Session& session = call != nullptr ? session_of_call(*call) : http_session(fact, false);
+  note_findings(session, call, fact.findings, fact.at);
 }
 
 void Tracer::on_http_message(HttpExchange& exchange, const Fact& fact) {

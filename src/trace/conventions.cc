@@ -91,6 +91,10 @@ Operation operation_of(mcp::Method method) {
   }
 }
 
+std::string_view finding_code(mcp::Finding finding) {
+  return attr_key(finding_count(finding)).substr(attr_key(Attr::kFinding).size() + 1);
+}
+
 std::string_view attr_key(Attr attr) { return kAttrs[static_cast<std::size_t>(attr)].key; }
 
 bool attr_in(Attr attr, Naming naming) { return set_in(kAttrs[static_cast<std::size_t>(attr)].set, naming); }

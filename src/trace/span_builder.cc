@@ -253,6 +253,11 @@ void SpanBuilder::add_status(const OpenCall& call, const CallEnd& end, SpanRecor
 
 void SpanBuilder::add_events(const OpenCall& call, const CallEnd& end, SpanRecord& span) {
   for (const OpenCall::Note& note : call.notes) {
+    if (note.finding != mcp::Finding::kCount) {
+      span.events.push_back({note.at, attr_key(Attr::kFinding), {}});
+      span.events.back().attributes.push_back({Attr::kFinding, finding_code(note.finding)});
+      continue;
+    }
     std::string_view name = mcp::method_text(note.method);
     if (name.empty()) name = "_OTHER";
     span.events.push_back({note.at, name, {}});
