@@ -73,6 +73,7 @@ FieldName of_10_to_15(const char* name, std::size_t size) {
       if (is(name, "user-agent")) return FieldName::kUserAgent;
       if (is(name, "keep-alive")) return FieldName::kKeepAlive;
       if (is(name, "tracestate")) return FieldName::kTracestate;
+      if (is(name, "mcp-method")) return FieldName::kMcpMethod;
       break;
     case 11:
       if (is(name, "traceparent")) return FieldName::kTraceparent;

@@ -41,6 +41,7 @@ enum class FieldName : std::uint8_t {
   kWwwAuthenticate,
   kLocation,
   kLastEventId,
+  kMcpMethod,
   kMcpProtocolVersion,
   kMcpSessionId,
   kTraceparent,

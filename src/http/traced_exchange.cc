@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "http/text.h"
+#include "observe/placing.h"
 
 namespace mcptrace::http {
 namespace {
@@ -23,6 +24,10 @@ mcp::HttpEnd end_of(ExchangeEnd how) {
   static_assert(static_cast<int>(mcp::HttpEnd::kComplete) == static_cast<int>(ExchangeEnd::kComplete) + 1);
   static_assert(static_cast<int>(mcp::HttpEnd::kClientLeft) == static_cast<int>(ExchangeEnd::kClientLeft) + 1);
   return static_cast<mcp::HttpEnd>(static_cast<std::uint8_t>(how) + 1);
+}
+
+std::string_view trim_blank(std::string_view json) {
+  return json.substr(std::min(json.find_first_not_of(" \t\r\n"), json.size()));
 }
 
 mcp::BodyProblem problem_of(const Error& error) {
@@ -58,6 +63,7 @@ void TracedExchange::begin(const RequestHead& head, std::string_view target, std
   message_in_event_ = ending_ = end_told_ = false;
   head_.read(head, target, client.address, shared_.options());
   read_caller();
+  know();
   choose_wish(head);
 }
 
@@ -79,6 +85,15 @@ void TracedExchange::read_caller() {
   if (http_.method != HttpMethod::kPost) return;
   endpoint_.assign(shared_.endpoint(caller_.route, text.target));
   caller_.endpoint = endpoint_;
+}
+
+// Whether MCP is spoken here: by the head, by the session, or by what was said at this path before.
+void TracedExchange::know() {
+  const HeadText& text = head_.text();
+  known_ = shared_.speaks_mcp(caller_.route, text.target);
+  if (known_ || (!text.mcp && caller_.endpoint.empty())) return;
+  known_ = true;
+  shared_.learn_mcp(caller_.route, text.target);
 }
 
 void TracedExchange::choose_wish(const RequestHead& head) {
@@ -110,9 +125,24 @@ Rewrite TracedExchange::whole_body(std::string_view body, Instant at) {
   now_ = at;
   request_done_ = true;
   mcp::MessageScanner& scanner = shared_.whole_scanner();
+  if (!known_ && trim_blank(body).starts_with('[')) look_for_mcp(body);
   scanner.feed(body, *this);
   scanner.end_line(body.size(), *this);
   return rewrite_;
+}
+
+// A batch is of MCP if one of its elements is.
+void TracedExchange::look_for_mcp(std::string_view body) {
+  struct Look final : mcp::MessageSink {
+    void on_message(const Message& message, const mcp::SpliceMap*) override { observe::is_mcp(message, known); }
+    void on_declared(std::span<const std::uint64_t>) override {}
+    bool known = false;
+  } look;
+  shared_.whole_scanner().feed(body, look);
+  shared_.whole_scanner().end_line(body.size(), look);
+  if (!look.known) return;
+  known_ = true;
+  shared_.learn_mcp(caller_.route, head_.text().target);
 }
 
 void TracedExchange::body_piece(std::string_view bytes) {
@@ -184,6 +214,10 @@ void TracedExchange::take_place(const observe::HttpPlacement::Placed& placed) {
 void TracedExchange::on_client_message(const Message& message, const mcp::SpliceMap* map) {
   if (message.kind == MessageKind::kNotJson) return;
   const bool request = message.kind == MessageKind::kRequest;
+  const bool answers = message.kind == MessageKind::kResult || message.kind == MessageKind::kError;
+  const bool before = known_;
+  if (!(answers ? known_ : observe::is_mcp(message, known_))) return;
+  if (!before) shared_.learn_mcp(caller_.route, head_.text().target);
   if (request && message.method == Method::kInitialize && !message.has(mcp::kInBatch) && caller_.endpoint.empty()) {
     return hold_initialize(message, map);
   }
@@ -329,7 +363,9 @@ void TracedExchange::refresh_session() {
 }
 
 void TracedExchange::on_server_message(const Message& message) {
-  if (message.kind == MessageKind::kNotJson) return;
+  if (!known_ || message.kind == MessageKind::kNotJson || message.kind == MessageKind::kNotMessage) return;
+  const bool answers = message.kind == MessageKind::kResult || message.kind == MessageKind::kError;
+  if (!answers && !message.has(mcp::kJsonrpc2)) return;
   // Whatever the body of a challenge looks like, it is no answer.
   if ((http_.status == 401 || http_.status == 403) && http_.auth != mcp::AuthScheme::kNone) return;
   finish_request(true);
@@ -387,6 +423,7 @@ void TracedExchange::set_endpoint(std::string_view uri) {
   shared_.learn_endpoint(caller_.route, endpoint_target_, endpoint_, http_.exchange);
   if (!began_) begin_http();
   http_.flags |= mcp::kSseSession;
+  known_ = true;
   push_bare(FactKind::kHttpEvent);
 }
 

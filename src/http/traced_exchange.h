@@ -48,6 +48,8 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
   void feed_request(std::string_view bytes);
   void finish_request(bool whole);
 
+  void know();
+  void look_for_mcp(std::string_view body);
   void on_client_message(const mcp::Message& message, const mcp::SpliceMap* map);
   void on_server_message(const mcp::Message& message);
   mcp::NotInjected judge(const mcp::Message& message, const mcp::SpliceMap* map) const;
@@ -75,6 +77,7 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
   BodyWish wish_ = BodyWish::kNothing;
   mcp::NotInjected not_injected_ = mcp::NotInjected::kNone;  // why this body cannot be changed
   bool request_done_ = true;
+  bool known_ = false;  // MCP is spoken on this stream (docs/spans.md)
   std::uint64_t request_bytes_ = 0;
   std::optional<mcp::MessageScanner> request_scanner_;
   std::unique_ptr<ContentDecoder> request_decoder_;

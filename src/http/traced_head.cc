@@ -126,6 +126,10 @@ void KeptHead::read(const RequestHead& head, std::string_view target, std::strin
   text_.session_id = keep(head.value(FieldName::kMcpSessionId));
   text_.version = keep(head.value(FieldName::kMcpProtocolVersion));
   text_.modern = is_modern_version(text_.version);
+  text_.mcp = std::ranges::any_of(head.fields, [](const Field& field) {
+    return field.id == FieldName::kMcpMethod || field.id == FieldName::kMcpProtocolVersion ||
+           field.id == FieldName::kMcpSessionId;
+  });
   text_.last_event_id = keep(head.value(FieldName::kLastEventId));
   text_.user_agent = keep(head.value(FieldName::kUserAgent));
   text_.authorization = keep(head.value(FieldName::kAuthorization));

@@ -27,6 +27,7 @@ struct HeadText {
   std::string_view conversation;             // "name=value" of the first configured header that is there
   bool forwarded = false;                    // client is
   bool modern = false;                       // by its version
+  bool mcp = false;                          // has a field of MCP's
 };
 
 class KeptHead {

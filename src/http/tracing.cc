@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kMostIdle = 64;
 constexpr std::size_t kMostEndpoints = 16384;
+constexpr std::size_t kMostPaths = 4096;
 
 observe::HttpPlacementOptions placement_options(const TracingOptions& options) {
   observe::HttpPlacementOptions placement;
@@ -80,6 +81,26 @@ std::string_view TracingShared::endpoint(std::size_t route, std::string_view tar
   if (endpoints_.empty()) return {};
   const auto found = endpoints_.find(endpoint_key(route, target));
   return found != endpoints_.end() && found->second.target == target ? found->second.uri : std::string_view{};
+}
+
+bool TracingShared::speaks_mcp(std::size_t route, std::string_view target) {
+  const std::uint64_t path = endpoint_key(route, target.substr(0, target.find('?')));
+  if (young_paths_.contains(path)) return true;
+  if (!old_paths_.contains(path)) return false;
+  keep_path(path);
+  return true;
+}
+
+void TracingShared::learn_mcp(std::size_t route, std::string_view target) {
+  keep_path(endpoint_key(route, target.substr(0, target.find('?'))));
+}
+
+void TracingShared::keep_path(std::uint64_t path) {
+  if (young_paths_.size() >= kMostPaths) {
+    old_paths_.swap(young_paths_);
+    young_paths_.clear();
+  }
+  young_paths_.insert(path);
 }
 
 std::string resolve_endpoint(std::string_view target, std::string_view uri) {

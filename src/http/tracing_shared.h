@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "http/tracing.h"
@@ -36,7 +37,12 @@ class TracingShared {
   void forget_endpoint(std::size_t route, std::string_view target, std::uint64_t exchange);
   [[nodiscard]] std::string_view endpoint(std::size_t route, std::string_view target) const;
 
+  // Is it known that MCP is spoken at this path (the target up to its query)? Of many, those that were used last.
+  bool speaks_mcp(std::size_t route, std::string_view target);
+  void learn_mcp(std::size_t route, std::string_view target);
+
  private:
+  void keep_path(std::uint64_t path);
   struct Endpoint {
     std::string target, uri;
     std::uint64_t exchange = 0;
@@ -55,6 +61,8 @@ class TracingShared {
   std::vector<mcp::MessageScanner> client_scanners_, server_scanners_;
   std::vector<mcp::SseFramer> framers_;
   std::unordered_map<std::uint64_t, Endpoint> endpoints_;
+  // By endpoint_key(). When the young are many they become the old, and the old go.
+  std::unordered_set<std::uint64_t> young_paths_, old_paths_;
 };
 
 // The path and query that a client's POST to `uri` will have, where the stream itself has `target` (RFC 3986 5.2).

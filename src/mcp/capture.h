@@ -20,6 +20,7 @@
 namespace mcptrace::mcp {
 
 enum class Slot : std::uint8_t {
+  kJsonrpc,
   kMethod,
   kName,
   kToolName,
@@ -50,6 +51,7 @@ struct SlotRule {
 };
 
 inline constexpr std::array<SlotRule, kSlotCount> kRules = {{
+    {3, ""},  // jsonrpc
     {text_limit(Text::kMethod), "method"},
     {text_limit(Text::kName), "tool-name"},
     {text_limit(Text::kName), "tool-name"},

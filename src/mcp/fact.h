@@ -37,13 +37,15 @@ enum class NotInjected : std::uint8_t {
   kNotRequest,  // a response, or a notification without _meta
   kBatch,
   kAmbiguous,
-  kBadShape,   // params or _meta is no object, or the line is not one whole JSON object
-  kTooLarge,   // over 1 MiB
-  kTooSlow,    // not complete 20 ms after its first byte
-  kEncoded,    // the body has a content coding
-  kSigned,     // the body has a digest or a signature
-  kWaits,      // the body is held back until the server says 100
-  kNoSession,  // an initialize whose session only the answer tells
+  kBadShape,    // params or _meta is no object, or the line is not one whole JSON object
+  kTooLarge,    // over 1 MiB
+  kTooSlow,     // not complete 20 ms after its first byte
+  kEncoded,     // the body has a content coding
+  kSigned,      // the body has a digest or a signature
+  kWaits,       // the body is held back until the server says 100
+  kNoSession,   // an initialize whose session only the answer tells
+  kInitialize,  // an initialize without a _meta
+  kForeign,     // it is no message of MCP's, whatever it looks like
   kCount
 };
 

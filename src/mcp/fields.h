@@ -13,6 +13,7 @@ enum class Place : std::uint8_t { kRoot, kParams, kParamsMeta, kResult, kResultM
 
 enum class Field : std::uint8_t {
   kNone,
+  kJsonrpc,
   kMethod,
   kId,
   kParams,
@@ -65,6 +66,8 @@ inline Field root_field(std::string_view key) {
       if (key == "method") return Field::kMethod;
       if (key == "params") return Field::kParams;
       return key == "result" ? Field::kResult : Field::kNone;
+    case 7:
+      return key == "jsonrpc" ? Field::kJsonrpc : Field::kNone;
     default:
       return Field::kNone;
   }

@@ -78,6 +78,10 @@ enum MessageFlag : std::uint32_t {
   kIdCut = 1u << 11,  // the id is longer than its limit, or is not printable ASCII: then text kId is empty
   kHasProgressToken = 1u << 13,
   kTraceparentCut = 1u << 14,  // the traceparent was longer than its limit
+  kJsonrpc2 = 1u << 15,        // "jsonrpc":"2.0"
+  kNamesMcp = 1u << 16,        // of MCP and of nothing else: by its method or by its _meta (docs/spans.md)
+  kErrorNamesMeta = 1u << 17,  // the text of the error holds "_meta"
+  kCounted = 1u << 18,         // stdio: a body framed by Content-Length
 };
 
 struct Message {

@@ -112,6 +112,7 @@ Message MessageHandler::build(std::uint64_t bytes, std::uint32_t flags) const {
   message.direction = direction_;
   message.flags = flags_ | flags;
   message.bytes = bytes;
+  if (!texts_.cut(Slot::kJsonrpc) && texts_.text(Slot::kJsonrpc) == "2.0") message.flags |= kJsonrpc2;
   fill_id(message);
   message.kind = kind_of(message.id.usable());
   fill_method(message);
@@ -138,6 +139,8 @@ void MessageHandler::fill_method(Message& message) const {
     message.method_print = texts_.print(Slot::kMethod);
     if (texts_.cut(Slot::kMethod)) message.flags |= kMethodCut;
   }
+  const bool handshake = message.method == Method::kInitialize && texts_.has(Slot::kVersion);
+  if (handshake || names_mcp(message.method, message[Text::kMethod])) message.flags |= kNamesMcp;
   switch (message.method) {
     case Method::kServerDiscover:
     case Method::kSubscriptionsListen:

@@ -75,6 +75,7 @@ class MessageHandler {
   void container_ended(At at, std::uint64_t offset);
   void meta_member_ended(std::uint64_t offset);
   void text_ended();
+  void look_for_meta(std::string_view piece);
 
   // The object is over: what it was.
   Message build(std::uint64_t bytes, std::uint32_t flags) const;
@@ -121,6 +122,7 @@ class MessageHandler {
   Taking taking_ = Taking::kNothing;
   Slot slot_ = Slot::kMethod;
   Field meta_field_ = Field::kNone;
+  std::size_t meta_matched_ = 0;  // of "_meta", in the text of an error
   std::uint64_t value_begin_ = 0;
   std::uint64_t member_begin_ = 0;
   std::uint64_t meta_end_ = 0;  // one past the last member of params._meta so far

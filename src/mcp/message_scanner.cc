@@ -32,6 +32,8 @@ MessageHandler::MessageHandler(Direction direction, const HashKey& key, ScanOpti
 
 [[gnu::always_inline]] inline void MessageHandler::on_text(std::string_view piece) {
   if (taking_ == Taking::kText) {
+    if (slot_ == Slot::kErrorMessage) [[unlikely]]
+      look_for_meta(piece);
     texts_.feed(piece);
   } else if (taking_ == Taking::kId) {
     ids_.feed(piece);
@@ -162,6 +164,8 @@ Step MessageHandler::begin_object(std::uint64_t offset) {
 [[gnu::always_inline]] inline Step MessageHandler::root_member(Field field, Kind kind, std::uint64_t offset) {
   const bool is_object = kind == Kind::kObject;
   switch (field) {
+    case Field::kJsonrpc:
+      return take_text(Slot::kJsonrpc, kind);
     case Field::kMethod:
       return take_text(Slot::kMethod, kind);
     case Field::kId:
@@ -219,6 +223,7 @@ Step MessageHandler::begin_object(std::uint64_t offset) {
 // Every member of _meta is followed to its end: where one ends, a splice may cut.
 Step MessageHandler::params_meta_member(Field field, const json::Key& key, Kind kind, std::uint64_t offset) {
   map_.meta_is_empty = false;
+  if (key.text.starts_with(internal::kPrefix)) flags_ |= kNamesMcp;
   meta_field_ = field;
   value_begin_ = offset;
   member_begin_ = meta_end_;
@@ -329,6 +334,7 @@ Step MessageHandler::small_member(At at, Field field, Kind kind) {
     case Field::kToolName:
       return take_text(Slot::kToolName, kind);
     case Field::kErrorMessage:
+      meta_matched_ = 0;
       return take_text(Slot::kErrorMessage, kind);
     case Field::kCode:
       if (kind != Kind::kNumber) return Step::kSkip;
@@ -367,6 +373,16 @@ void MessageHandler::meta_member_ended(std::uint64_t offset) {
   }
   meta_field_ = Field::kNone;
   meta_end_ = offset;
+}
+
+// The text of an error comes in pieces. No two bytes of the word are the same, so a mismatch can only begin it anew.
+void MessageHandler::look_for_meta(std::string_view piece) {
+  constexpr std::string_view kWord = "_meta";
+  for (const char c : piece) {
+    if (meta_matched_ == kWord.size()) break;
+    meta_matched_ = c == kWord[meta_matched_] ? meta_matched_ + 1 : c == kWord.front() ? 1 : 0;
+  }
+  if (meta_matched_ == kWord.size()) flags_ |= kErrorNamesMeta;
 }
 
 void MessageHandler::text_ended() {

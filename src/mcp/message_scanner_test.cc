@@ -18,7 +18,7 @@ TEST(MessageScanner, SaysWhatAToolCallIs) {
   EXPECT_EQ(r.message.kind, MessageKind::kRequest);
   EXPECT_EQ(r.message.method, Method::kToolsCall);
   EXPECT_EQ(r.message.direction, Direction::kClientToServer);
-  EXPECT_EQ(r.message.flags, kHasMeta | kHasProgressToken);
+  EXPECT_EQ(r.message.flags, kHasMeta | kHasProgressToken | kJsonrpc2 | kNamesMcp);
   EXPECT_EQ(r.message.id.type, IdType::kInteger);
   EXPECT_EQ(r.message.related.type, IdType::kString);
   EXPECT_EQ(r[Text::kMethod], "");
@@ -81,10 +81,73 @@ TEST(MessageScanner, TheModernEnvelopeIsRead) {
       R"({"id":1,"method":"tools/list","params":{"cursor":"c","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",)"
       R"("io.modelcontextprotocol/clientCapabilities":{"x":{"name":"no"}},)"
       R"("io.modelcontextprotocol/clientInfo":{"name":"modern","version":"3"}}}})");
-  EXPECT_EQ(r.message.flags, kHasMeta | kModern | kCursor);
+  EXPECT_EQ(r.message.flags, kHasMeta | kModern | kCursor | kNamesMcp);
   EXPECT_EQ(r[Text::kProtocolVersion], "2026-07-28");
   EXPECT_EQ(r[Text::kPeerName], "modern");
   EXPECT_EQ(r[Text::kPeerVersion], "3");
+}
+
+bool names_mcp(std::string_view line) { return scan_one(line).message.has(kNamesMcp); }
+
+TEST(MessageScanner, WhatOnlyMcpHasNamesIt) {
+  for (const std::string_view method : {"server/discover", "tools/list", "tools/call", "tools/x", "prompts/get",
+                                        "resources/read", "resources/subscribe", "resources/templates/list"}) {
+    EXPECT_TRUE(names_mcp(R"({"method":")" + std::string(method) + R"(","id":1})")) << method;
+  }
+  for (const std::string_view method :
+       {"ping", "message/send", "textDocument/hover", "tool/call", "Tools/list", "toolsx", "logging/setLevel",
+        "completion/complete", "sampling/createMessage", "tasks/get", "notifications/initialized", "session/prompt"}) {
+    EXPECT_FALSE(names_mcp(R"({"method":")" + std::string(method) + R"(","id":1})")) << method;
+  }
+  EXPECT_TRUE(names_mcp(R"({"method":"initialize","id":1,"params":{"protocolVersion":"2025-06-18"}})"));
+  EXPECT_TRUE(names_mcp(R"({"params":{"protocolVersion":""},"method":"initialize","id":1})"));
+  EXPECT_FALSE(names_mcp(R"({"method":"initialize","id":1,"params":{"protocolVersion":1}})"));           // ACP
+  EXPECT_FALSE(names_mcp(R"({"method":"initialize","id":1,"params":{"processId":7,"rootUri":null}})"));  // LSP
+  EXPECT_FALSE(names_mcp(R"({"method":"x","id":1,"params":{"protocolVersion":"2025-06-18"}})"));
+  EXPECT_FALSE(names_mcp(R"({"method":"initialize","id":1,"params":{"x":{"protocolVersion":"1"}}})"));
+  EXPECT_TRUE(names_mcp(R"({"method":"x","id":1,"params":{"_meta":{"io.modelcontextprotocol/logLevel":"info"}}})"));
+  EXPECT_FALSE(names_mcp(R"({"method":"x","id":1,"params":{"_meta":{"progressToken":1}}})"));
+  EXPECT_FALSE(names_mcp(R"({"method":"x","id":1,"params":{"io.modelcontextprotocol/logLevel":"info"}})"));
+}
+
+TEST(MessageScanner, OnlyVersionTwoOfJsonRpcIsIt) {
+  const auto is = [](std::string_view member) {
+    return scan_one("{" + std::string(member) + R"("id":1,"method":"ping"})").message.has(kJsonrpc2);
+  };
+  EXPECT_TRUE(is(R"("jsonrpc":"2.0",)"));
+  EXPECT_TRUE(is(R"("jsonrpc" : "2\u002e0" ,)"));
+  EXPECT_FALSE(is(""));
+  EXPECT_FALSE(is(R"("jsonrpc":"1.0",)"));
+  EXPECT_FALSE(is(R"("jsonrpc":"2.0.1",)"));
+  EXPECT_FALSE(is(R"("jsonrpc":"",)"));
+  EXPECT_FALSE(is(R"("jsonrpc":2.0,)"));
+  EXPECT_FALSE(is(R"("jsonrpc":null,)"));
+  EXPECT_FALSE(is(R"("jsonrpc":{"jsonrpc":"2.0"},)"));
+  EXPECT_FALSE(is(R"("JSONRPC":"2.0",)"));
+}
+
+TEST(MessageScanner, AnErrorSaysThatItIsAboutMeta) {
+  const auto is = [](std::string_view text, std::size_t piece = 1000) {
+    const std::string line =
+        R"({"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":")" + std::string(text) + "\"}}";
+    const HashKey key({1});
+    RecordingSink sink;
+    MessageScanner scanner(Direction::kServerToClient, key, {});
+    for (std::size_t at = 0; at < line.size(); at += piece)
+      scanner.feed(std::string_view(line).substr(at, piece), sink);
+    scanner.end_line(line.size(), sink);
+    return sink.messages.at(0).message.has(kErrorNamesMeta);
+  };
+  for (const std::size_t piece : {1u, 2u, 3u, 7u, 1000u}) {
+    EXPECT_TRUE(is("unknown field \\\"_meta\\\"", piece));
+    EXPECT_TRUE(is("__meta", piece));
+    EXPECT_TRUE(is("_me_meta", piece));
+    EXPECT_FALSE(is("_met a", piece));
+    EXPECT_FALSE(is("meta", piece));
+    EXPECT_FALSE(is("", piece));
+  }
+  EXPECT_FALSE(scan_one(R"({"id":1,"error":{"code":1,"message":"x","data":"_meta"}})").message.has(kErrorNamesMeta));
+  EXPECT_FALSE(scan_one(R"({"id":1,"result":{"message":"_meta"}})").message.has(kErrorNamesMeta));
 }
 
 TEST(MessageScanner, AnOlderVersionInTheEnvelopeIsNotModern) {

@@ -88,6 +88,46 @@ Method method_from(std::string_view spelling) {
   return candidate;
 }
 
+bool names_mcp(Method method, std::string_view spelling) {
+  if (method == Method::kServerDiscover || (method >= Method::kToolsList && method <= Method::kResourcesUnsubscribe)) {
+    return true;
+  }
+  return method == Method::kUnknown &&
+         (spelling.starts_with("tools/") || spelling.starts_with("prompts/") || spelling.starts_with("resources/"));
+}
+
+bool is_server_only(Method method) {
+  switch (method) {
+    case Method::kSamplingCreateMessage:
+    case Method::kElicitationCreate:
+    case Method::kRootsList:
+    case Method::kNotificationsMessage:
+    case Method::kNotificationsToolsListChanged:
+    case Method::kNotificationsPromptsListChanged:
+    case Method::kNotificationsResourcesListChanged:
+    case Method::kNotificationsResourcesUpdated:
+    case Method::kNotificationsElicitationComplete:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool has_arguments(Method method) {
+  switch (method) {
+    case Method::kPing:
+    case Method::kServerDiscover:
+    case Method::kToolsList:
+    case Method::kPromptsList:
+    case Method::kResourcesList:
+    case Method::kResourcesTemplatesList:
+    case Method::kTasksList:
+      return false;
+    default:
+      return true;
+  }
+}
+
 std::string_view method_text(Method method) {
   return method < Method::kCount ? kSpellings[static_cast<std::size_t>(method)] : std::string_view();
 }

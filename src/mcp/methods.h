@@ -51,6 +51,13 @@ enum class Method : std::uint8_t {
 
 // "tools/call" -> kToolsCall; kUnknown for anything else, case included.
 Method method_from(std::string_view spelling);
+// Does a request of it say that MCP is spoken? `spelling` where the method is kUnknown. Others have an `initialize`,
+// too.
+bool names_mcp(Method method, std::string_view spelling);
+// Does only a server send it, and of MCP only?
+bool is_server_only(Method method);
+// Has a client to give it arguments, which may be wrong?
+bool has_arguments(Method method);
 // "tools/call"; "" for kNone and kUnknown. Valid for ever.
 std::string_view method_text(Method method);
 

@@ -184,6 +184,7 @@ NotInjected may_inject(const Message& message, const SpliceMap& map) {
   const bool request = message.kind == MessageKind::kRequest;
   const bool notification = message.kind == MessageKind::kNotification && map.meta.present();
   if (message.direction != Direction::kClientToServer || (!request && !notification)) return NotInjected::kNotRequest;
+  if (message.method == Method::kInitialize && !map.meta.present()) return NotInjected::kInitialize;
   if (message.has(kAmbiguous)) return NotInjected::kAmbiguous;
   if (message.bytes > kMostBytes) return NotInjected::kTooLarge;
   const bool odd_params = map.params.present() && !map.params_is_object;

@@ -162,7 +162,8 @@ NotInjected judge(std::string_view line, Direction direction = Direction::kClien
 
 TEST(Splice, OnlyRequestsAndNotificationsWithMetaMayBeInjected) {
   EXPECT_EQ(judge(R"({"id":1,"method":"ping"})"), NotInjected::kNone);
-  EXPECT_EQ(judge(R"({"id":1,"method":"initialize","params":{}})"), NotInjected::kNone);
+  EXPECT_EQ(judge(R"({"id":1,"method":"initialize","params":{}})"), NotInjected::kInitialize);
+  EXPECT_EQ(judge(R"({"id":1,"method":"initialize","params":{"_meta":{}}})"), NotInjected::kNone);
   EXPECT_EQ(judge(R"({"id":1.5,"method":"ping"})"), NotInjected::kNone);
   EXPECT_EQ(judge(R"({"id":1,"method":"ping"})", Direction::kServerToClient), NotInjected::kNotRequest);
   EXPECT_EQ(judge(R"({"method":"notifications/cancelled","params":{}})"), NotInjected::kNotRequest);

@@ -108,18 +108,33 @@ void Placement::choose_parent(const Message& message, const Stretch& stretch) {
 }
 
 const Placement::Placed& Placement::place(const Message& message, NotInjected may, Instant at) {
+  const bool asks = message.kind == MessageKind::kRequest || message.kind == MessageKind::kNotification;
+  if (asks && !is_mcp(message, known_)) {
+    // MCP's clients may do so before their handshake, and others have a ping, too.
+    if (message.method != Method::kPing || !message.has(mcp::kJsonrpc2)) return place_foreign();
+    may = NotInjected::kNotRequest;
+  }
   Stretch& stretch = stretch_for(message, at);
   last_client_message_ = at.boot;
   placed_.context = stretch.root;
   stretch.announced = true;
   placed_.inject = false;
   placed_.trace_state = {};
-  if (message.kind == MessageKind::kRequest || message.kind == MessageKind::kNotification) {
+  if (asks) {
     choose_parent(message, stretch);
     placed_.inject = own_.inject(placed_.context, options_.inject, may, placed_.trace_state, placed_.injection);
   } else {
     placed_.context.not_injected = NotInjected::kNotRequest;
   }
+  return placed_;
+}
+
+// It opens nothing, and changes nothing.
+const Placement::Placed& Placement::place_foreign() {
+  placed_.context = process_.root;
+  placed_.context.not_injected = NotInjected::kForeign;
+  placed_.trace_state = {};
+  placed_.inject = false;
   return placed_;
 }
 

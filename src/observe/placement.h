@@ -63,6 +63,7 @@ class Placement {
     bool announced = false;
   };
 
+  const Placed& place_foreign();
   Stretch& stretch_for(const mcp::Message& message, Instant at);
   Stretch& process_stretch(const mcp::Message& message, Instant at);
   Stretch& derived_stretch(std::string_view key, Instant at);
@@ -77,6 +78,7 @@ class Placement {
   std::uint32_t last_serial_ = 0;
   Stretch process_;
   mcp::CallContext first_;
+  bool known_ = false;         // MCP is spoken here
   bool process_used_ = false;  // requests other than initialize, server/discover, ping went before
   Nanos last_client_message_{};
   std::unordered_map<std::uint64_t, Stretch> derived_;  // by session_print; bounded

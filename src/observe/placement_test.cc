@@ -15,7 +15,7 @@ class PlacementTest : public testing::Test {
     mcp::Message message;
     message.kind = mcp::MessageKind::kRequest;
     message.method = mcp::Method::kToolsCall;
-    message.flags = mcp::kModern;
+    message.flags = mcp::kModern | mcp::kJsonrpc2 | mcp::kNamesMcp;
     message[Text::kConversation] = conversation;
     return message;
   }
@@ -89,6 +89,34 @@ TEST_F(PlacementTest, WithInjectionOffNothingIsInjectedAndWhyIsSaid) {
   EXPECT_FALSE(placed.inject);
   EXPECT_EQ(placed.context.not_injected, NotInjected::kOff);
   EXPECT_FALSE(placed.context.span_id.is_zero());
+}
+
+mcp::Message request(mcp::Method method, std::uint32_t flags) {
+  mcp::Message message;
+  message.kind = mcp::MessageKind::kRequest;
+  message.method = method;
+  message.flags = flags;
+  return message;
+}
+
+TEST_F(PlacementTest, WhatIsNotOfMcpIsNotTouchedUntilMcpIsSpoken) {
+  Placement placement({}, key_, random_, activity_);
+  const auto place = [&](mcp::Method method, std::uint32_t flags) {
+    return placement.place(request(method, flags), NotInjected::kNone, at(0));
+  };
+  const auto foreign = [&](mcp::Method method, std::uint32_t flags) {
+    const auto& placed = place(method, flags);
+    EXPECT_EQ(placed.inject, placed.context.not_injected == NotInjected::kNone);
+    return placed.context.not_injected == NotInjected::kForeign;
+  };
+  EXPECT_TRUE(foreign(mcp::Method::kUnknown, mcp::kJsonrpc2));
+  EXPECT_TRUE(foreign(mcp::Method::kInitialize, mcp::kJsonrpc2));  // of LSP, or of ACP
+  EXPECT_TRUE(foreign(mcp::Method::kToolsCall, mcp::kNamesMcp));   // JSON-RPC 1.0
+  EXPECT_TRUE(foreign(mcp::Method::kPing, 0));
+  EXPECT_EQ(place(mcp::Method::kPing, mcp::kJsonrpc2).context.not_injected, NotInjected::kNotRequest);
+  EXPECT_TRUE(place(mcp::Method::kInitialize, mcp::kJsonrpc2 | mcp::kNamesMcp).inject);
+  EXPECT_TRUE(place(mcp::Method::kUnknown, mcp::kJsonrpc2).inject);
+  EXPECT_TRUE(foreign(mcp::Method::kUnknown, 0));
 }
 
 }  // namespace

@@ -45,6 +45,12 @@ std::optional<trace::TraceContext> context_in(const mcp::Message& message) {
   return trace::parse_traceparent(text);
 }
 
+bool is_mcp(const mcp::Message& message, bool& known) {
+  if (!message.has(mcp::kJsonrpc2) || message.kind == mcp::MessageKind::kNotMessage) return false;
+  if (message.has(mcp::kNamesMcp)) known = true;
+  return known;
+}
+
 std::string_view OwnContext::start(mcp::CallContext& context, Random& random) {
   context.flags = trace::kSampledFlag | trace::kRandomFlag;
   context.randomness = random.u64() >> 8;

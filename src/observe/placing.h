@@ -31,6 +31,10 @@ std::optional<std::string> conversation_in(std::string_view baggage);
 // The context that the message carries in its _meta, if it is one, and whole.
 std::optional<trace::TraceContext> context_in(const mcp::Message& message);
 
+// Is this message of a client one of MCP? `known`: that MCP is spoken on its stream, which the message may show.
+// Answers are as their requests were: whoever pairs them says so.
+bool is_mcp(const mcp::Message& message, bool& known);
+
 // The texts of a message's own context: what goes on. Its views are valid until the next call.
 class OwnContext {
  public:

@@ -30,7 +30,10 @@ class Recollection {
     Answered& slot = answered_[id.exact % answered_.size()];
     slot = {id.exact, session, direction, id.type};
   }
-  // The session of a recently answered call.
+  // What was no message of MCP's gets an answer that is none either.
+  static constexpr std::uint32_t kForeign = 0xffffffff;
+  void foreign(mcp::Direction direction, const mcp::RequestId& id) { answered(direction, id, kForeign); }
+  // The session of a recently answered call, or kForeign.
   [[nodiscard]] std::optional<std::uint32_t> find_answered(mcp::Direction direction, const mcp::RequestId& id) const {
     const Answered& slot = answered_[id.exact % answered_.size()];
     if (slot.session == 0 || slot.exact != id.exact || slot.direction != direction || slot.type != id.type) return {};

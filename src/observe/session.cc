@@ -59,7 +59,7 @@ void Session::go_on_from(const Session& before) {
 }
 
 void Session::count_message(const Message& message) {
-  bytes_[static_cast<std::size_t>(message.direction)] += message.bytes;
+  count_bytes(message);
   if (message.kind == MessageKind::kRequest) {
     ++requests_;
     if (message.direction == mcp::Direction::kClientToServer) {
@@ -79,7 +79,8 @@ void Session::count_end(const mcp::OpenCall& call, Outcome outcome, bool is_erro
     // A discover that was refused says nothing of the era: the client tries the other one next.
     if (call.method == mcp::Method::kServerDiscover && outcome == Outcome::kOk) saw_modern_ = true;
     const auto why = call.context.not_injected;
-    if (why != mcp::NotInjected::kNone && why != mcp::NotInjected::kOff) ++not_injected_;
+    using enum mcp::NotInjected;
+    if (why != kNone && why != kOff && why != kNotRequest && why != kInitialize) ++not_injected_;
   }
   if (is_error) ++errors_;
   if (call.method != mcp::Method::kToolsCall) return;
@@ -156,7 +157,6 @@ void Session::add_counts(SpanRecord& span) const {
   add_if(Attr::kSecondAnswers, second_answers);
   add_if(Attr::kNotJsonLines, not_json_lines);
   add_if(Attr::kNotJsonBytes, not_json_bytes);
-  add_if(Attr::kNotMessages, not_messages);
   add_if(Attr::kNotInjectedCount, not_injected_);
   for (std::size_t i = 0; i < findings_.size(); ++i) {
     add_if(trace::finding_count(static_cast<mcp::Finding>(i)), findings_[i]);

@@ -58,6 +58,9 @@ class Session {
   // A message of this session passed.
   void touch(Instant at) { last_boot_ = std::max(last_boot_, at.boot); }
   void count_message(const mcp::Message& message);
+  void count_bytes(const mcp::Message& message) {
+    bytes_[static_cast<std::size_t>(message.direction)] += message.bytes;
+  }
   void count_findings(mcp::Findings findings);
   void count_end(const mcp::OpenCall& call, trace::Outcome outcome, bool is_error);
 
@@ -102,8 +105,7 @@ class Session {
   std::uint64_t dropped_before = 0;  // facts that were lost before it began
   RootEnd end = RootEnd::kNormal;
   ChildStatus child;
-  std::uint64_t dropped = 0, unmatched = 0, second_answers = 0, not_json_lines = 0, not_json_bytes = 0,
-                not_messages = 0;
+  std::uint64_t dropped = 0, unmatched = 0, second_answers = 0, not_json_lines = 0, not_json_bytes = 0;
 
   // All its requests so far were of 2026-07-28.
   [[nodiscard]] bool is_modern() const { return saw_modern_ && !saw_legacy_; }

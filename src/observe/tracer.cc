@@ -90,8 +90,13 @@ void Tracer::feed(const Fact& fact) {
   Session& session =
       from_client ? session_of_client_message(fact) : session_of_server_message(message, fact.at, belongs_to);
   session.touch(fact.at);
-  session.count_message(message);
   session.count_findings(fact.findings);
+  if (is_foreign(fact)) {
+    if (message.kind == MessageKind::kRequest) recollection_.foreign(message.direction, message.id);
+    return count_foreign(session, message);
+  }
+  known_ |= from_client && message.has(mcp::kNamesMcp);
+  session.count_message(message);
   switch (message.kind) {
     case MessageKind::kRequest:
       on_request(session, fact, belongs_to);
@@ -100,20 +105,41 @@ void Tracer::feed(const Fact& fact) {
       on_notification(session, fact, belongs_to);
       break;
     case MessageKind::kNotJson:
-      if (from_client) {
-        ++session.not_messages;
-        break;
-      }
       ++session.not_json_lines, session.not_json_bytes += message.bytes;
       ++noise_.lines, noise_.bytes += message.bytes;
       break;
     case MessageKind::kNotMessage:
-      ++session.not_messages;
-      break;
     case MessageKind::kResult:
     case MessageKind::kError:
       break;
   }
+}
+
+// Stdio: a line that is no message of MCP's. What its client says is judged by who placed it; of a server the names
+// that only MCP has count before it is known that MCP is spoken, too.
+bool Tracer::is_foreign(const Fact& fact) const {
+  const Message& message = fact.message;
+  const bool from_client = message.direction == Direction::kClientToServer;
+  switch (message.kind) {
+    case MessageKind::kNotMessage:
+      return true;
+    case MessageKind::kNotJson:
+      return from_client;
+    case MessageKind::kRequest:
+    case MessageKind::kNotification:
+      if (from_client) return fact.context.not_injected == mcp::NotInjected::kForeign;
+      return !message.has(mcp::kJsonrpc2) ||
+             !(known_ || message.method == Method::kPing || mcp::is_server_only(message.method));
+    case MessageKind::kResult:
+    case MessageKind::kError:
+      break;
+  }
+  return !message.has(mcp::kJsonrpc2) || !known_;
+}
+
+void Tracer::count_foreign(Session& session, const Message& message) {
+  session.count_bytes(message);
+  session.count_findings(mcp::finding_bit(mcp::Finding::kNotMcpMessage));
 }
 
 void Tracer::make_room() {
@@ -297,7 +323,8 @@ void Tracer::answer_call(OpenCall& call, const Fact& fact, bool id_mismatch) {
   Session& session = session_of_call(call);
   session.touch(fact.at);
   session.count_message(message);
-  note_findings(session, &call, fact.findings, fact.at);
+  const mcp::Findings bad = message.has(mcp::kJsonrpc2) ? 0 : mcp::finding_bit(mcp::Finding::kBadJsonrpc);
+  note_findings(session, &call, fact.findings | bad, fact.at);
   end.answer_bytes = message.bytes;
   if (message.kind == MessageKind::kError) {
     end.outcome = Outcome::kRpcError;
@@ -364,6 +391,10 @@ bool Tracer::is_known_stray(Direction asked, const Fact& fact) {
     return true;
   }
   const auto serial = recollection_.find_answered(asked, message.id);
+  if (serial == Recollection::kForeign) {
+    count_foreign(process_session(fact.at), message);
+    return true;
+  }
   Session* session = serial ? find_session(*serial) : nullptr;
   if (session == nullptr) return false;
   session->touch(fact.at);
@@ -376,6 +407,7 @@ void Tracer::count_unmatched(const Fact& fact) {
   const bool from_client = fact.message.direction == Direction::kClientToServer;
   Session& session = from_client ? session_of(fact) : process_session(fact.at);
   session.touch(fact.at);
+  if (is_foreign(fact)) return count_foreign(session, fact.message);
   session.count_message(fact.message);
   ++session.unmatched;
 }

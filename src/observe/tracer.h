@@ -115,6 +115,8 @@ class Tracer {
   Session& session_of_server_message(const mcp::Message& message, Instant at, mcp::OpenCall*& belongs_to);
   void evict_sessions();
 
+  [[nodiscard]] bool is_foreign(const mcp::Fact& fact) const;
+  static void count_foreign(Session& session, const mcp::Message& message);
   void make_room();
   mcp::OpenCall& on_request(Session& session, const mcp::Fact& fact, mcp::OpenCall* nested_in);
   void place_server_call(const Session& session, const mcp::Fact& fact, const mcp::OpenCall* nested_in,
@@ -207,6 +209,7 @@ class Tracer {
   mcp::OpenCall notification_;  // scratch: a notification, looked at as a call
   Recollection recollection_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Session>> sessions_;
+  bool known_ = false;             // stdio: MCP is spoken here
   std::size_t open_sessions_ = 0;  // those that are not closed
   std::vector<std::uint32_t> nestable_;
   Session* last_session_ = nullptr;

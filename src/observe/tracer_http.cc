@@ -251,8 +251,6 @@ void Tracer::on_http_message(HttpExchange& exchange, const Fact& fact) {
   } else if (message.kind == MessageKind::kNotification) {
     if (message.method == Method::kNotificationsCancelled) on_cancelled(fact);
     open_standing(exchange, session, fact, CallKind::kNotification);
-  } else if (message.kind == MessageKind::kNotMessage) {
-    ++session.not_messages;
   }
 }
 
@@ -325,8 +323,6 @@ void Tracer::on_http_server_message(HttpExchange& exchange, const Fact& fact) {
     if (exchange.index != HttpExchanges::kNone) exchanges_.enter(exchange, call, calls_);
   } else if (notification) {
     on_notification(session, fact, belongs_to);
-  } else if (message.kind == MessageKind::kNotMessage) {
-    ++session.not_messages;
   }
 }
 
@@ -356,7 +352,7 @@ void Tracer::on_http_answer(HttpExchange& exchange, const Fact& fact) {
   if (call == nullptr && !of_transport && !is_known_stray(asked, fact)) {
     if (message.id.usable()) call = calls_.find_loose(asked, message.id);
     id_mismatch = call != nullptr;
-    if (call == nullptr) {
+    if (call == nullptr && message.has(mcp::kJsonrpc2)) {
       Session& session = http_session(fact, false);
       session.touch(fact.at);
       session.count_message(message);

@@ -72,7 +72,6 @@ enum class Set : std::uint8_t { kCommon, kGuide, kSemconv };
   X(kSecondAnswers, "mcptrace.second_answers", kCommon)                               \
   X(kNotJsonLines, "mcptrace.not_json.lines", kCommon)                                \
   X(kNotJsonBytes, "mcptrace.not_json.bytes", kCommon)                                \
-  X(kNotMessages, "mcptrace.not_messages", kCommon)                                   \
   X(kNotInjectedCount, "mcptrace.not_injected.count", kCommon)                        \
   X(kFinding, "mcptrace.finding", kCommon)                                            \
   X(kFindingContentLengthFraming, "mcptrace.finding.content_length_framing", kCommon) \

@@ -37,6 +37,8 @@ std::string_view not_injected_text(NotInjected why) {
     case NotInjected::kNone:
     case NotInjected::kOff:
     case NotInjected::kNotRequest:
+    case NotInjected::kInitialize:
+    case NotInjected::kForeign:
     case NotInjected::kCount:
       break;
   }

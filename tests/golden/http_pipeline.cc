@@ -1,52 +1,16 @@
 #include "golden/http_pipeline.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 
+#include "http/field_table.h"
 #include "mcp/splice.h"
 
 namespace mcptrace::golden {
 namespace {
 
-struct Known {
-  std::string_view name;
-  http::FieldName id;
-};
-constexpr Known kKnown[] = {
-    {"host", http::FieldName::kHost},
-    {"origin", http::FieldName::kOrigin},
-    {"user-agent", http::FieldName::kUserAgent},
-    {"authorization", http::FieldName::kAuthorization},
-    {"content-type", http::FieldName::kContentType},
-    {"content-encoding", http::FieldName::kContentEncoding},
-    {"content-digest", http::FieldName::kContentDigest},
-    {"content-md5", http::FieldName::kContentMd5},
-    {"digest", http::FieldName::kDigest},
-    {"repr-digest", http::FieldName::kReprDigest},
-    {"signature", http::FieldName::kSignature},
-    {"signature-input", http::FieldName::kSignatureInput},
-    {"forwarded", http::FieldName::kForwarded},
-    {"x-forwarded-for", http::FieldName::kXForwardedFor},
-    {"www-authenticate", http::FieldName::kWwwAuthenticate},
-    {"location", http::FieldName::kLocation},
-    {"last-event-id", http::FieldName::kLastEventId},
-    {"mcp-protocol-version", http::FieldName::kMcpProtocolVersion},
-    {"mcp-session-id", http::FieldName::kMcpSessionId},
-    {"traceparent", http::FieldName::kTraceparent},
-    {"tracestate", http::FieldName::kTracestate},
-    {"baggage", http::FieldName::kBaggage},
-};
-
 std::vector<http::Field> fields_of(const HeaderLines& lines) {
   std::vector<http::Field> fields;
-  for (const auto& [name, value] : lines) {
-    std::string lowered = name;
-    std::ranges::transform(lowered, lowered.begin(), [](unsigned char c) { return std::tolower(c); });
-    const auto* known = std::ranges::find(kKnown, lowered, &Known::name);
-    const auto id = known == std::end(kKnown) ? http::FieldName::kOther : known->id;
-    fields.push_back({id, name, value});
-  }
+  for (const auto& [name, value] : lines) fields.push_back({http::field_name(name), name, value});
   return fields;
 }
 
