@@ -91,7 +91,7 @@ int relay_traced(World& world, const RunOptions& options, Log& log) {
                              world.clock, observer_random, log);
   const mcp::ScanOptions scan{mcp::default_conversation_keys()};
   stdio::TracedClientTap client(mcp::MessageScanner(mcp::Direction::kClientToServer, key, scan), options.inject,
-                                placement, observer, world.clock);
+                                placement, observer, activity, world.clock);
   stdio::TracedServerTap server(mcp::MessageScanner(mcp::Direction::kServerToClient, key, scan), observer, activity,
                                 world.clock);
   const auto child = stdio::run({.command = options.command}, client, server, log, [&](int) { observer.start(); });

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/page_buffer.h"
+#include "mcp/counted_framer.h"
 
 namespace mcptrace::mcp {
 namespace {
@@ -64,6 +65,10 @@ class ClientFramer::Impl final : public MessageSink {
     ended_ = true;
     process();
   }
+  void stop_injecting(NotInjected why) {
+    if (inject_) off_ = why;
+    inject_ = false;
+  }
 
   void on_message(const Message& message, const SpliceMap* map) override;
   void on_declared(std::span<const std::uint64_t> name_hashes) override { decider_.on_declared(name_hashes, now_); }
@@ -74,6 +79,7 @@ class ClientFramer::Impl final : public MessageSink {
   NotInjected judge(const Message& message, const SpliceMap* map) const;
 
   void process();
+  void pass_counted();
   void scan(std::size_t end);
   void end_line();
   void release_if_due();
@@ -86,7 +92,9 @@ class ClientFramer::Impl final : public MessageSink {
 
   MessageScanner scanner_;
   ClientDecider& decider_;
-  const bool inject_;
+  bool inject_;
+  NotInjected off_ = NotInjected::kOff;  // why not
+  CountedFramer counted_;
   PageBuffer buffer_;
   std::size_t emitted_ = 0, scanned_ = 0, filled_ = 0;
   std::size_t high_water_ = 0;
@@ -116,13 +124,15 @@ void ClientFramer::Impl::on_message(const Message& message, const SpliceMap* map
 }
 
 NotInjected ClientFramer::Impl::judge(const Message& message, const SpliceMap* map) const {
+  if (counted_.is_counted()) return NotInjected::kFraming;
   if (map == nullptr) return message.has(kInBatch) ? NotInjected::kBatch : NotInjected::kBadShape;
   const NotInjected may = may_inject(message, *map);
   if (may != NotInjected::kNone) return may;
-  return inject_ ? released_ : NotInjected::kOff;
+  return inject_ ? released_ : off_;
 }
 
 void ClientFramer::Impl::process() {
+  if (counted_.undecided() || counted_.is_counted()) pass_counted();
   while (scanned_ < filled_ && has_room()) {
     const std::string_view fresh(buffer_.get() + scanned_, filled_ - scanned_);
     if (line_bytes_ == 0) line_since_ = now_.boot;
@@ -138,6 +148,21 @@ void ClientFramer::Impl::process() {
   if (scanned_ < filled_) return;
   if (ended_ && line_bytes_ > 0 && has_room()) end_line();
   release_if_due();
+}
+
+// Nothing is held, and the bytes go on as they came. What was scanned of the beginning, as if it were a line, was none.
+void ClientFramer::Impl::pass_counted() {
+  std::string_view fresh(buffer_.get() + scanned_, filled_ - scanned_);
+  if (counted_.undecided()) {
+    const std::size_t taken = counted_.look(fresh);
+    if (!counted_.is_counted()) return;
+    fresh.remove_prefix(taken);
+    scanner_.discard();
+    line_bytes_ = 0;
+  }
+  counted_.passed(fresh, scanner_, *this);
+  scanned_ = filled_;
+  emit_to(filled_);
 }
 
 void ClientFramer::Impl::scan(std::size_t end) {
@@ -256,5 +281,6 @@ void ClientFramer::sent() { impl_->sent(); }
 std::optional<Nanos> ClientFramer::deadline() const { return impl_->deadline(); }
 void ClientFramer::on_time(Instant now) { impl_->on_time(now); }
 void ClientFramer::end(Instant now) { impl_->end(now); }
+void ClientFramer::stop_injecting(NotInjected why) { impl_->stop_injecting(why); }
 
 }  // namespace mcptrace::mcp

@@ -2,8 +2,8 @@
 //
 // Cuts the stream into lines, has each scanned, and holds a line back until it is complete, 1 MiB long or 20 ms old, so
 // that it can be injected; what was not complete by then goes on as it is. Every byte goes on, in order; with `inject`
-// off nothing is ever held. Memory is bounded whatever comes. One object, one thread; no clock: the caller says what
-// time it is.
+// off nothing is ever held, nor of a stream that is framed by Content-Length (counted_framer.h). Memory is bounded
+// whatever comes. One object, one thread; no clock: the caller says what time it is.
 //
 //   std::span<char> room = framer.room();            // read(2) into it
 //   framer.arrived(n, now);                          // scans; calls the decider for each message
@@ -56,6 +56,8 @@ class ClientFramer {
   [[nodiscard]] std::optional<Nanos> deadline() const;  // on the boot clock; nothing held = none
   void on_time(Instant now);
   void end(Instant now);
+  // From now on nothing is held, nor injected.
+  void stop_injecting(NotInjected why);
 
  private:
   class Impl;

@@ -422,5 +422,38 @@ TEST(ServerFramer, GivesTheMessagesOfAStreamHoweverItIsCut) {
   }
 }
 
+TEST(ClientFramer, AStreamFramedByContentLengthGoesOnAtOnceAndAsItCame) {
+  const std::string frame = "Content-Length: 46\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}";
+  for (const std::size_t piece : {1u, 3u, 14u, 16u, 1000u}) {
+    Pipe pipe(true);
+    std::string in;
+    for (int i = 0; i < 3; ++i) in += frame;
+    for (std::size_t at = 0; at < in.size(); at += piece) {
+      pipe.write(std::string_view(in).substr(at, piece));
+      // Once it is known, nothing waits.
+      if (at + piece > 15) EXPECT_EQ(pipe.out, in.substr(0, at + piece)) << piece;
+    }
+    pipe.end();
+    EXPECT_EQ(pipe.out, in);
+    EXPECT_EQ(pipe.decider.injected, 0u);
+    EXPECT_EQ(pipe.decider.bytes, in.size());
+    EXPECT_EQ(pipe.decider.reasons, std::vector(3, NotInjected::kFraming));
+  }
+}
+
+TEST(ClientFramer, WhereTheServerCountsNothingIsInjected) {
+  Pipe pipe(true);
+  const std::string line = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}\n";
+  pipe.write(line);
+  EXPECT_EQ(pipe.decider.injected, 1u);
+  pipe.framer.stop_injecting(NotInjected::kFraming);
+  pipe.out.clear();
+  pipe.write(line.substr(0, 20));
+  EXPECT_EQ(pipe.out, line.substr(0, 20));
+  pipe.write(line.substr(20));
+  EXPECT_EQ(pipe.out, line);
+  EXPECT_EQ(pipe.decider.reasons.back(), NotInjected::kFraming);
+}
+
 }  // namespace
 }  // namespace mcptrace::mcp

@@ -3,6 +3,15 @@
 namespace mcptrace::mcp {
 
 void ServerFramer::passed(std::string_view bytes, MessageSink& sink) {
+  if (counted_.undecided()) {
+    const std::size_t taken = counted_.look(bytes);
+    if (counted_.is_counted()) {
+      bytes.remove_prefix(taken);
+      scanner_.discard();
+      line_bytes_ = 0;
+    }
+  }
+  if (counted_.is_counted()) return counted_.passed(bytes, scanner_, sink);
   while (!bytes.empty()) {
     const auto newline = bytes.find('\n');
     const bool whole = newline != std::string_view::npos;

@@ -37,6 +37,7 @@ struct PlacementOptions {
 struct Activity {
   std::atomic<std::int64_t> last_server_message{0};  // boot ns
   std::atomic<std::int32_t> open_requests{0};        // not counting subscriptions/listen; kept by the observer
+  std::atomic<bool> server_counts{false};            // its stdout is framed by Content-Length
 };
 
 class Placement {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "trace/gate.h"
 
@@ -90,6 +91,7 @@ void Tracer::feed(const Fact& fact) {
   Session& session =
       from_client ? session_of_client_message(fact) : session_of_server_message(message, fact.at, belongs_to);
   session.touch(fact.at);
+  note_framing(session, message);
   session.count_findings(fact.findings);
   if (is_foreign(fact)) {
     if (message.kind == MessageKind::kRequest) recollection_.foreign(message.direction, message.id);
@@ -113,6 +115,12 @@ void Tracer::feed(const Fact& fact) {
     case MessageKind::kError:
       break;
   }
+}
+
+// Once for each side.
+void Tracer::note_framing(Session& session, const Message& message) {
+  if (!message.has(mcp::kCounted) || std::exchange(counted_[static_cast<std::size_t>(message.direction)], true)) return;
+  session.count_findings(mcp::finding_bit(mcp::Finding::kContentLengthFraming));
 }
 
 // Stdio: a line that is no message of MCP's. What its client says is judged by who placed it; of a server the names
@@ -323,6 +331,7 @@ void Tracer::answer_call(OpenCall& call, const Fact& fact, bool id_mismatch) {
   Session& session = session_of_call(call);
   session.touch(fact.at);
   session.count_message(message);
+  note_framing(session, message);
   const mcp::Findings bad = message.has(mcp::kJsonrpc2) ? 0 : mcp::finding_bit(mcp::Finding::kBadJsonrpc);
   note_findings(session, &call, fact.findings | bad, fact.at);
   end.answer_bytes = message.bytes;

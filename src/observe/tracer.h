@@ -8,6 +8,7 @@
 //   tracer.finish(end, now);                            // the server is gone: everything is written
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -116,6 +117,7 @@ class Tracer {
   void evict_sessions();
 
   [[nodiscard]] bool is_foreign(const mcp::Fact& fact) const;
+  void note_framing(Session& session, const mcp::Message& message);
   static void count_foreign(Session& session, const mcp::Message& message);
   void make_room();
   mcp::OpenCall& on_request(Session& session, const mcp::Fact& fact, mcp::OpenCall* nested_in);
@@ -210,6 +212,7 @@ class Tracer {
   Recollection recollection_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Session>> sessions_;
   bool known_ = false;             // stdio: MCP is spoken here
+  std::array<bool, 2> counted_{};  // stdio: by Direction: its framing was found to be by Content-Length
   std::size_t open_sessions_ = 0;  // those that are not closed
   std::vector<std::uint32_t> nestable_;
   Session* last_session_ = nullptr;

@@ -5,10 +5,19 @@
 namespace mcptrace::stdio {
 
 TracedClientTap::TracedClientTap(mcp::MessageScanner scanner, bool inject, observe::Placement& placement,
-                                 observe::Observer& observer, const Clock& clock)
-    : placement_(placement), observer_(observer), clock_(clock), framer_(std::move(scanner), *this, inject) {}
+                                 observe::Observer& observer, const observe::Activity& activity, const Clock& clock)
+    : placement_(placement),
+      observer_(observer),
+      activity_(activity),
+      clock_(clock),
+      framer_(std::move(scanner), *this, inject) {}
 
-void TracedClientTap::arrived(std::size_t count) { framer_.arrived(count, clock_.now()); }
+void TracedClientTap::arrived(std::size_t count) {
+  if (activity_.server_counts.load(std::memory_order_relaxed)) {
+    framer_.stop_injecting(mcp::NotInjected::kFraming);
+  }
+  framer_.arrived(count, clock_.now());
+}
 
 void TracedClientTap::sent() {
   framer_.sent();
@@ -50,6 +59,7 @@ void TracedServerTap::arrived() {
 
 void TracedServerTap::passed(std::string_view bytes) {
   framer_.passed(bytes, *this);
+  if (framer_.is_counted()) activity_.server_counts.store(true, std::memory_order_relaxed);
   observer_.server().set_in_hand({});
   activity_.last_server_message.store(read_at_.boot.count(), std::memory_order_relaxed);
   observer_.wake_after(observer_.server());

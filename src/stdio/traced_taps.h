@@ -14,7 +14,7 @@ class TracedClientTap final : public ClientTap, private mcp::ClientDecider {
  public:
   // References must outlive this.
   TracedClientTap(mcp::MessageScanner scanner, bool inject, observe::Placement& placement, observe::Observer& observer,
-                  const Clock& clock);
+                  const observe::Activity& activity, const Clock& clock);
 
   std::span<char> room() override { return framer_.room(); }
   void arrived(std::size_t count) override;
@@ -30,6 +30,7 @@ class TracedClientTap final : public ClientTap, private mcp::ClientDecider {
 
   observe::Placement& placement_;
   observe::Observer& observer_;
+  const observe::Activity& activity_;
   const Clock& clock_;
   mcp::ClientFramer framer_;
 };

@@ -36,7 +36,7 @@ class TracedTapsTest : public testing::Test {
     options.spool.directory = directory_;
     options.spool.name_prefix = "run";
     observe::Observer observer(options, activity_, clock_, observer_random_, log_);
-    TracedClientTap client(scanner(mcp::Direction::kClientToServer), true, placement, observer, clock_);
+    TracedClientTap client(scanner(mcp::Direction::kClientToServer), true, placement, observer, activity_, clock_);
     TracedServerTap server(scanner(mcp::Direction::kServerToClient), observer, activity_, clock_);
     observer.start();
     traffic(client, server);

@@ -34,6 +34,8 @@ std::string_view not_injected_text(NotInjected why) {
       return "expect";
     case NotInjected::kNoSession:
       return "no_session";
+    case NotInjected::kFraming:
+      return "framing";
     case NotInjected::kNone:
     case NotInjected::kOff:
     case NotInjected::kNotRequest:

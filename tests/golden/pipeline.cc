@@ -87,6 +87,7 @@ std::string Pipeline::from_client(std::string_view bytes) {
 
 void Pipeline::from_server(std::string_view bytes) {
   server_.passed(bytes, *this);
+  if (server_.is_counted()) client_.stop_injecting(mcp::NotInjected::kFraming);
   activity_.last_server_message.store(clock_.boot().count());
 }
 
