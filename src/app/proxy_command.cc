@@ -2,14 +2,19 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
 
 #include "app/producer.h"
 #include "app/proxy_options.h"
 #include "app/secret.h"
 #include "http/tracing.h"
+#include "observe/acceptance_file.h"
 #include "observe/declared_file.h"
 
 namespace mcptrace::app {
@@ -65,7 +70,7 @@ observe::ObserverOptions proxy_observer_options(const ProxyCommandOptions& optio
 
 http::TracingOptions tracing_options(const ProxyCommandOptions& options) {
   http::TracingOptions tracing;
-  tracing.inject = options.inject;
+  tracing.inject = options.inject != observe::InjectMode::kNever;
   tracing.trust_proxy = options.trust_proxy;
   tracing.parent = options.parent;
   tracing.conversation_headers = options.conversation_headers;
@@ -74,15 +79,52 @@ http::TracingOptions tracing_options(const ProxyCommandOptions& options) {
   return tracing;
 }
 
+// What the servers of all routes accept.
+class Accepted {
+ public:
+  Accepted(const ProxyCommandOptions& options, const HashKey& key, const std::string& state, Log& log) {
+    for (const http::Route& route : options.proxy.routes) {
+      const std::string at = route.upstream.origin() + route.upstream.path;
+      const std::string label = route.prefix.empty() ? "the server" : "the server of " + route.prefix;
+      auto& one = routes_.emplace_back(std::make_unique<One>());
+      one->file.emplace(one->acceptance, state + "/servers", print_of(key, "route", std::array{route.prefix, at}),
+                        label, log);
+    }
+  }
+  void load(Nanos wall) {
+    for (const auto& one : routes_) one->file->load(wall);
+  }
+  void save(Nanos wall) {
+    for (const auto& one : routes_) one->file->save(wall);
+  }
+  std::vector<observe::Acceptance*> all() {
+    std::vector<observe::Acceptance*> all;
+    for (const auto& one : routes_) all.push_back(&one->acceptance);
+    return all;
+  }
+
+ private:
+  struct One {
+    observe::Acceptance acceptance;
+    std::optional<observe::AcceptanceFile> file;
+  };
+  std::vector<std::unique_ptr<One>> routes_;
+};
+
 int serve_traced(World& world, const ProxyCommandOptions& options, Log& log, const HashKey& key,
                  const std::string& state) {
   observe::Activity activity;
   SystemRandom observer_random;
   observe::DeclaredFile declared(state + "/declared", key, log);
-  observe::Observer observer(proxy_observer_options(options, state, world.random, declared), activity, world.clock,
-                             observer_random, log);
+  Accepted accepted(options, key, state, log);
+  accepted.load(world.clock.now().wall);
+  observe::ObserverOptions observing = proxy_observer_options(options, state, world.random, declared);
+  observing.keep = [&accepted](Nanos wall) { accepted.save(wall); };
+  observe::Observer observer(std::move(observing), activity, world.clock, observer_random, log);
   http::ObserverSink sink(observer);
-  http::Tracing tracing(tracing_options(options), key, world.random, sink);
+  http::TracingOptions tracing_with = tracing_options(options);
+  if (options.inject == observe::InjectMode::kAuto) tracing_with.acceptance = accepted.all();
+  http::Tracing tracing(std::move(tracing_with), key, world.random, sink);
   bool started = false;
   const int status = serve(world, options, log, &tracing, state, [&] {
     observer.start();

@@ -46,7 +46,7 @@ TEST_F(ProxyOptionsTest, OneServerIsEnough) {
   EXPECT_TRUE(proxy.access.has_value());
   EXPECT_FALSE(proxy.certificate.has_value());
   EXPECT_FALSE(proxy.keep_host);
-  EXPECT_TRUE(parsed->options.inject);
+  EXPECT_EQ(parsed->options.inject, observe::InjectMode::kAuto);
   EXPECT_FALSE(parsed->options.service_name_fixed);
 }
 
@@ -125,7 +125,7 @@ TEST_F(ProxyOptionsTest, TheRest) {
   const ProxyCommandOptions& options = parsed->options;
   EXPECT_EQ(options.service_name, "docs");
   EXPECT_TRUE(options.service_name_fixed);
-  EXPECT_FALSE(options.inject);
+  EXPECT_EQ(options.inject, observe::InjectMode::kNever);
   EXPECT_TRUE(options.proxy.keep_host);
   EXPECT_EQ(options.proxy.certificate->key, "k");
   EXPECT_EQ(options.proxy.ready->host, "127.0.0.1");

@@ -7,6 +7,7 @@
 #include "app/producer.h"
 #include "app/run_options.h"
 #include "base/fd.h"
+#include "observe/acceptance_file.h"
 #include "observe/declared_file.h"
 #include "stdio/relay.h"
 #include "stdio/traced_taps.h"
@@ -81,19 +82,26 @@ int relay_traced(World& world, const RunOptions& options, Log& log) {
   SystemRandom observer_random;
   observe::PlacementOptions placing;
   placing.name = options.service_name;
-  placing.inject = options.inject;
+  placing.inject = options.inject != observe::InjectMode::kNever;
   placing.environment = options.environment;
   placing.environment_state = options.environment_state;
   observe::Activity activity;
+  observe::Acceptance acceptance;
+  observe::AcceptanceFile accepted(acceptance, *state + "/servers", print_of(key, "command", options.command),
+                                   "the server", log);
+  accepted.load(world.clock.now().wall);
+  if (options.inject == observe::InjectMode::kAuto) placing.acceptance = &acceptance;
   observe::Placement placement(placing, key, world.random, activity);
   observe::DeclaredFile declared(*state + "/declared", key, log);
-  observe::Observer observer(run_observer_options(options, placement, key, *state, world.random, declared), activity,
-                             world.clock, observer_random, log);
+  observe::ObserverOptions observing = run_observer_options(options, placement, key, *state, world.random, declared);
+  observing.keep = [&accepted](Nanos wall) { accepted.save(wall); };
+  observe::Observer observer(std::move(observing), activity, world.clock, observer_random, log);
   const mcp::ScanOptions scan{mcp::default_conversation_keys()};
-  stdio::TracedClientTap client(mcp::MessageScanner(mcp::Direction::kClientToServer, key, scan), options.inject,
-                                placement, observer, activity, world.clock);
-  stdio::TracedServerTap server(mcp::MessageScanner(mcp::Direction::kServerToClient, key, scan), observer, activity,
+  stdio::TracedClientTap client(mcp::MessageScanner(mcp::Direction::kClientToServer, key, scan),
+                                options.inject != observe::InjectMode::kNever, placement, observer, activity,
                                 world.clock);
+  stdio::TracedServerTap server(mcp::MessageScanner(mcp::Direction::kServerToClient, key, scan), observer, activity,
+                                placing.acceptance, world.clock);
   const auto child = stdio::run({.command = options.command}, client, server, log, [&](int) { observer.start(); });
   if (!child) return cannot_start(log, child.error());
   if (!child->started) observer.start();

@@ -46,8 +46,19 @@ TEST_F(RunOptionsTest, TheCommandIsWhatFollowsTheDashes) {
   EXPECT_EQ(parsed->options.command, (std::vector<std::string>{"node", "--", "--name", "x"}));
   EXPECT_EQ(parsed->options.service_name, "files");
   EXPECT_TRUE(parsed->options.service_name_fixed);
-  EXPECT_FALSE(parsed->options.inject);
+  EXPECT_EQ(parsed->options.inject, observe::InjectMode::kNever);
   EXPECT_EQ(parsed->options.naming, trace::Naming::kSemconv);
+}
+
+TEST_F(RunOptionsTest, InjectionIsByItselfAlwaysOrNever) {
+  EXPECT_EQ(parse({"--inject", "auto", "--", "s"})->options.inject, observe::InjectMode::kAuto);
+  EXPECT_EQ(parse({"--inject=always", "--", "s"})->options.inject, observe::InjectMode::kAlways);
+  EXPECT_EQ(parse({"--inject", "never", "--", "s"})->options.inject, observe::InjectMode::kNever);
+  EXPECT_EQ(parse({"--inject", "never", "--no-inject", "--", "s"})->options.inject, observe::InjectMode::kNever);
+  EXPECT_FALSE(parse({"--inject", "always", "--no-inject", "--", "s"}));
+  const auto wrong = parse({"--inject", "sometimes", "--", "s"});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().message, "--inject wants auto, always or never, got 'sometimes'");
 }
 
 TEST_F(RunOptionsTest, WithoutANameItIsTheCommandsUntilTheServerSaysItsOwn) {
@@ -55,7 +66,7 @@ TEST_F(RunOptionsTest, WithoutANameItIsTheCommandsUntilTheServerSaysItsOwn) {
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->options.service_name, "my-server");
   EXPECT_FALSE(parsed->options.service_name_fixed);
-  EXPECT_TRUE(parsed->options.inject);
+  EXPECT_EQ(parsed->options.inject, observe::InjectMode::kAuto);
   EXPECT_FALSE(parsed->options.disabled);
 }
 

@@ -15,6 +15,20 @@ Result<trace::Naming> parse_naming(std::string_view text) {
       Error{Errc::kInvalidArgument, "--naming wants guide, semconv or both, got '" + std::string(text) + "'"});
 }
 
+Result<observe::InjectMode> parse_inject(std::string_view text, bool no_inject) {
+  using enum observe::InjectMode;
+  if (no_inject && (text.empty() || text == "never")) return kNever;
+  if (no_inject) {
+    return std::unexpected(Error{Errc::kInvalidArgument,
+                                 "--no-inject says never, --inject says " + std::string(text) + ": give one of them"});
+  }
+  if (text.empty() || text == "auto") return kAuto;
+  if (text == "always") return kAlways;
+  if (text == "never") return kNever;
+  return std::unexpected(
+      Error{Errc::kInvalidArgument, "--inject wants auto, always or never, got '" + std::string(text) + "'"});
+}
+
 void read_environment(const World& world, Log& log, TraceOptions& options) {
   options.disabled = is_true(world.environment("OTEL_SDK_DISABLED")) ||
                      is_true(world.environment("MCPTRACE_DISABLED")) || world.environment("MCPTRACE_DISABLED") == "1";
@@ -50,6 +64,7 @@ void read_environment(const World& world, Log& log, TraceOptions& options) {
 
 TraceOptionsReader::TraceOptionsReader(CommandLine& line) {
   line.value("--name", name_);
+  line.value("--inject", inject_);
   line.flag("--no-inject", no_inject_);
   line.value("--naming", naming_);
 }
@@ -58,7 +73,7 @@ Result<TraceOptions> TraceOptionsReader::read(const World& world, Log& log) cons
   TraceOptions options;
   options.service_name = name_;
   options.service_name_fixed = !name_.empty();
-  options.inject = !no_inject_;
+  MCPTRACE_TRY(options.inject, parse_inject(inject_, no_inject_));
   MCPTRACE_TRY(options.naming, parse_naming(naming_));
   read_environment(world, log, options);
   return options;

@@ -11,6 +11,7 @@
 #include "app/world.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "observe/acceptance.h"
 #include "trace/conventions.h"
 #include "trace/w3c.h"
 
@@ -19,7 +20,7 @@ namespace mcptrace::app {
 struct TraceOptions {
   std::string service_name;         // --name, OTEL_SERVICE_NAME, or what the command puts here itself
   bool service_name_fixed = false;  // one of the first two was given
-  bool inject = true;
+  observe::InjectMode inject = observe::InjectMode::kAuto;
   bool disabled = false;
   trace::Naming naming = trace::Naming::kBoth;
   std::vector<std::pair<std::string, std::string>> resource_attributes;
@@ -35,12 +36,8 @@ class TraceOptionsReader {
   Result<TraceOptions> read(const World& world, Log& log) const;
 
  private:
-  std::string name_, naming_ = "both";
+  std::string name_, naming_ = "both", inject_;
   bool no_inject_ = false;
 };
-
-inline constexpr char kTraceOptionsHelp[] =
-    "  --no-inject        do not put trace context into requests; nothing is ever held back or changed\n"
-    "  --naming SET       names of spans and attributes: guide, semconv or both (default: both)\n";
 
 }  // namespace mcptrace::app

@@ -24,6 +24,8 @@ enum class LogReason : std::uint8_t {
   kObserverGone,    // ... or for all that follows
   kNoMemory,        // there is none for traffic
   kDeclaredNames,   // what servers declared cannot be remembered
+  kAcceptance,      // what a server refuses cannot be remembered
+  kStrictServer,    // a server refuses requests that carry our context
   kConfiguration,   // a variable or file that was ignored
   kChild,           // the server could not be started
   kAuthorization,   // sign-in metadata that clients will refuse, behind a proxy

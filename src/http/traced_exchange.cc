@@ -55,6 +55,7 @@ void TracedExchange::begin(const RequestHead& head, std::string_view target, std
   stretch_ = {};
   scope_ = 0;
   messages_ = spans_ = waiting_ = 0;
+  asked_ = {};
   began_ = false;
   rewrite_ = {};
   request_bytes_ = answer_bytes_ = last_event_ = 0;
@@ -238,7 +239,23 @@ void TracedExchange::on_client_message(const Message& message, const mcp::Splice
   fact.trace_state = placed.trace_state;
   if (placed.inject && map != nullptr) inject(*map, placed.injection);
   mcp::scope_ids(fact.message, http_.scope);
+  if (placed.context.not_injected == NotInjected::kNone || placed.context.not_injected == NotInjected::kDoubted) {
+    note_sent(fact.message, placed.context.not_injected);
+  }
   push(fact);
+}
+
+// The answer will say whether the server accepts what was put in.
+void TracedExchange::note_sent(const Message& message, NotInjected how) {
+  observe::Acceptance* const server = shared_.placement().acceptance(caller_.route);
+  if (server == nullptr || !observe::puts_in_meta(message, NotInjected::kNone)) return;
+  server->sent(message.id, message.method, message.name_hash, how);
+  asked_ = message.id;
+}
+
+mcp::Findings TracedExchange::learn(const Message& message) {
+  observe::Acceptance* const server = shared_.placement().acceptance(caller_.route);
+  return server == nullptr ? 0 : server->learn(message, message.id.usable() ? message.id : asked_, http_.status);
 }
 
 void TracedExchange::inject(const mcp::SpliceMap& map, const mcp::Injection& injection) {
@@ -384,6 +401,7 @@ void TracedExchange::on_server_message(const Message& message) {
   fact.message = message;
   fact.context = context_;
   mcp::scope_ids(fact.message, http_.scope);
+  fact.findings = learn(fact.message);
   end_told_ = ending_ && !message.has(mcp::kInBatch);
   push(fact, end_told_);
   http_.event = 0;
@@ -486,6 +504,10 @@ void TracedExchange::end(ExchangeEnd how, std::string_view error_type, Instant a
   http_.error = error_of(error_type);
   end_answer(how);
   now_ = at;
+  observe::Acceptance* const server = shared_.placement().acceptance(caller_.route);
+  if (server != nullptr && asked_.usable() && observe::Acceptance::is_refusal_status(http_.status)) {
+    server->answered(asked_, observe::Acceptance::Answer::kRefusal);
+  }
   if (!end_told_) {
     if (!held_.empty()) {
       // Resumed elsewhere, it may still succeed.

@@ -54,6 +54,8 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
   void on_server_message(const mcp::Message& message);
   mcp::NotInjected judge(const mcp::Message& message, const mcp::SpliceMap* map) const;
   void take_place(const observe::HttpPlacement::Placed& placed);
+  void note_sent(const mcp::Message& message, mcp::NotInjected how);
+  mcp::Findings learn(const mcp::Message& message);
   void inject(const mcp::SpliceMap& map, const mcp::Injection& injection);
   void hold_initialize(const mcp::Message& message, const mcp::SpliceMap* map);
   void release_initialize(bool failed);
@@ -77,7 +79,8 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
   BodyWish wish_ = BodyWish::kNothing;
   mcp::NotInjected not_injected_ = mcp::NotInjected::kNone;  // why this body cannot be changed
   bool request_done_ = true;
-  bool known_ = false;  // MCP is spoken on this stream (docs/spans.md)
+  mcp::RequestId asked_;  // of the request whose answer says what the server accepts
+  bool known_ = false;    // MCP is spoken on this stream (docs/spans.md)
   std::uint64_t request_bytes_ = 0;
   std::optional<mcp::MessageScanner> request_scanner_;
   std::unique_ptr<ContentDecoder> request_decoder_;

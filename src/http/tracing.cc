@@ -17,6 +17,7 @@ observe::HttpPlacementOptions placement_options(const TracingOptions& options) {
   placement.route_names = options.route_names;
   placement.gap = options.gap;
   placement.inject = options.inject;
+  placement.acceptance = options.acceptance;
   placement.parent = options.parent;
   return placement;
 }

@@ -23,6 +23,7 @@ namespace mcptrace::http {
 
 struct TracingOptions {
   bool inject = true;
+  std::vector<observe::Acceptance*> acceptance;  // by route: what is known of its server; must outlive this
   observe::ParentOrder parent = observe::ParentOrder::kMetaFirst;
   bool trust_proxy = false;  // believe X-Forwarded-For and Forwarded of who the client is
   std::vector<std::string> conversation_keys = mcp::default_conversation_keys();  // of params._meta

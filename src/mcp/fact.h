@@ -45,6 +45,8 @@ enum class NotInjected : std::uint8_t {
   kWaits,       // the body is held back until the server says 100
   kNoSession,   // an initialize whose session only the answer tells
   kInitialize,  // an initialize without a _meta
+  kDoubted,     // the server refused the last one that was changed: does it take this one?
+  kStrict,      // the server refuses what is changed
   kFraming,     // stdio that is framed by Content-Length
   kForeign,     // it is no message of MCP's, whatever it looks like
   kCount

@@ -82,6 +82,8 @@ enum MessageFlag : std::uint32_t {
   kNamesMcp = 1u << 16,        // of MCP and of nothing else: by its method or by its _meta (docs/spans.md)
   kErrorNamesMeta = 1u << 17,  // the text of the error holds "_meta"
   kCounted = 1u << 18,         // stdio: a body framed by Content-Length
+  kHasParams = 1u << 19,       // there is a params
+  kHasTraceparent = 1u << 20,  // params._meta has a traceparent, whatever it is
 };
 
 struct Message {

@@ -171,6 +171,7 @@ Step MessageHandler::begin_object(std::uint64_t offset) {
     case Field::kId:
       return take_id(IdSlot::kMessage, kind);
     case Field::kParams:
+      flags_ |= kHasParams;
       map_.params = {offset, offset + 1};
       map_.params_is_object = map_.params_is_empty = is_object;
       return is_object ? enter(At::kParams) : Step::kSkip;
@@ -230,6 +231,7 @@ Step MessageHandler::params_meta_member(Field field, const json::Key& key, Kind 
   Step step = Step::kSkip;
   switch (field) {
     case Field::kTraceparent:
+      flags_ |= kHasTraceparent;
       step = context_member(Slot::kTraceparent, kind);
       break;
     case Field::kTracestate:

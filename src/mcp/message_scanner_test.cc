@@ -18,7 +18,7 @@ TEST(MessageScanner, SaysWhatAToolCallIs) {
   EXPECT_EQ(r.message.kind, MessageKind::kRequest);
   EXPECT_EQ(r.message.method, Method::kToolsCall);
   EXPECT_EQ(r.message.direction, Direction::kClientToServer);
-  EXPECT_EQ(r.message.flags, kHasMeta | kHasProgressToken | kJsonrpc2 | kNamesMcp);
+  EXPECT_EQ(r.message.flags, kHasParams | kHasMeta | kHasTraceparent | kHasProgressToken | kJsonrpc2 | kNamesMcp);
   EXPECT_EQ(r.message.id.type, IdType::kInteger);
   EXPECT_EQ(r.message.related.type, IdType::kString);
   EXPECT_EQ(r[Text::kMethod], "");
@@ -81,7 +81,7 @@ TEST(MessageScanner, TheModernEnvelopeIsRead) {
       R"({"id":1,"method":"tools/list","params":{"cursor":"c","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",)"
       R"("io.modelcontextprotocol/clientCapabilities":{"x":{"name":"no"}},)"
       R"("io.modelcontextprotocol/clientInfo":{"name":"modern","version":"3"}}}})");
-  EXPECT_EQ(r.message.flags, kHasMeta | kModern | kCursor | kNamesMcp);
+  EXPECT_EQ(r.message.flags, kHasParams | kHasMeta | kModern | kCursor | kNamesMcp);
   EXPECT_EQ(r[Text::kProtocolVersion], "2026-07-28");
   EXPECT_EQ(r[Text::kPeerName], "modern");
   EXPECT_EQ(r[Text::kPeerVersion], "3");

@@ -38,8 +38,10 @@ std::string inject(std::string_view line, std::string_view tracestate) {
   EXPECT_FALSE(after.message.has(kAmbiguous)) << spliced;
   Message same = after.message;
   same.bytes = before.message.bytes;
-  same.flags &= ~kHasMeta;
-  same.flags |= before.message.flags & kHasMeta;
+  constexpr std::uint32_t kPutIn = kHasParams | kHasMeta | kHasTraceparent;
+  EXPECT_EQ(same.flags & kPutIn, kPutIn) << spliced;
+  same.flags &= ~kPutIn;
+  same.flags |= before.message.flags & kPutIn;
   same[Text::kTraceparent] = before.message[Text::kTraceparent];
   same[Text::kTracestate] = before.message[Text::kTracestate];
   for (std::size_t i = 0; i < kTextCount; ++i) {

@@ -154,6 +154,10 @@ HttpPlacement::Stretch* HttpPlacement::at(Handle handle) {
   return &stretches_[handle.slot];
 }
 
+Acceptance* HttpPlacement::acceptance(std::size_t route) const {
+  return route < options_.acceptance.size() ? options_.acceptance[route] : nullptr;
+}
+
 void HttpPlacement::touch(Handle handle, Nanos boot) {
   if (Stretch* stretch = at(handle)) stretch->last_message = std::max(stretch->last_message, boot);
 }
@@ -252,6 +256,10 @@ const HttpPlacement::Placed& HttpPlacement::place(const HttpCaller& caller, cons
   if (placed_.context.session != 0) stretch.last_message = std::max(stretch.last_message, at.boot);
   if (opens || message.kind == MessageKind::kNotification) {
     choose_parent(caller, &message, true);
+    Acceptance* const server = acceptance(caller.route);
+    if (server != nullptr && options_.inject && puts_in_meta(message, may)) {
+      may = server->choose(message.method, message.name_hash);
+    }
     write_injection(may);
   } else {
     placed_.context.not_injected = NotInjected::kNotRequest;

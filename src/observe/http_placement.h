@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "mcp/fact.h"
 #include "mcp/splice.h"
+#include "observe/acceptance.h"
 #include "observe/placing.h"
 #include "trace/w3c.h"
 
@@ -32,6 +33,7 @@ struct HttpPlacementOptions {
   std::vector<std::string> route_names;  // as configured: part of derived ids
   Nanos gap = std::chrono::minutes(30);
   bool inject = true;
+  std::vector<Acceptance*> acceptance;  // by route; none, or null: the server is taken to accept what is put in
   ParentOrder parent = ParentOrder::kMetaFirst;
   std::size_t most_sessions = 8192;
 };
@@ -83,6 +85,9 @@ class HttpPlacement {
                          bool failed, Placed& placed);
   // The session of an HTTP+SSE stream.
   const Placed& place_endpoint(const HttpCaller& caller);
+
+  // Of the server that this route leads to; null: nothing is learned of it.
+  [[nodiscard]] Acceptance* acceptance(std::size_t route) const;
 
   // A message of the session passed; a request other than subscriptions/listen began to wait, and no longer does.
   void touch(Handle stretch, Nanos boot);

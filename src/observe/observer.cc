@@ -18,6 +18,7 @@ constexpr int kIdleNaps = 20;
 constexpr Nanos kMostInHand = std::chrono::milliseconds(50);
 constexpr Nanos kDiscardEvery = std::chrono::milliseconds(50);
 constexpr Nanos kFlushEvery = std::chrono::milliseconds(20);
+constexpr Nanos kKeepEvery = std::chrono::seconds(1);
 
 // Waits while `word` is `value`, at most `limit` (nothing: for ever).
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, std::optional<Nanos> limit) {
@@ -62,7 +63,8 @@ Observer::Observer(ObserverOptions options, Activity& activity, const Clock& clo
       client_(options.queue_bytes),
       server_(options.queue_bytes),
       recorder_(std::move(options.spool), options.tracer.naming, clock, log),
-      tracer_(std::move(options.tracer), random, activity, recorder_) {
+      tracer_(std::move(options.tracer), random, activity, recorder_),
+      keep_(std::move(options.keep)) {
   recorder_.set_tracer(&tracer_);
 }
 
@@ -153,6 +155,13 @@ void Observer::write_out(bool idle) {
   last_flush_ = now;
 }
 
+void Observer::keep(bool idle) {
+  const Instant now = clock_.now();
+  if (!keep_ || (!idle && now.boot - last_kept_ < kKeepEvery)) return;
+  last_kept_ = now.boot;
+  keep_(now.wall);
+}
+
 void Observer::wait(Drained drained, bool idle) {
   const State state = idle ? State::kSleeping : State::kNapping;
   state_.store(static_cast<std::uint32_t>(state), std::memory_order_seq_cst);
@@ -220,6 +229,7 @@ void Observer::trace() {
       tracer_.on_time(clock_.now());
       write_out(true);
     }
+    keep(idle_naps >= kIdleNaps);
     wait(drained, idle_naps >= kIdleNaps);
   }
 }
@@ -227,6 +237,7 @@ void Observer::trace() {
 void Observer::finish_on_thread() {
   tracer_.finish(end_, ended_at_);
   recorder_.flush();
+  keep(true);
   if (const auto noise = tracer_.noise(); noise.lines != 0) {
     log_.once(LogReason::kNotJson, "the server wrote " + std::to_string(noise.lines) + " lines (" +
                                        std::to_string(noise.bytes) +

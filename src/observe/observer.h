@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -52,6 +53,8 @@ class FactQueue {
 struct ObserverOptions {
   TracerOptions tracer;
   spool::WriterOptions spool;
+  // What else there is to be kept of what was learned: called now and then on the observer's thread, and at the end.
+  std::function<void(Nanos wall)> keep;
   std::size_t queue_bytes = 256 << 10;  // of facts on their way, each of two; a power of two
 };
 
@@ -84,6 +87,7 @@ class Observer {
   static std::optional<mcp::Fact> next(FactQueue& from, std::uint64_t up_to);
   void wait(Drained drained, bool idle);
   void write_out(bool idle);
+  void keep(bool idle);
   void finish_on_thread();
 
   const Clock& clock_;
@@ -92,7 +96,8 @@ class Observer {
   Recorder recorder_;
   Tracer tracer_;
   std::uint64_t seen_dropped_ = 0, seen_lost_ = 0;
-  Nanos last_flush_{};
+  Nanos last_flush_{}, last_kept_{};
+  std::function<void(Nanos wall)> keep_;
   TrafficEnd end_;
   Instant ended_at_;
   alignas(64) std::atomic<std::uint32_t> state_{0};

@@ -122,6 +122,10 @@ const Placement::Placed& Placement::place(const Message& message, NotInjected ma
   placed_.trace_state = {};
   if (asks) {
     choose_parent(message, stretch);
+    if (options_.acceptance != nullptr && options_.inject && puts_in_meta(message, may)) {
+      may = options_.acceptance->choose(message.method, message.name_hash);
+      options_.acceptance->sent(message.id, message.method, message.name_hash, may);
+    }
     placed_.inject = own_.inject(placed_.context, options_.inject, may, placed_.trace_state, placed_.injection);
   } else {
     placed_.context.not_injected = NotInjected::kNotRequest;

@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "mcp/fact.h"
 #include "mcp/splice.h"
+#include "observe/acceptance.h"
 #include "observe/placing.h"
 #include "trace/w3c.h"
 
@@ -28,6 +29,7 @@ struct PlacementOptions {
   std::string name;  // --name, else OTEL_SERVICE_NAME, else what was configured: part of derived ids
   Nanos gap = std::chrono::minutes(30);
   bool inject = true;
+  Acceptance* acceptance = nullptr;  // of the server; null: it is taken to accept what is put in. Must outlive this
   // TRACEPARENT and TRACESTATE of our environment, if valid: the parent of session roots.
   std::optional<trace::TraceContext> environment;
   std::string environment_state;

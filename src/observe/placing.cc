@@ -51,6 +51,10 @@ bool is_mcp(const mcp::Message& message, bool& known) {
   return known;
 }
 
+bool puts_in_meta(const mcp::Message& message, mcp::NotInjected may) {
+  return may == mcp::NotInjected::kNone && message.kind == mcp::MessageKind::kRequest && !message.has(mcp::kHasMeta);
+}
+
 std::string_view OwnContext::start(mcp::CallContext& context, Random& random) {
   context.flags = trace::kSampledFlag | trace::kRandomFlag;
   context.randomness = random.u64() >> 8;

@@ -35,6 +35,9 @@ std::optional<trace::TraceContext> context_in(const mcp::Message& message);
 // Answers are as their requests were: whoever pairs them says so.
 bool is_mcp(const mcp::Message& message, bool& known);
 
+// Would injection put a _meta where there is none? Servers may refuse that (acceptance.h).
+bool puts_in_meta(const mcp::Message& message, mcp::NotInjected may);
+
 // The texts of a message's own context: what goes on. Its views are valid until the next call.
 class OwnContext {
  public:

@@ -167,6 +167,9 @@ OpenCall& Tracer::on_request(Session& session, const Fact& fact, OpenCall* neste
     place_server_call(session, fact, calls_.at(nest_index), call);
   } else {
     session.learn_client(message);
+    if (call.context.not_injected == mcp::NotInjected::kStrict) {
+      session.count_findings(mcp::finding_bit(mcp::Finding::kStrictServer));
+    }
     link_call(session, message, call);
     if (message.method == Method::kToolsCall)
       call.undeclared = session.knows_undeclared(message.name_hash, last_dropped_);

@@ -206,7 +206,7 @@ Pump::End ServerPump::drain() {
 }
 
 std::optional<Pump::End> ServerPump::pass(std::size_t count) {
-  tap_.arrived();
+  tap_.arrived({buffer_.get(), count});
   const iovec piece{buffer_.get(), count};
   if (const std::optional<End> end = write_pieces({&piece, 1})) return end;
   tap_.passed({buffer_.get(), count});

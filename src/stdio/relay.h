@@ -45,8 +45,9 @@ class ClientTap {
 class ServerTap {
  public:
   virtual ~ServerTap() = default;
-  // A read has just returned bytes: the moment that counts, since the write that follows may be held up by the client.
-  virtual void arrived() {}
+  // A read has just returned these bytes: the moment that counts, since the write that follows may be held up by the
+  // client.
+  virtual void arrived(std::string_view) {}
   virtual void passed(std::string_view bytes) = 0;
   virtual void end() = 0;  // once
 };

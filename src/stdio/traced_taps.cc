@@ -49,16 +49,20 @@ bool TracedClientTap::on_message(const mcp::Message& message, mcp::NotInjected m
 }
 
 TracedServerTap::TracedServerTap(mcp::MessageScanner scanner, observe::Observer& observer, observe::Activity& activity,
-                                 const Clock& clock)
-    : observer_(observer), activity_(activity), clock_(clock), framer_(std::move(scanner)) {}
+                                 observe::Acceptance* acceptance, const Clock& clock)
+    : observer_(observer), activity_(activity), acceptance_(acceptance), clock_(clock), framer_(std::move(scanner)) {}
 
-void TracedServerTap::arrived() {
+// As a rule bytes are looked at when they have gone on. Where an answer may say how the next request is to go, it is
+// looked at before that, or the request could be here first.
+void TracedServerTap::arrived(std::string_view bytes) {
   read_at_ = clock_.now();
   observer_.server().set_in_hand(read_at_.boot);
+  looked_ = acceptance_ != nullptr && acceptance_->waits();
+  if (looked_) framer_.passed(bytes, *this);
 }
 
 void TracedServerTap::passed(std::string_view bytes) {
-  framer_.passed(bytes, *this);
+  if (!looked_) framer_.passed(bytes, *this);
   if (framer_.is_counted()) activity_.server_counts.store(true, std::memory_order_relaxed);
   observer_.server().set_in_hand({});
   activity_.last_server_message.store(read_at_.boot.count(), std::memory_order_relaxed);
@@ -76,7 +80,8 @@ void TracedServerTap::on_message(const mcp::Message& message, const mcp::SpliceM
                            .context = {},
                            .message = message,
                            .trace_state = {},
-                           .declared = {}});
+                           .declared = {},
+                           .findings = acceptance_ != nullptr ? acceptance_->learn(message, message.id, 0) : 0});
 }
 
 void TracedServerTap::on_declared(std::span<const std::uint64_t> names) {

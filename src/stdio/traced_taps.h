@@ -37,10 +37,11 @@ class TracedClientTap final : public ClientTap, private mcp::ClientDecider {
 
 class TracedServerTap final : public ServerTap, private mcp::MessageSink {
  public:
+  // `acceptance`: what is learned from the answers, if anything.
   TracedServerTap(mcp::MessageScanner scanner, observe::Observer& observer, observe::Activity& activity,
-                  const Clock& clock);
+                  observe::Acceptance* acceptance, const Clock& clock);
 
-  void arrived() override;
+  void arrived(std::string_view bytes) override;
   void passed(std::string_view bytes) override;
   void end() override;
 
@@ -50,9 +51,11 @@ class TracedServerTap final : public ServerTap, private mcp::MessageSink {
 
   observe::Observer& observer_;
   observe::Activity& activity_;
+  observe::Acceptance* const acceptance_;
   const Clock& clock_;
   mcp::ServerFramer framer_;
-  Instant read_at_;  // whole: also an answer may begin a span or a session
+  bool looked_ = false;  // at what has arrived
+  Instant read_at_;      // whole: also an answer may begin a span or a session
 };
 
 }  // namespace mcptrace::stdio

@@ -29,7 +29,9 @@ class TracedTapsTest : public testing::Test {
 
   // Every record that this traffic left, in order.
   std::vector<trace::SpanHeader> traced(const std::function<void(ClientTap&, ServerTap&)>& traffic) {
-    observe::Placement placement({}, key_, random_, activity_);
+    observe::PlacementOptions placing;
+    placing.acceptance = &acceptance_;
+    observe::Placement placement(placing, key_, random_, activity_);
     observe::ObserverOptions options;
     options.tracer.service_name = "test";
     options.tracer.first = placement.first();
@@ -37,7 +39,7 @@ class TracedTapsTest : public testing::Test {
     options.spool.name_prefix = "run";
     observe::Observer observer(options, activity_, clock_, observer_random_, log_);
     TracedClientTap client(scanner(mcp::Direction::kClientToServer), true, placement, observer, activity_, clock_);
-    TracedServerTap server(scanner(mcp::Direction::kServerToClient), observer, activity_, clock_);
+    TracedServerTap server(scanner(mcp::Direction::kServerToClient), observer, activity_, &acceptance_, clock_);
     observer.start();
     traffic(client, server);
     EXPECT_TRUE(observer.finish({}, kPatience));
@@ -61,7 +63,7 @@ class TracedTapsTest : public testing::Test {
     while (!client.ready().empty()) client.sent();
   }
   static void say(ServerTap& server, std::string_view line) {
-    server.arrived();
+    server.arrived(line);
     server.passed(line);
   }
 
@@ -70,6 +72,7 @@ class TracedTapsTest : public testing::Test {
   ManualClock clock_;  // stands still
   SeededRandom random_{1}, observer_random_{2};
   observe::Activity activity_;
+  observe::Acceptance acceptance_;
   Log log_{-1};
 };
 

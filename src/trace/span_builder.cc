@@ -34,6 +34,10 @@ std::string_view not_injected_text(NotInjected why) {
       return "expect";
     case NotInjected::kNoSession:
       return "no_session";
+    case NotInjected::kDoubted:
+      return "doubted";
+    case NotInjected::kStrict:
+      return "strict_server";
     case NotInjected::kFraming:
       return "framing";
     case NotInjected::kNone:
@@ -45,6 +49,13 @@ std::string_view not_injected_text(NotInjected why) {
       break;
   }
   return {};
+}
+
+// Which part of the message was made new.
+std::string_view injected_text(std::uint32_t flags) {
+  if ((flags & mcp::kHasParams) == 0) return "params";
+  if ((flags & mcp::kHasMeta) == 0) return "meta";
+  return (flags & mcp::kHasTraceparent) == 0 ? "member" : "value";
 }
 
 std::string_view method_name(mcp::HttpMethod method) {
@@ -189,6 +200,7 @@ void SpanBuilder::start_message(const OpenCall& call, const SessionText& session
   }
   span.add(Attr::kRequestBytes, static_cast<std::int64_t>(call.request_bytes));
   if ((call.flags & mcp::kAmbiguous) != 0) span.add(Attr::kAmbiguous, true);
+  if (call.context.not_injected == NotInjected::kNone) span.add(Attr::kInjected, injected_text(call.flags));
   if (const auto why = not_injected_text(call.context.not_injected); !why.empty()) span.add(Attr::kNotInjectedWhy, why);
 }
 

@@ -103,20 +103,24 @@ class StdioMemory : public testing::Test {
   ManualClock clock_;
   SeededRandom random_{1}, observer_random_{2};
   observe::Activity activity_;
+  observe::Acceptance acceptance_;
 };
 
 TEST_F(StdioMemory, W5_EveryAllocationThatFailsLosesAFactAndNoByte) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
   Log log(ends[1]);
-  observe::Placement placement({}, key_, random_, activity_);
+  observe::PlacementOptions placing;
+  placing.acceptance = &acceptance_;
+  observe::Placement placement(placing, key_, random_, activity_);
   observe::ObserverOptions options;
   options.tracer.service_name = "test";
   options.tracer.first = placement.first();
   options.spool.directory = directory_ + "/spool";
   options.spool.name_prefix = "run";
   observe::Observer observer(options, activity_, clock_, observer_random_, log);
-  stdio::TracedClientTap client({mcp::Direction::kClientToServer, key_, {}}, true, placement, observer, activity_, clock_);
+  stdio::TracedClientTap client({mcp::Direction::kClientToServer, key_, {}}, true, placement, observer, activity_,
+                                clock_);
   observer.start();
   std::size_t lost = 0, id = 0;
   do {

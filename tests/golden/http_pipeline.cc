@@ -23,7 +23,14 @@ HttpPipeline::HttpPipeline(http::TracingOptions tracing, observe::TracerOptions 
       relay_random_(seed),
       tracer_random_(seed + 1),
       tracer_(std::move(tracer), tracer_random_, activity_, sink),
-      tracing_(std::move(tracing), key_, relay_random_, *this) {}
+      tracing_(with_acceptance(std::move(tracing)), key_, relay_random_, *this) {}
+
+http::TracingOptions HttpPipeline::with_acceptance(http::TracingOptions options) {
+  for (std::size_t i = 0; i < std::max<std::size_t>(options.route_names.size(), 1); ++i) {
+    options.acceptance.push_back(acceptance_.emplace_back(std::make_unique<observe::Acceptance>()).get());
+  }
+  return options;
+}
 
 void HttpPipeline::push(const mcp::Fact& fact) {
   ++facts_;

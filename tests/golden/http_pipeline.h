@@ -67,7 +67,10 @@ class HttpPipeline final : private http::FactSink {
   HashKey key_;
   ManualClock clock_;
   SeededRandom relay_random_, tracer_random_;
+  http::TracingOptions with_acceptance(http::TracingOptions options);
+
   observe::Activity activity_;
+  std::vector<std::unique_ptr<observe::Acceptance>> acceptance_;
   observe::Tracer tracer_;
   http::Tracing tracing_;
   std::map<int, std::unique_ptr<http::ExchangeTap>> taps_;

@@ -8,10 +8,15 @@ namespace mcptrace::golden {
 Pipeline::Pipeline(observe::PlacementOptions placement, observe::TracerOptions tracer, observe::RecordSink& sink)
     : key_(key()),
       clock_(start()),
-      placement_(placement, key_, relay_random_, activity_),
+      placement_(with_acceptance(placement), key_, relay_random_, activity_),
       tracer_(with_first(std::move(tracer)), tracer_random_, activity_, sink),
       client_(scanner(mcp::Direction::kClientToServer), *this, placement.inject),
       server_(scanner(mcp::Direction::kServerToClient)) {}
+
+observe::PlacementOptions Pipeline::with_acceptance(observe::PlacementOptions options) {
+  options.acceptance = &acceptance_;
+  return options;
+}
 
 observe::TracerOptions Pipeline::with_first(observe::TracerOptions options) const {
   options.first = placement_.first();
@@ -45,6 +50,7 @@ void Pipeline::on_message(const mcp::Message& message, const mcp::SpliceMap*) {
   mcp::Fact fact;
   fact.at = clock_.now();
   fact.message = message;
+  fact.findings = acceptance_.learn(message, message.id, 0);
   feed(fact);
 }
 

@@ -32,6 +32,7 @@ class Pipeline final : private mcp::ClientDecider, private mcp::MessageSink {
   [[nodiscard]] Instant now() const { return clock_.now(); }
 
  private:
+  observe::PlacementOptions with_acceptance(observe::PlacementOptions options);
   observe::TracerOptions with_first(observe::TracerOptions options) const;
   mcp::MessageScanner scanner(mcp::Direction direction) const;
   void feed(const mcp::Fact& fact);
@@ -44,6 +45,7 @@ class Pipeline final : private mcp::ClientDecider, private mcp::MessageSink {
   ManualClock clock_;
   SeededRandom relay_random_{1}, tracer_random_{2};
   observe::Activity activity_;
+  observe::Acceptance acceptance_;
   observe::Placement placement_;
   observe::Tracer tracer_;
   mcp::ClientFramer client_;
