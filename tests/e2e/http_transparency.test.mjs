@@ -206,7 +206,7 @@ test('injection adds a context and changes nothing else', async (t) => {
   const call = { ...toolCall(9007199254740993n.toString(), 'echo', { n: 1, s: 'ü\u2028' }), zzz: 1 };
   const shapes = [
     JSON.stringify(call), JSON.stringify({ ...call, params: { ...call.params, _meta: { a: 1 } } }), JSON.stringify(call, null, 2),
-    '{"jsonrpc":"2.0","id":12345678901234567890,"method":"tools/list"}', '{"method":"ping","id":"\\u0031","params":{}}',
+    '{"jsonrpc":"2.0","id":12345678901234567890,"method":"tools/list"}', '{"method":"ping","jsonrpc":"2.0","id":"\\u0031","params":{}}',
   ];
   for (const body of shapes) {
     await ask(`${proxy.origin}/mcp`, { body: Buffer.from(body), headers: { 'content-type': 'application/json' } });
