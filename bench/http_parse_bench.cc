@@ -9,6 +9,7 @@
 #include "http/head_writer.h"
 #include "http/message_parser.h"
 #include "http/target.h"
+#include "keep.h"
 
 namespace mcptrace::http {
 namespace {
@@ -66,7 +67,7 @@ void BM_ParseRequest(benchmark::State& state) {
   RequestParser parser;
   for (auto _ : state) {
     parser.reset();
-    benchmark::DoNotOptimize(parse_all(parser, text));
+    keep(parse_all(parser, text));
   }
 }
 BENCHMARK(BM_ParseRequest);
@@ -76,7 +77,7 @@ void BM_ParseAnswer(benchmark::State& state) {
   ResponseParser parser;
   for (auto _ : state) {
     parser.reset(false);
-    benchmark::DoNotOptimize(parse_all(parser, text));
+    keep(parse_all(parser, text));
   }
 }
 BENCHMARK(BM_ParseAnswer);
@@ -87,7 +88,7 @@ void BM_ParseChunks(benchmark::State& state) {
   ResponseParser parser;
   for (auto _ : state) {
     parser.reset(false);
-    benchmark::DoNotOptimize(parse_all(parser, text));
+    keep(parse_all(parser, text));
   }
 }
 BENCHMARK(BM_ParseChunks)->Args({1, 1024})->Args({100, 100});
@@ -100,8 +101,8 @@ void BM_Admit(benchmark::State& state) {
   const Access access = *Access::make({}, {});
   const RouteTable routes = *RouteTable::make({*parse_route("/=http://127.0.0.1:3000")});
   for (auto _ : state) {
-    benchmark::DoNotOptimize(access.check(parser.head()));
-    benchmark::DoNotOptimize(routes.find(parser.head().target));
+    keep(access.check(parser.head()));
+    keep(routes.find(parser.head().target));
   }
 }
 BENCHMARK(BM_Admit);
@@ -121,7 +122,7 @@ void BM_WriteRequestHead(benchmark::State& state) {
                         .traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
                         .tracestate = "ot=rv:0123456789abcd"},
                        out);
-    benchmark::DoNotOptimize(out.data());
+    keep(out.data());
   }
 }
 BENCHMARK(BM_WriteRequestHead);
@@ -135,7 +136,7 @@ void BM_WriteAnswerHead(benchmark::State& state) {
   std::string out;
   for (auto _ : state) {
     write_response_head(parser.head(), {.framing = BodyFraming::kLength, .length = 1024}, out);
-    benchmark::DoNotOptimize(out.data());
+    keep(out.data());
   }
 }
 BENCHMARK(BM_WriteAnswerHead);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "keep.h"
 #include "mcp/client_framer.h"
 #include "mcp/fact.h"
 #include "mcp/server_framer.h"
@@ -70,7 +71,7 @@ void run_client(benchmark::State& state, bool inject) {
   for (auto _ : state) {
     std::memcpy(framer.room().data(), line.data(), line.size());
     framer.arrived(line.size(), {});
-    benchmark::DoNotOptimize(framer.ready().data());
+    keep(framer.ready().data());
     framer.sent();
   }
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(line.size()));
@@ -85,7 +86,7 @@ void server_answer(benchmark::State& state) {
   CountingSink sink;
   ServerFramer framer(make_scanner(Direction::kServerToClient));
   for (auto _ : state) framer.passed(line, sink);
-  benchmark::DoNotOptimize(sink.bytes);
+  keep(sink.bytes);
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(line.size()));
 }
 BENCHMARK(server_answer)->Arg(200)->Arg(1 << 10)->Arg(64 << 10);
@@ -105,7 +106,7 @@ void server_event(benchmark::State& state) {
   CountingSseSink sink;
   SseFramer framer(make_scanner(Direction::kServerToClient));
   for (auto _ : state) framer.passed(event, sink);
-  benchmark::DoNotOptimize(sink.bytes);
+  keep(sink.bytes);
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(event.size()));
 }
 BENCHMARK(server_event)->Arg(200)->Arg(1 << 10)->Arg(64 << 10);
@@ -143,7 +144,7 @@ void splice_plan(benchmark::State& state) {
   Edits edits;
   for (auto _ : state) {
     plan_splice(sink.kept.map, {kTraceparent, "ot=rv:0123456789abcd"}, edits);
-    benchmark::DoNotOptimize(edits.edit[0].inserted.data());
+    keep(edits.edit[0].inserted.data());
   }
 }
 BENCHMARK(splice_plan);
@@ -162,7 +163,7 @@ void fact_pack(benchmark::State& state) {
   const Fact fact = call_fact(sink, framer);
   std::vector<std::uint64_t> record(packed_size(fact) / 8 + 1);
   for (auto _ : state) {
-    benchmark::DoNotOptimize(packed_size(fact));
+    keep(packed_size(fact));
     pack(fact, reinterpret_cast<char*>(record.data()));
     benchmark::ClobberMemory();
   }
@@ -179,7 +180,7 @@ void fact_unpack(benchmark::State& state) {
   pack(fact, bytes);
   for (auto _ : state) {
     Fact read = unpack({bytes, packed_size(fact)});
-    benchmark::DoNotOptimize(read);
+    keep(read);
   }
 }
 BENCHMARK(fact_unpack);

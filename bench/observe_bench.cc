@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "keep.h"
 #include "observe/recorder.h"
 
 namespace {
@@ -13,9 +14,7 @@ using namespace mcptrace;
 
 struct NullSink final : observe::RecordSink {
   void resource(std::span<const std::pair<std::string, std::string>>) override {}
-  void record(spool::RecordType, const trace::SpanHeader& header, const trace::SpanRecord&) override {
-    benchmark::DoNotOptimize(header);
-  }
+  void record(spool::RecordType, const trace::SpanHeader& header, const trace::SpanRecord&) override { keep(header); }
 };
 
 struct Facts {

@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include "base/random.h"
+#include "keep.h"
 #include "otlp/decode.h"
 #include "otlp/encode.h"
 #include "otlp/json.h"
@@ -50,7 +51,7 @@ void encode_tool_call(benchmark::State& state) {
     out.clear();
     otlp::append_header(header, out);
     otlp::encode_span(span, Naming::kBoth, out);
-    benchmark::DoNotOptimize(out.data());
+    keep(out.data());
   }
   state.counters["bytes"] = static_cast<double>(out.size());
 }
@@ -67,7 +68,7 @@ std::string tool_call_bytes() {
 
 void decode_tool_call(benchmark::State& state) {
   const std::string bytes = tool_call_bytes();
-  for (auto _ : state) benchmark::DoNotOptimize(otlp::decode_span(bytes));
+  for (auto _ : state) keep(otlp::decode_span(bytes));
 }
 BENCHMARK(decode_tool_call);
 
@@ -78,7 +79,7 @@ void json_tool_call(benchmark::State& state) {
   for (auto _ : state) {
     out.clear();
     otlp::append_json(traces, out);
-    benchmark::DoNotOptimize(out.data());
+    keep(out.data());
   }
 }
 BENCHMARK(json_tool_call);

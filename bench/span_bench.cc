@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/random.h"
+#include "keep.h"
 #include "mcp/exchange.h"
 #include "otlp/encode.h"
 #include "trace/span_builder.h"
@@ -50,7 +51,7 @@ void exchange_to_bytes(benchmark::State& state, trace::Naming naming) {
     builder.build_call(call, session, end, span);
     otlp::append_header({}, out);
     otlp::encode_span(span, naming, out);
-    benchmark::DoNotOptimize(out.data());
+    keep(out.data());
   }
   std::size_t attributes = 0;
   for (const auto& attribute : span.attributes) attributes += trace::attr_in(attribute.key, naming);
