@@ -116,11 +116,11 @@ class Backend : public ::testing::Test {
 TEST_F(Backend, EmptySpoolSaysWhatToDo) {
   const Answer answer = run({"sessions"});
   EXPECT_EQ(answer.status, 0);
-  EXPECT_NE(answer.out.find("mcptrace run -- CMD"), std::string::npos) << answer.out;
+  EXPECT_NE(answer.out.find("mcptrace run CMD"), std::string::npos) << answer.out;
   EXPECT_EQ(run({"sessions", "--format", "json"}).out, "{\"sessions\":[],\"more\":false}\n");
   const Answer trace = run({"trace"});
   EXPECT_EQ(trace.status, 1);
-  EXPECT_EQ(trace.err, "mcptrace: no session is stored yet; trace one with: mcptrace run -- CMD\n");
+  EXPECT_EQ(trace.err, "mcptrace: no session is stored yet; trace one with: mcptrace run CMD\n");
   EXPECT_EQ(run({"clear"}).out, "Deleted 0 files (0 B).\n");
 }
 

@@ -83,6 +83,17 @@ Result<> CommandLine::parse(std::span<const std::string> arguments) {
   return {};
 }
 
+std::size_t CommandLine::count_options(std::span<const std::string> arguments) const {
+  const auto is_option = [](const std::string& argument) { return argument.size() > 1 && argument.starts_with('-'); };
+  std::size_t at = 0;
+  while (at < arguments.size() && arguments[at] != "--" && is_option(arguments[at])) {
+    const CLI::Option* const option = impl_->app_.get_option_no_throw(arguments[at++]);
+    const bool takes_value = option != nullptr && option->get_items_expected_max() > 0;
+    if (takes_value && at < arguments.size() && arguments[at] != "--") ++at;
+  }
+  return at;
+}
+
 bool CommandLine::help_wanted() const { return impl_->help_; }
 
 Result<std::chrono::seconds> parse_age(std::string_view option, std::string_view text) {

@@ -37,6 +37,8 @@ class CommandLine {
   // Errors are one clause that ends in where help is: "unknown option '--foo' of sessions (see mcptrace sessions
   // --help)".
   Result<> parse(std::span<const std::string> arguments);
+  // How many arguments at the front are options and their values: what follows is "--", or the first that is neither.
+  [[nodiscard]] std::size_t count_options(std::span<const std::string> arguments) const;
   [[nodiscard]] bool help_wanted() const;
 
  private:

@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kIntroduction =
     "mcptrace shows what an agent and its MCP servers do: every session as one trace, on this machine.\n"
     "\n"
-    "  mcptrace run -- CMD ARGS…   put this in front of a server's command; the server and its client notice nothing\n"
+    "  mcptrace run CMD ARGS…      put this in front of a server's command; the server and its client notice nothing\n"
     "                              (in front of one over HTTP: mcptrace proxy --upstream URL)\n"
     "  mcptrace sessions           what was traced\n"
     "  mcptrace trace              the newest session, call by call\n"
@@ -31,7 +31,7 @@ std::string help() {
   return text +
          "\nmcptrace COMMAND --help tells more, with examples. mcptrace --version prints the version.\n"
          "\nExamples:\n"
-         "  mcptrace run -- npx -y @modelcontextprotocol/server-everything stdio\n"
+         "  mcptrace run npx -y @modelcontextprotocol/server-everything stdio\n"
          "  mcptrace proxy --upstream http://127.0.0.1:3001 --listen 127.0.0.1:8080\n"
          "  mcptrace sessions --since 1h --errors\n"
          "  mcptrace trace --follow\n";

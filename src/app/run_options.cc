@@ -1,7 +1,5 @@
 #include "app/run_options.h"
 
-#include <algorithm>
-
 #include "app/command_line.h"
 
 namespace mcptrace::app {
@@ -9,16 +7,15 @@ namespace {
 
 Error bad(std::string message) { return {Errc::kInvalidArgument, std::move(message)}; }
 
-Error no_dashes() { return bad("the server's command comes after '--': mcptrace run -- CMD ARGS…"); }
-
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace
 
 const char kRunHelp[] =
-    "Usage: mcptrace run [options] -- CMD ARGS…\n"
+    "Usage: mcptrace run [options] [--] CMD ARGS…\n"
     "\n"
     "Runs an MCP server over stdio, passes every byte between it and its client, and traces the session.\n"
+    "The command begins at the first word that is no option; all that follows it is the command's own.\n"
     "\n"
     "Options:\n"
     "  --name NAME        the service's name in traces (default: what the server calls itself)\n"
@@ -32,31 +29,30 @@ const char kRunHelp[] =
     "MCPTRACE_DISABLED=1 or OTEL_SDK_DISABLED=true only passes bytes on.\n"
     "\n"
     "Examples:\n"
-    "  mcptrace run -- npx -y @modelcontextprotocol/server-everything stdio\n"
-    "  mcptrace run --name files -- node server.js /data\n"
+    "  mcptrace run npx -y @modelcontextprotocol/server-everything stdio\n"
+    "  mcptrace run --name files node server.js /data\n"
     "\n"
     "In an MCP client's configuration, put mcptrace in front of the command:\n"
-    "  { \"mcpServers\": { \"files\": { \"command\": \"mcptrace\", \"args\": [\"run\", \"--\", \"node\", "
+    "  { \"mcpServers\": { \"files\": { \"command\": \"mcptrace\", \"args\": [\"run\", \"node\", "
     "\"server.js\"] } } }\n";
 
 Result<ParsedRun> parse_run(const World& world, std::span<const std::string> args, Log& log) {
   ParsedRun parsed;
   RunOptions& options = parsed.options;
-  const auto separator = std::ranges::find(args, "--");
-  std::string stray;
   CommandLine line("run");
   const TraceOptionsReader trace(line);
-  line.positional("CMD", stray);
-  if (!args.empty() && !args.front().starts_with("-")) return std::unexpected(no_dashes());
-  MCPTRACE_TRY_VOID(line.parse(args.first(static_cast<std::size_t>(separator - args.begin()))));
+  const std::size_t own = line.count_options(args);
+  MCPTRACE_TRY_VOID(line.parse(args.first(own)));
   parsed.help = line.help_wanted();
   if (parsed.help) return parsed;
-  if (!stray.empty()) return std::unexpected(no_dashes());
   MCPTRACE_TRY(static_cast<TraceOptions&>(options), trace.read(world, log));
-  if (separator != args.end()) options.command.assign(separator + 1, args.end());
-  if (options.command.empty()) {
-    return std::unexpected(bad("run wants a server to run: mcptrace run -- CMD ARGS… (see mcptrace run --help)"));
+  auto command = args.subspan(own);
+  if (!command.empty() && command.front() == "--") command = command.subspan(1);
+  if (command.empty() || command.front().empty()) {
+    return std::unexpected(
+        bad("run wants a server to run: mcptrace run [options] CMD ARGS… (see mcptrace run --help)"));
   }
+  options.command.assign(command.begin(), command.end());
   if (options.service_name.empty()) options.service_name = base_name(options.command.front());
   return parsed;
 }

@@ -61,6 +61,34 @@ TEST_F(RunOptionsTest, InjectionIsByItselfAlwaysOrNever) {
   EXPECT_EQ(wrong.error().message, "--inject wants auto, always or never, got 'sometimes'");
 }
 
+// The Inspector's command line, for one, takes "--" for its own.
+TEST_F(RunOptionsTest, TheCommandBeginsAtTheFirstWordThatIsNoOption) {
+  using Words = std::vector<std::string>;
+  const std::pair<Words, Words> kCases[] = {
+      {{"node", "server.js", "--naming", "x"}, {"node", "server.js", "--naming", "x"}},
+      {{"--naming", "guide", "node", "--help"}, {"node", "--help"}},
+      {{"--naming=guide", "--no-inject", "--name", "files", "node", "--", "-h"}, {"node", "--", "-h"}},
+      {{"--naming", "guide", "--", "node", "--nonsense"}, {"node", "--nonsense"}},
+      {{"--name", "node", "cat"}, {"cat"}},
+      {{"npx", "-y", "--", "server"}, {"npx", "-y", "--", "server"}},
+      {{"--", "--help"}, {"--help"}},
+      {{"--", "--", "x"}, {"--", "x"}},
+      {{"-", "x"}, {"-", "x"}},
+      {{"node", ""}, {"node", ""}},
+  };
+  for (const auto& [arguments, expected] : kCases) {
+    const auto parsed = parse(arguments);
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    EXPECT_FALSE(parsed->help);
+    EXPECT_EQ(parsed->options.command, expected);
+  }
+  EXPECT_EQ(parse({"--naming", "guide", "node"})->options.naming, trace::Naming::kGuide);
+  EXPECT_EQ(parse({"node", "--no-inject"})->options.inject, observe::InjectMode::kAuto);
+  for (const Words& arguments : {Words{"--help"}, Words{"-h", "node"}, Words{"--name", "x", "--help", "--", "node"}}) {
+    EXPECT_TRUE(parse(arguments)->help);
+  }
+}
+
 TEST_F(RunOptionsTest, WithoutANameItIsTheCommandsUntilTheServerSaysItsOwn) {
   const auto parsed = parse({"--", "/usr/bin/my-server", "--secret=1"});
   ASSERT_TRUE(parsed);
@@ -76,7 +104,15 @@ TEST_F(RunOptionsTest, WhatIsWrongIsSaidInOneClause) {
       {{"--"}, "run wants a server to run"},
       {{"--wat", "--", "x"}, "unknown option '--wat' of run"},
       {{"--naming", "loud", "--", "x"}, "--naming wants guide, semconv or both, got 'loud'"},
-      {{"node", "server.js"}, "after '--'"},
+      {{"--no-inject"}, "run wants a server to run"},
+      {{"--name", "files", "--"}, "run wants a server to run"},
+      {{"", "x"}, "run wants a server to run"},
+      {{"--wat", "x"}, "unknown option '--wat' of run"},
+      {{"--wat=1", "--name", "x", "y"}, "unknown option '--wat=1' of run"},
+      {{"-x", "y"}, "unknown option '-x' of run"},
+      {{"--name"}, "option '--name' of run wants a value"},
+      {{"--name", "--", "x"}, "option '--name' of run wants a value"},
+      {{"--no-inject=1", "x"}, "option '--no-inject' of run takes no value"},
   };
   for (const auto& [arguments, expected] : kCases) {
     const auto parsed = parse(arguments);

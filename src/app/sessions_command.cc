@@ -79,7 +79,7 @@ Result<Options> parse(const World& world, std::span<const std::string> arguments
 
 std::string nothing_text(const query::SessionList& list) {
   if (list.empty_spool) {
-    return "No session was traced yet. Put mcptrace in front of an MCP server:\n\n  mcptrace run -- CMD ARGS…\n";
+    return "No session was traced yet. Put mcptrace in front of an MCP server:\n\n  mcptrace run CMD ARGS…\n";
   }
   std::string text = "No session fits.\n";
   if (list.hidden_probes != 0)

@@ -357,7 +357,7 @@ Result<Found> find_newest(const Spool& spool, Catalog& catalog, Skips& skips) {
       if (session.state != State::kOpen && needs_count(session)) wanting.push_back(key);
     }
     if (newest == nullptr) {
-      return std::unexpected(Error{Errc::kNotFound, "no session is stored yet; trace one with: mcptrace run -- CMD"});
+      return std::unexpected(Error{Errc::kNotFound, "no session is stored yet; trace one with: mcptrace run CMD"});
     }
     if (newest->state == State::kOpen && needs_count(*newest)) {
       // Of those that are open, too: its activity is at most that of its file, which it shares.

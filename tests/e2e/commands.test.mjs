@@ -54,7 +54,7 @@ test('an unknown id, a wrong option and an empty spool are said, not guessed', (
   assert.equal(mcptrace(home, ['sessions']).status, 0);
   assert.deepEqual(sessionList(home), []);
   for (const args of [['trace', 's-0123456789abcdef'], ['sessions', '--nonsense'], ['trace', '--format', 'xml'], ['nonsense'], ['run'],
-    ['run', '--nonsense', '--', 'true']]) {
+    ['run', '--nonsense', '--', 'true'], ['run', '--nonsense', 'true'], ['run', '--'], ['run', '--naming']]) {
     const done = mcptrace(home, args);
     assert.ok(done.status > 0, `${args}: ${done.status}`);
     assert.equal(done.stdout, '', `${args}`);

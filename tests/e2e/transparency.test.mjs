@@ -87,6 +87,12 @@ test('exit statuses, signals and a command that is not there', (t) => {
   const home = freshHome(t);
   for (const code of [0, 1, 7, 255]) assert.equal(mcptrace(home, ['run', '--', 'sh', '-c', `exit ${code}`]).status, code);
   assert.equal(mcptrace(home, ['run', '--', 'sh', '-c', 'kill -TERM $$']).signal, 'SIGTERM');
+  // Clients that take "--" for their own hand it over without; what stands behind the command is the command's.
+  assert.equal(mcptrace(home, ['run', '--naming', 'guide', 'sh', '-c', 'exit $#', 'sh', '--naming', '--help', '--']).status, 3);
+  const notAnOption = mcptrace(home, ['run', '--', '--help']);
+  assert.equal(notAnOption.status, 127);
+  assert.equal(notAnOption.stdout, '');
+  assert.equal(mcptrace(home, ['run', '--nonsense', 'true']).status, 2);
   const missing = mcptrace(home, ['run', '--', '/nonexistent/server', 'argument-of-it']);
   assert.equal(missing.status, 127);
   assert.equal(missing.stdout, '');
