@@ -116,6 +116,8 @@ class LineHandler {
 }  // namespace
 
 bool simdjson_accepts(std::string_view input) {
+  // Newer ones pass over a byte order mark; before our scanner that is the framers' to do.
+  if (input.starts_with("\xef\xbb\xbf")) return false;
   simdjson::dom::parser parser;
   return parser.parse(simdjson::padded_string(input)).error() == simdjson::SUCCESS;
 }
@@ -123,7 +125,8 @@ bool simdjson_accepts(std::string_view input) {
 std::string difference_from_simdjson(std::string_view input) {
   simdjson::dom::parser parser;
   element root;
-  if (parser.parse(simdjson::padded_string(input)).get(root) != simdjson::SUCCESS) return "";
+  if (!simdjson_accepts(input) || parser.parse(simdjson::padded_string(input)).get(root) != simdjson::SUCCESS)
+    return "";
   Lines expected;
   walk(root, "-", 0, expected);
   Lines found;
