@@ -54,8 +54,10 @@ Result<Secret> read_secret(const std::string& path, bool ours) {
   }
   std::array<char, 64> digits;
   Secret secret;
-  if (read(fd.get(), digits.data(), digits.size()) != static_cast<ssize_t>(digits.size()) ||
-      !parse_hex({digits.data(), digits.size()}, secret)) {
+  const bool whole = read(fd.get(), digits.data(), digits.size()) == static_cast<ssize_t>(digits.size()) &&
+                     parse_hex({digits.data(), digits.size()}, secret);
+  explicit_bzero(digits.data(), digits.size());
+  if (!whole) {
     return std::unexpected(Error{Errc::kCorrupt, path + ": not 64 hexadecimal digits" + mend});
   }
   return secret;
@@ -72,7 +74,10 @@ Result<> make_secret(const std::string& directory, const std::string& path, Rand
   const std::string mine = directory + "/.secret-" + to_hex(random.span_id().bytes);
   const UniqueFd fd(open(mine.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.valid()) return std::unexpected(errno_error("cannot make a file in " + directory, errno));
-  Result<> done = write_all(fd.get(), to_hex(secret) + "\n");
+  std::string digits = to_hex(secret);
+  Result<> done = write_all(fd.get(), digits);
+  explicit_bzero(digits.data(), digits.size());
+  if (done) done = write_all(fd.get(), "\n");
   if (done && link(mine.c_str(), path.c_str()) != 0 && errno != EEXIST)
     done = std::unexpected(errno_error("cannot make " + path, errno));
   unlink(mine.c_str());

@@ -1,16 +1,13 @@
 // The installation's secret: the key of every fingerprint and derived id (docs/spans.md).
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <string>
 
+#include "base/keyed_hash.h"
 #include "base/random.h"
 #include "base/result.h"
 
 namespace mcptrace::app {
-
-using Secret = std::array<std::uint8_t, 32>;
 
 // Reads <state directory>/secret; makes it (and the directory, 0700) if there is none. Any number of processes may do
 // so at once: one wins, all read the same. Errors: kIo where it can be neither read nor made, kCorrupt where it is not

@@ -176,6 +176,26 @@ std::array<std::uint8_t, 32> secret_of(std::uint8_t first) {
 }
 
 // What KeyedHash computes, made from libsodium's one-shot: the message is the domain as a field, then the updates.
+// What is left of a T where it lay, once it has gone.
+template <class T, class... Args>
+std::string remains(const Args&... args) {
+  alignas(T) std::array<unsigned char, sizeof(T)> place{};
+  T* const object = new (place.data()) T(args...);
+  EXPECT_NE(std::string(place.begin(), place.end()), std::string(sizeof(T), '\0'));
+  object->~T();
+  return {place.begin(), place.end()};
+}
+
+TEST(KeyedHash, LeavesNothingOfTheSecret) {
+  Secret secret;
+  secret.fill(0x5a);
+  const HashKey key(secret);
+  EXPECT_EQ(remains<Secret>(secret), std::string(sizeof(Secret), '\0'));
+  EXPECT_EQ(remains<HashKey>(secret), std::string(sizeof(HashKey), '\0'));
+  EXPECT_EQ(remains<HashKey>(key), std::string(sizeof(HashKey), '\0'));
+  EXPECT_EQ(remains<KeyedHash>(key, "domain"), std::string(sizeof(KeyedHash), '\0'));
+}
+
 Digest one_shot(const std::array<std::uint8_t, 32>& secret, const std::string& domain, const std::string& bytes) {
   std::string message(8, '\0');
   message[0] = static_cast<char>(domain.size());

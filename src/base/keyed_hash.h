@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -20,10 +21,22 @@ namespace mcptrace {
 
 using Digest = std::array<std::uint8_t, 32>;
 
-// The installation's secret, ready for use: copying its prepared state saves two of four compressions a hash.
+// The secret itself; each copy is wiped when it goes.
+struct Secret : std::array<std::uint8_t, 32> {
+  Secret() = default;
+  Secret(const Secret&) = default;
+  Secret& operator=(const Secret&) = default;
+  ~Secret() { explicit_bzero(data(), size()); }
+};
+
+// The installation's secret, ready for use: copying its prepared state saves two of four compressions a hash. As good
+// as the secret, so wiped like it, here and in the hashes that are being made.
 class HashKey {
  public:
   explicit HashKey(const std::array<std::uint8_t, 32>& secret);
+  HashKey(const HashKey&) = default;
+  HashKey& operator=(const HashKey&) = default;
+  ~HashKey() { explicit_bzero(&prepared_, sizeof(prepared_)); }
 
  private:
   friend class KeyedHash;
@@ -33,6 +46,9 @@ class HashKey {
 class KeyedHash {
  public:
   KeyedHash(const HashKey& key, std::string_view domain);
+  KeyedHash(const KeyedHash&) = default;
+  KeyedHash& operator=(const KeyedHash&) = default;
+  ~KeyedHash() { explicit_bzero(&state_, sizeof(state_)); }
   void update(std::string_view bytes);
   // A number, length-prefixed text: so that ("ab","c") and ("a","bc") differ.
   void update_field(std::string_view field);
