@@ -72,6 +72,8 @@ http::TracingOptions tracing_options(const ProxyCommandOptions& options) {
   http::TracingOptions tracing;
   tracing.inject = options.inject != observe::InjectMode::kNever;
   tracing.trust_proxy = options.trust_proxy;
+  tracing.trusted_proxies = options.trusted_proxies;
+  tracing.client_address = options.client_address;
   tracing.parent = options.parent;
   tracing.conversation_headers = options.conversation_headers;
   if (options.service_name_fixed) tracing.name = options.service_name;

@@ -103,7 +103,11 @@ const char kProxyHelp[] =
     "                     a request field that names the conversation; may be given several times\n"
     "  --parent WHICH     a call's parent: the context in _meta, else the header's (meta, the default); the other way\n"
     "                     round (header); or always its session (root)\n"
-    "  --trust-proxy      take the client's address from Forwarded or X-Forwarded-For\n"
+    "  --trust-proxy      whatever connects is a proxy that says in X-Forwarded-For or Forwarded who its client is\n"
+    "  --trusted-proxy NETWORK\n"
+    "                     these proxies say so (10.0.0.0/8, or an address), also of each other; may be given several "
+    "times\n"
+    "  --client-address   write the client's address and port onto spans; they are personal data\n"
     "  --ready ADDR:PORT  answer GET /-/ready there\n"
     "  --drain TIME       at SIGTERM, how long what is in flight may take (default: 25s)\n"
     "  -h, --help         this text\n"
@@ -124,7 +128,7 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
   ProxyCommandOptions& options = parsed.options;
   http::ProxyOptions& proxy = options.proxy;
   std::string upstream, listen = "127.0.0.1:0", host, certificate, key, ready, drain = "25s", parent = "meta";
-  std::vector<std::string> routes, allowed_hosts, allowed_origins;
+  std::vector<std::string> routes, allowed_hosts, allowed_origins, trusted_proxies;
   CommandLine line("proxy");
   const TraceOptionsReader trace(line);
   line.value("--upstream", upstream);
@@ -139,6 +143,8 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
   line.value("--secret-file", options.secret_file);
   line.values("--conversation-header", options.conversation_headers);
   line.flag("--trust-proxy", options.trust_proxy);
+  line.values("--trusted-proxy", trusted_proxies);
+  line.flag("--client-address", options.client_address);
   line.value("--parent", parent);
   line.value("--ready", ready);
   line.value("--drain", drain);
@@ -158,6 +164,10 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
   if (!host.empty() && host != "keep") return std::unexpected(bad("--host wants keep, got '" + host + "'"));
   proxy.keep_host = host == "keep";
   MCPTRACE_TRY(options.parent, parse_parent(parent));
+  for (const std::string& network : trusted_proxies) {
+    auto added = options.trusted_proxies.add(network);
+    if (!added) return std::unexpected(std::move(added).error().with_context("--trusted-proxy"));
+  }
   if (certificate.empty() != key.empty()) {
     return std::unexpected(bad("--tls-cert and --tls-key go together: one of them is missing"));
   }

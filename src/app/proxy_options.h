@@ -10,6 +10,7 @@
 #include "app/world.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "http/forwarded.h"
 #include "http/proxy.h"
 #include "observe/http_placement.h"
 
@@ -20,6 +21,8 @@ struct ProxyCommandOptions : TraceOptions {
   std::string secret_file;  // empty: the installation's
   std::vector<std::string> conversation_headers;
   bool trust_proxy = false;
+  http::TrustedProxies trusted_proxies;
+  bool client_address = false;
   observe::ParentOrder parent = observe::ParentOrder::kMetaFirst;
 };
 

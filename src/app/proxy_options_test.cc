@@ -90,6 +90,8 @@ TEST_F(ProxyOptionsTest, WhatCannotBeDoneIsSaidWithTheOption) {
   EXPECT_NE(refused({"--upstream", "http://h", "--naming", "x"}).find("--naming"), std::string::npos);
   EXPECT_NE(refused({"--upstream", "http://h", "--foo"}).find("unknown option '--foo'"), std::string::npos);
   EXPECT_NE(refused({"--upstream", "http://h", "stray"}).find("stray"), std::string::npos);
+  EXPECT_EQ(refused({"--upstream", "http://h", "--trusted-proxy", "localhost"}),
+            "--trusted-proxy: wants an address or a network, like 10.0.0.0/8; got 'localhost'");
 }
 
 TEST_F(ProxyOptionsTest, TheRest) {
@@ -113,6 +115,11 @@ TEST_F(ProxyOptionsTest, TheRest) {
                              "--drain",
                              "2s",
                              "--trust-proxy",
+                             "--trusted-proxy",
+                             "10.0.0.0/8",
+                             "--trusted-proxy",
+                             "::1",
+                             "--client-address",
                              "--parent",
                              "header",
                              "--conversation-header",
@@ -131,6 +138,9 @@ TEST_F(ProxyOptionsTest, TheRest) {
   EXPECT_EQ(options.proxy.ready->host, "127.0.0.1");
   EXPECT_EQ(options.proxy.drain, std::chrono::seconds(2));
   EXPECT_TRUE(options.trust_proxy);
+  EXPECT_TRUE(options.trusted_proxies.contains("10.1.1.1"));
+  EXPECT_TRUE(options.trusted_proxies.contains("::1"));
+  EXPECT_TRUE(options.client_address);
   EXPECT_EQ(options.parent, observe::ParentOrder::kHeaderFirst);
   EXPECT_EQ(options.conversation_headers, std::vector<std::string>{"X-Conversation"});
   EXPECT_EQ(options.secret_file, "s");

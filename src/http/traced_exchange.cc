@@ -80,7 +80,7 @@ void TracedExchange::read_caller() {
   caller_.traceparent = text.traceparent;
   caller_.tracestate = text.tracestate;
   caller_.modern = text.modern;
-  if (text.forwarded) http_.client_port = 0;
+  if (text.forwarded || !shared_.options().client_address) http_.client_port = 0;
   if (text.modern) http_.flags |= mcp::kModernPeer;
   if (!text.modern && !text.session_id.empty()) http_.flags |= mcp::kKnownSession;
   if (http_.method != HttpMethod::kPost) return;
@@ -466,7 +466,7 @@ void TracedExchange::push(Fact& fact, bool ends) {
   http_.end = ends ? end_ : mcp::HttpEnd::kOpen;
   if (!began_) {
     http_.flags |= mcp::kBegins;
-    fact.client = head_.text().client;
+    if (shared_.options().client_address) fact.client = head_.text().client;
   }
   shared_.sink().push(fact);
   http_.flags &= static_cast<std::uint16_t>(~mcp::kBegins);

@@ -1,8 +1,10 @@
 #include "http/traced_head.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "http/authority.h"
+#include "http/forwarded.h"
 #include "http/text.h"
 
 namespace mcptrace::http {
@@ -13,30 +15,6 @@ constexpr std::size_t kMostIdle = 1 << 10;    // room that stays between exchang
 
 bool is_modern_version(std::string_view version) {
   return (version.starts_with("20") && version >= "2026-07-28") || version.starts_with("DRAFT-2026");
-}
-
-// The `for=` of the first element of Forwarded (RFC 7239 4).
-std::string_view forwarded_for(std::string_view forwarded) {
-  std::string_view element = forwarded.substr(0, forwarded.find(','));
-  while (!element.empty()) {
-    const std::size_t end = std::min(element.find(';'), element.size());
-    std::string_view pair = trim(element.substr(0, end));
-    element.remove_prefix(std::min(end + 1, element.size()));
-    if (pair.size() <= 4 || !same_text(pair.substr(0, 4), "for=")) continue;
-    pair.remove_prefix(4);
-    const bool quoted = pair.size() >= 2 && pair.front() == '"' && pair.back() == '"';
-    return quoted ? pair.substr(1, pair.size() - 2) : pair;
-  }
-  return {};
-}
-
-// The client that the first proxy of all saw; empty: nobody says. Nothing but an address gets from these fields onto a
-// span.
-std::string forwarded_client(const RequestHead& head) {
-  const std::string_view list = head.value(FieldName::kXForwardedFor);
-  std::string_view node = trim(list.substr(0, list.find(',')));
-  if (node.empty()) node = forwarded_for(head.value(FieldName::kForwarded));
-  return canonical_address(node);
 }
 
 struct Conversation {
@@ -109,9 +87,11 @@ std::string_view KeptHead::keep(std::string_view value) {
 
 void KeptHead::read(const RequestHead& head, std::string_view target, std::string_view client,
                     const TracingOptions& options) {
-  const std::string first = options.trust_proxy ? forwarded_client(head) : std::string{};
+  const bool known = !options.trusted_proxies.empty() && options.trusted_proxies.contains(canonical_address(client));
+  const bool trusted = options.trust_proxy || known;
+  const std::string forwarded = trusted ? forwarded_client(head, options.trusted_proxies) : std::string{};
   // The values together, counted generously, so that the string does not move while views of it are taken.
-  std::size_t total = target.size() + client.size() + first.size() + 64;
+  std::size_t total = target.size() + client.size() + forwarded.size() + 64;
   std::size_t parents = 0;
   for (const Field& field : head.fields) {
     if (field.id != FieldName::kOther) total += field.value.size() + 1;
@@ -119,9 +99,8 @@ void KeptHead::read(const RequestHead& head, std::string_view target, std::strin
   }
   const auto conversation = conversation_of(head, options);
   total += conversation.name.size() + conversation.value.size() + 1;
-  bytes_.clear();
+  wipe();
   bytes_.reserve(total);
-  text_ = {};
   text_.target = keep(target);
   text_.session_id = keep(head.value(FieldName::kMcpSessionId));
   text_.version = keep(head.value(FieldName::kMcpProtocolVersion));
@@ -134,8 +113,8 @@ void KeptHead::read(const RequestHead& head, std::string_view target, std::strin
   text_.user_agent = keep(head.value(FieldName::kUserAgent));
   text_.authorization = keep(head.value(FieldName::kAuthorization));
   text_.baggage = keep_list(head, FieldName::kBaggage);
-  text_.forwarded = !first.empty();
-  text_.client = keep(text_.forwarded ? std::string_view(first) : client);
+  text_.forwarded = !forwarded.empty();
+  text_.client = keep(text_.forwarded ? std::string_view(forwarded) : client);
   if (parents == 1) {
     text_.traceparent = keep(head.value(FieldName::kTraceparent));
     text_.tracestate = keep_list(head, FieldName::kTracestate);
@@ -159,7 +138,7 @@ std::string_view KeptHead::keep_list(const RequestHead& head, FieldName name) {
 
 void KeptHead::wipe() {
   text_ = {};
-  std::ranges::fill(bytes_, '\0');
+  explicit_bzero(bytes_.data(), bytes_.size());  // a plain fill before the memory is freed may be left out
   bytes_.clear();
   if (bytes_.capacity() > kMostIdle) bytes_.shrink_to_fit();
 }

@@ -1,6 +1,6 @@
 // What tracing reads in the heads of requests and answers. A request's is kept for the exchange, by copy, since a head
-// lives no longer than the bytes that it was parsed from; it holds secrets, so it is wiped when the exchange is over.
-// One relay thread.
+// lives no longer than the bytes that it was parsed from. It holds secrets, so the copy is wiped when the exchange is
+// over; what the connection itself has read is not, it is overwritten or freed. One relay thread.
 #pragma once
 
 #include <string>
@@ -23,7 +23,7 @@ bool is_signed(const Head& head);
 struct HeadText {
   std::string_view target, session_id, version, last_event_id, user_agent, authorization, baggage;
   std::string_view traceparent, tracestate;  // fields of one name joined; empty unless there is exactly one traceparent
-  std::string_view client;                   // its address, or with --trust-proxy the forwarded one
+  std::string_view client;                   // its address, or the forwarded one where a trusted proxy says so
   std::string_view conversation;             // "name=value" of the first configured header that is there
   bool forwarded = false;                    // client is
   bool modern = false;                       // by its version
@@ -32,6 +32,10 @@ struct HeadText {
 
 class KeptHead {
  public:
+  KeptHead() = default;
+  KeptHead(const KeptHead&) = delete;
+  KeptHead& operator=(const KeptHead&) = delete;
+  ~KeptHead() { wipe(); }
   void read(const RequestHead& head, std::string_view target, std::string_view client, const TracingOptions& options);
   void wipe();
   // Valid until the next call.

@@ -14,6 +14,7 @@
 #include "base/keyed_hash.h"
 #include "base/random.h"
 #include "http/exchange_tap.h"
+#include "http/forwarded.h"
 #include "mcp/fact.h"
 #include "mcp/message_scanner.h"
 #include "observe/http_placement.h"
@@ -25,7 +26,9 @@ struct TracingOptions {
   bool inject = true;
   std::vector<observe::Acceptance*> acceptance;  // by route: what is known of its server; must outlive this
   observe::ParentOrder parent = observe::ParentOrder::kMetaFirst;
-  bool trust_proxy = false;  // believe X-Forwarded-For and Forwarded of who the client is
+  bool trust_proxy = false;        // every peer is a trusted proxy: X-Forwarded-For and Forwarded say who the client is
+  TrustedProxies trusted_proxies;  // these are, as peers and as the hops before
+  bool client_address = false;     // it may be written, and the port
   std::vector<std::string> conversation_keys = mcp::default_conversation_keys();  // of params._meta
   std::vector<std::string> conversation_headers;                                  // names of header fields
   Nanos gap = std::chrono::minutes(30);

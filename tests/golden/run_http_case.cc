@@ -28,6 +28,10 @@ Result<Settings> read_settings(const std::vector<std::string>& options) {
       settings.tracing.inject = false;
     } else if (option == "trust-proxy") {
       settings.tracing.trust_proxy = true;
+    } else if (option.starts_with("trusted-proxy=")) {
+      MCPTRACE_TRY_VOID(settings.tracing.trusted_proxies.add(after(option, "trusted-proxy=")));
+    } else if (option == "client-address") {
+      settings.tracing.client_address = true;
     } else if (option == "parent=header") {
       settings.tracing.parent = observe::ParentOrder::kHeaderFirst;
     } else if (option == "parent=root") {
