@@ -41,7 +41,7 @@ enum class ResultType : std::uint8_t { kAbsent, kComplete, kInputRequired, kTask
 
 // The name form (docs/architecture.md, What may be written): 1 to 128 of A-Z a-z 0-9 _ - . /
 bool is_plain_name(std::string_view text);
-// At most 64 printable ASCII characters: what of a peer's name or version may be written.
+// At most 64 printable ASCII characters: what a peer's name or version nearly always is, and may be written.
 bool is_plain_peer(std::string_view text);
 // What names are compared by: a quick hash of a name of the plain form, else its keyed hash, so that nobody can make a
 // name that passes for another. The two never meet. Never 0; the same in all processes of an installation.
@@ -124,10 +124,10 @@ constexpr std::size_t text_limit(Text which) {
     case Text::kName:
       return 128;
     case Text::kProtocolVersion:
-      return 33;           // for these three one byte more than the gate lets through, so that it
-    case Text::kPeerName:  // sees that there was more
+      return 33;           // for these three more than the gate lets through, so that it sees that there
+    case Text::kPeerName:  // was more: 64 characters of up to four bytes, and one that is not cut
     case Text::kPeerVersion:
-      return 65;
+      return 65 * 4;
     case Text::kTraceparent:
       return 256;
     case Text::kTracestate:

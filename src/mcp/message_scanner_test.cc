@@ -322,11 +322,19 @@ TEST(MessageScanner, PeersThatCannotBeWrittenLeaveAHash) {
   EXPECT_EQ(scan(std::string(64, 'a')).message.peer_name_print, 0u);
   const Recorded longer = scan(std::string(65, 'a'));
   EXPECT_EQ(longer.message.peer_name_print, print_of("peer-name", std::string(65, 'a')));
-  EXPECT_EQ(longer[Text::kPeerName].size(), 65u);  // one more than the gate keeps
+  EXPECT_EQ(longer[Text::kPeerName].size(), 65u);
   const Recorded longest = scan(std::string(1000, 'a'));
   EXPECT_EQ(longest.message.peer_name_print, print_of("peer-name", std::string(1000, 'a')));
   EXPECT_EQ(scan("caf\xc3\xa9").message.peer_name_print, print_of("peer-name", "caf\xc3\xa9"));
   EXPECT_EQ(scan("x").message.peer_version_print, 0u);
+  // Of 64 characters nothing is cut, of more it is seen.
+  const auto crabs = [&scan](int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += "🦀";
+    return std::string(scan(text)[Text::kPeerName]);
+  };
+  EXPECT_EQ(crabs(64).size(), 64u * 4);
+  EXPECT_EQ(crabs(100).size(), 65u * 4);
 }
 
 TEST(MessageScanner, BatchesAreGivenElementByElement) {

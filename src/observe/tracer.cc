@@ -477,12 +477,10 @@ bool Tracer::is_declared(const std::string& server, std::uint64_t name) {
   return options_.declared != nullptr && options_.declared->contains(server, name);
 }
 
-// Is the tool's name one that may be written though it has an odd form?
-bool Tracer::may_write_name(const OpenCall& call, const Session& session, Outcome outcome) {
-  if (call.method != Method::kToolsCall || call.name_print == 0) return false;
-  const std::string& server = server_of(session);
-  if (outcome == Outcome::kOk) declare(server, {&call.name_hash, 1});
-  return is_declared(server, call.name_hash);
+// Is the tool's name one that may be written though it has an odd form? Only if the server declared it: a lenient one
+// answers whatever name it is called by.
+bool Tracer::may_write_name(const OpenCall& call, const Session& session) {
+  return call.method == Method::kToolsCall && call.name_print != 0 && is_declared(server_of(session), call.name_hash);
 }
 
 Session& Tracer::session_of_call(const OpenCall& call) {
@@ -500,7 +498,7 @@ void Tracer::end_call(OpenCall& call, const CallEnd& given, Nanos at_boot, bool 
   if (call.method == Method::kServerDiscover &&
       (end.outcome == Outcome::kAbandoned || end.outcome == Outcome::kCancelled))
     end.status_unset = true;
-  end.declared = may_write_name(call, session, end.outcome);
+  end.declared = may_write_name(call, session);
   builder_.build_call(call, session.text, end, span_, http_part(call));
   drop_missing_root(call);
   // A handshake that was not answered has failed, whoever gave it up.

@@ -142,7 +142,7 @@ class Tracer {
   [[nodiscard]] const std::string& server_of(const Session& session) const;
   void declare(const std::string& server, std::span<const std::uint64_t> names);
   [[nodiscard]] bool is_declared(const std::string& server, std::uint64_t name);
-  bool may_write_name(const mcp::OpenCall& call, const Session& session, trace::Outcome outcome);
+  [[nodiscard]] bool may_write_name(const mcp::OpenCall& call, const Session& session);
 
   // tracer_http.cc
   void feed_http(const mcp::Fact& fact);

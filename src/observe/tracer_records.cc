@@ -81,7 +81,7 @@ void Tracer::give_resource() {
 
 // Its duration is what it has lasted so far: where its process dies, it ends there at the earliest.
 void Tracer::write_call_open(const OpenCall& call, const Session& session, Nanos at_boot) {
-  const bool declared = call.name_print != 0 && is_declared(server_of(session), call.name_hash);
+  const bool declared = may_write_name(call, session);
   builder_.build_open(call, session.text, declared, span_, http_part(call));
   drop_missing_root(call);
   span_.duration = std::max(at_boot - call.start.boot, Nanos(0));

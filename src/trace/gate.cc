@@ -1,6 +1,6 @@
 #include "trace/gate.h"
 
-#include <algorithm>
+#include <utf8proc.h>
 
 #include "base/keyed_hash.h"
 #include "json/text.h"
@@ -14,47 +14,68 @@ constexpr std::size_t kMaxName = 128;
 constexpr std::size_t kMaxVersion = 32;
 
 struct CodePoint {
-  char32_t value;
-  std::size_t size;  // bytes
+  utf8proc_int32_t value;  // negative: this is no UTF-8
+  std::size_t size;        // bytes
 };
 
-// The first character of `text`, which is valid UTF-8 and not empty.
+// The first character of `text`, which is not empty.
 CodePoint first_of(std::string_view text) {
-  const auto byte = [text](std::size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(text[i])); };
-  const char32_t lead = byte(0);
-  const auto next = [&byte](std::size_t i) { return byte(i) & 0x3f; };
-  if (lead < 0x80) return {lead, 1};
-  if (lead < 0xe0) return {(lead & 0x1f) << 6 | next(1), 2};
-  if (lead < 0xf0) return {(lead & 0x0f) << 12 | next(1) << 6 | next(2), 3};
-  return {(lead & 0x07) << 18 | next(1) << 12 | next(2) << 6 | next(3), 4};
+  utf8proc_int32_t value = -1;
+  const auto size = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                     static_cast<utf8proc_ssize_t>(text.size()), &value);
+  return {value, size < 1 ? 1 : static_cast<std::size_t>(size)};
 }
 
-// What changes how other text is shown, or is not shown itself: controls, line and paragraph separators, direction
-// marks, joiners, annotations, and the tag characters that spell ASCII for a model and nothing for a person.
-bool is_invisible(char32_t c) {
-  struct Range {
-    char32_t first;
-    char32_t last;
-  };
-  static constexpr Range kRanges[] = {
-      {0x0000, 0x001f}, {0x007f, 0x009f}, {0x00ad, 0x00ad}, {0x061c, 0x061c}, {0x180e, 0x180e},   {0x200b, 0x200f},
-      {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff},
-  };
-  return std::ranges::any_of(kRanges, [c](Range range) { return c >= range.first && c <= range.last; });
+// Shown to a person, on its own place in a line: a letter, mark, number, punctuation, symbol or space. Not so controls,
+// line separators, format characters (direction marks, joiners, the tags that spell ASCII for a model and nothing for a
+// person), private and unassigned ones, and what fonts leave out (default-ignorable: fillers, variation selectors).
+bool is_visible(utf8proc_int32_t c) {
+  const utf8proc_property_t& property = *utf8proc_get_property(c);
+  switch (property.category) {
+    case UTF8PROC_CATEGORY_CN:
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+      return false;
+    default:
+      return !property.ignorable;
+  }
 }
 
-// `text` as valid UTF-8 without invisible characters, cut to kMaxName bytes between characters.
-void append_visible(std::string_view text, std::string& out) {
+// `text` as valid UTF-8 without what is not visible, cut to kMaxName bytes between characters. True if something
+// invisible was left out.
+bool append_visible(std::string_view text, std::string& out) {
   const std::string clean = json::clean_utf8(text, text.size() * 3);
   std::string_view rest = clean;
+  bool hidden = false;
   while (!rest.empty()) {
     const CodePoint c = first_of(rest);
-    if (!is_invisible(c.value)) {
-      if (out.size() + c.size > kMaxName) return;
+    if (!is_visible(c.value)) {
+      hidden = true;
+    } else if (out.size() + c.size > kMaxName) {
+      break;
+    } else {
       out.append(rest.substr(0, c.size));
     }
     rest.remove_prefix(c.size);
   }
+  return hidden;
+}
+
+// At most 64 code points, all visible, of the spaces only the plain one.
+bool is_visible_peer(std::string_view text) {
+  constexpr std::size_t kMost = 64;
+  std::size_t count = 0;
+  while (!text.empty()) {
+    const CodePoint c = first_of(text);
+    const bool odd_space = c.value != ' ' && c.value >= 0 && utf8proc_category(c.value) == UTF8PROC_CATEGORY_ZS;
+    if (c.value < 0 || odd_space || !is_visible(c.value) || ++count > kMost) return false;
+    text.remove_prefix(c.size);
+  }
+  return true;
 }
 
 void set_fingerprint(std::string_view before, std::uint64_t print, std::string& out) {
@@ -66,13 +87,17 @@ void set_fingerprint(std::string_view before, std::uint64_t print, std::string& 
 std::string_view gate_name(std::string_view text, bool cut, bool declared, std::uint64_t print, std::string& buffer) {
   if (!cut && mcp::is_plain_name(text)) return text;
   buffer.clear();
-  if (declared) append_visible(text, buffer);
-  if (buffer.empty()) set_fingerprint("_OTHER#", print, buffer);
+  const bool hidden = declared && append_visible(text, buffer);
+  if (buffer.empty()) {
+    set_fingerprint("_OTHER#", print, buffer);
+  } else if (hidden && mcp::is_plain_name(buffer)) {  // it would pass for the tool that it only looks like
+    buffer.append("#").append(hex32_of(print));
+  }
   return buffer;
 }
 
 void gate_peer(std::string_view text, std::uint64_t print, std::string& out) {
-  if (mcp::is_plain_peer(text)) {
+  if (mcp::is_plain_peer(text) || is_visible_peer(text)) {
     out.assign(text);
   } else {
     set_fingerprint("#", print, out);

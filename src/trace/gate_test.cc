@@ -42,7 +42,7 @@ TEST(Gate, DeclaredNameIsCleaned) {
   EXPECT_EQ(declared("two words"), "two words");
   EXPECT_EQ(declared("Wetter für Köln"), "Wetter für Köln");
   EXPECT_EQ(declared("a\nb\tc\x7f\x1b[0m"), "abc[0m");
-  EXPECT_EQ(declared(std::string_view("a\0b", 3)), "ab");
+  EXPECT_EQ(declared(std::string_view("a \0b", 4)), "a b");
   EXPECT_EQ(declared("a\xff\xc0\xaf"), "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
   EXPECT_EQ(declared("half a character \xe2\x82"), json::clean_utf8("half a character \xe2\x82", 128));
   EXPECT_EQ(name("a long name", {.cut = true, .declared = true}), "a long name");
@@ -50,8 +50,10 @@ TEST(Gate, DeclaredNameIsCleaned) {
 
 TEST(Gate, InvisibleCharactersAreStripped) {
   for (const char* invisible :
-       {"\u0080", "\u009f", "\u00ad", "\u061c", "\u180e", "\u200b", "\u200f", "\u2028", "\u2029", "\u202a", "\u202e",
-        "\u2060", "\u2066", "\u2069", "\ufeff", "\ufff9", "\U000e0041", "\U000e007f"}) {
+       {"\u0080",     "\u009f",     "\u00ad",     "\u061c", "\u180e",     "\u200b", "\u200f", "\u2028",
+        "\u2029",     "\u202a",     "\u202e",     "\u2060", "\u2066",     "\u2069", "\ufeff", "\ufff9",
+        "\U000e0041", "\U000e007f", "\u034f",     "\u115f", "\u17b4",     "\u180b", "\u3164", "\ufe0f",
+        "\uffa0",     "\U0001d173", "\U000e0100", "\ue000", "\U0010fffd", "\u0378", "\ufdd0"}) {
     EXPECT_EQ(declared(std::string("x ") + invisible + "y"), "x y");
     EXPECT_EQ(declared(invisible), "_OTHER#deadbeef");
   }
@@ -59,6 +61,17 @@ TEST(Gate, InvisibleCharactersAreStripped) {
        {"\u00a0", "\u00ae", "\u200a", "\u2010", "\u2027", "\u202f", "\u2070", "\ufffd", "\U0001f980"}) {
     EXPECT_EQ(declared(visible), visible);
   }
+}
+
+// A name that only looks like a tool's is not that tool.
+TEST(Gate, ALookAlikeHasAFingerprint) {
+  EXPECT_EQ(declared("get-sum"), "get-sum");
+  for (const std::string& text :
+       {std::string("get\u200b-sum"), std::string("get-sum\u2060"), std::string("get-sum\U000e0041"),
+        std::string("get-\0sum", 8), std::string("get-sum\n")}) {
+    EXPECT_EQ(declared(text), "get-sum#deadbeef");
+  }
+  EXPECT_EQ(declared("⚙\ufe0f"), "⚙");
 }
 
 TEST(Gate, DeclaredNameIsCutBetweenCharacters) {
@@ -84,8 +97,45 @@ TEST(Gate, Peer) {
   EXPECT_EQ(out, "Claude Code (beta) 1.0~");
   gate_peer(std::string(64, 'x'), kPrint, out);
   EXPECT_EQ(out, std::string(64, 'x'));
+  gate_peer("", kPrint, out);
+  EXPECT_EQ(out, "");
+}
+
+std::string times(int count, const std::string& text) {
+  std::string out;
+  for (int i = 0; i < count; ++i) out += text;
+  return out;
+}
+
+TEST(Gate, PeersAreNamedInAnyScript) {
+  std::string out;
   for (const std::string& text :
-       {std::string(65, 'x'), std::string("tab\t"), std::string("caf\xc3\xa9"), std::string("\x7f")}) {
+       {std::string("café"), std::string("Клод Код"), std::string("クロード 1.0"), std::string("कोड"),
+        std::string("cafe\u0301"), std::string("Ⅳ ²"), times(64, "é"), times(64, "🦀"), std::string("\ufffd")}) {
+    gate_peer(text, kPrint, out);
+    EXPECT_EQ(out, text);
+  }
+  for (const std::string& text : {std::string(65, 'x'),
+                                  times(65, "é"),
+                                  times(65, "🦀"),
+                                  std::string("tab\t"),
+                                  std::string("\x7f"),
+                                  std::string("a\0b", 3),
+                                  std::string("\xff"),
+                                  std::string("cut \xe2\x82"),
+                                  std::string("\xed\xa0\x80"),
+                                  std::string("a\u00a0b"),
+                                  std::string("a\u3000b"),
+                                  std::string("a\u0085b"),
+                                  std::string("a\u200bb"),
+                                  std::string("a\u202eb"),
+                                  std::string("a\u2028b"),
+                                  std::string("a\ufe0fb"),
+                                  std::string("a\u3164b"),
+                                  std::string("a\U000e0041b"),
+                                  std::string("\ue000"),
+                                  std::string("\u0378"),
+                                  std::string("\ufffe")}) {
     gate_peer(text, kPrint, out);
     EXPECT_EQ(out, "#deadbeef") << text;
   }

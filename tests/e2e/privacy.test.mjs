@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import zlib from 'node:zlib';
+import { ask, listen, readBody, startProxy, toolCall } from './http_peers.mjs';
 import {
   calls, filesBelow, freshDirectory, freshHome, legacyClient, legacyServer, mcptrace, modernClient, modernServer, otlpText, sessionList,
   sessions, traced,
@@ -98,6 +99,68 @@ test('modern: nothing of what was said is written', async (t) => {
   assert.ok(asked.content[0].text.includes(words.answer));
   await peer.close();
   check(everythingWritten(home, peer), [...Object.values(words), path.basename(record)]);
+});
+
+// Answers whatever it is asked, by whatever name.
+const lenientServer = `
+  const answers = {
+    initialize: { protocolVersion: '2025-06-18', capabilities: { tools: {} }, serverInfo: { name: 'legacy-recorder', version: '1' } },
+    'tools/list': { tools: [{ name: 'look\\u2060up', inputSchema: { type: 'object' } }, { name: 'find \\u200b\\u{e0041}it', inputSchema: { type: 'object' } }] },
+  };
+  require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+    const { id, method } = JSON.parse(line);
+    if (id !== undefined) console.log(JSON.stringify({ jsonrpc: '2.0', id, result: answers[method] ?? { content: [] } }));
+  });`;
+
+test('what a lenient server takes for a name is not written, nor what is said twice, nor what cannot be seen', (t) => {
+  const home = freshHome(t);
+  const words = Object.fromEntries(['tool', 'first', 'second', 'method', 'client', 'version'].map((what) => [what, canary(what)]));
+  const hidden = ['find \u200b', 'look\u2060', '\u{e0041}it', 'agent\u3164', '1\ufe0f'];
+  const call = (id, params) => `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":${params}}`;
+  const input = [
+    JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params: {
+      protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: `agent\u3164 ${words.client}`, version: `1\ufe0f ${words.version}` } } }),
+    '{"jsonrpc":"2.0","id":1,"method":"tools/list"}',
+    call(2, `{"name":"please ${words.tool}, now","arguments":{}}`),
+    call(3, `{"name":"echo","name":"it is ${words.first}","arguments":{}}`),
+    call(4, `{"name":"echo","arguments":{}},"params":{"name":"and ${words.second}"}`),
+    `{"jsonrpc":"2.0","id":5,"method":"do as ${words.method} says"}`,
+    call(6, '{"name":"look\u2060up","arguments":{}}'),
+    call(7, '{"name":"find \u200b\u{e0041}it","arguments":{}}'),
+  ].join('\n') + '\n';
+  const done = mcptrace(home, ['run', process.execPath, '-e', lenientServer], { input });
+  assert.equal(done.status, 0, done.stderr);
+  assert.equal(done.stdout.trimEnd().split('\n').length, 8);
+  for (const word of Object.values(words)) assert.ok(input.includes(word), word);
+  check(everythingWritten(home, { stderr: [Buffer.from(done.stderr)] }), [...Object.values(words), ...hidden]);
+  const names = Object.fromEntries(
+    calls(sessions(home)[0]).map(({ attributes }) => [attributes['jsonrpc.request.id'], attributes['mcp.tool_name']]));
+  for (const id of [2, 3, 4]) assert.match(names[id], /^_OTHER#[0-9a-f]{8}$/);
+  assert.match(names[6], /^lookup#[0-9a-f]{8}$/);
+  assert.equal(names[7], 'find it');
+});
+
+test('where a client is, is written only where that is asked for', async (t) => {
+  const server = await listen(t, async (request, response) => {
+    const { id } = JSON.parse(await readBody(request));
+    response.setHeader('content-type', 'application/json').end(JSON.stringify({ jsonrpc: '2.0', id, result: { content: [] } }));
+  });
+  const written = async (...options) => {
+    const home = freshHome(t);
+    const proxy = await startProxy(home, server.origin, { options: ['--trust-proxy', ...options] });
+    for (const address of ['203.0.113.77', '2001:db8:77::1']) {
+      const headers = { 'x-forwarded-for': `198.51.100.1, ${address}` };
+      await ask(`${proxy.origin}/mcp`, { body: toolCall(1, 'legacy-recorder'), headers });
+    }
+    await ask(`${proxy.origin}/mcp`, { body: toolCall(1, 'legacy-recorder') });
+    await proxy.stop();
+    return everythingWritten(home, { stderr: [Buffer.from(proxy.stderr.join('\n'))] });
+  };
+  check(await written(), ['203.0.113.77', '2001:db8:77::1', '198.51.100.1', 'client.address', 'client.port']);
+  const asked = await written('--client-address');
+  check(asked, ['198.51.100.1']);
+  const spool = Buffer.concat([...asked].filter(([place]) => place.startsWith('spool/')).map(([, bytes]) => bytes)).toString('latin1');
+  for (const text of ['203.0.113.77', '2001:db8:77::1', 'client.address', 'client.port']) assert.ok(spool.includes(text), text);
 });
 
 test('a name of an odd form is written if this or another process of the installation saw it declared', async (t) => {
