@@ -267,8 +267,9 @@ char* put_status(char* to, trace::StatusCode code, std::string_view message) {
 
 // Clamped: a clock that was set to its end must not overflow.
 Nanos end_of(const SpanRecord& span) {
-  const Nanos duration = std::max(span.duration, Nanos(0));
-  return span.start > Nanos::max() - duration ? Nanos::max() : span.start + duration;
+  const Nanos duration = std::max(span.duration, trace::kShortest);
+  const Nanos start = std::max(span.start, Nanos(0));  // as it is written
+  return start > Nanos::max() - duration ? Nanos::max() : start + duration;
 }
 
 char* put_span(char* to, const SpanRecord& span, Naming naming) {

@@ -156,13 +156,21 @@ TEST(EncodeSpan, StatusMessageOnlyWithAnError) {
   EXPECT_EQ(decoded(encoded(span)).status_message, "not said");
 }
 
-TEST(EncodeSpan, NoTimeIsBefore1970NorEndBeforeStart) {
+TEST(EncodeSpan, NoTimeIsBefore1970NorAnySpanWithoutLength) {
   trace::SpanRecord span = small_span();
-  span.duration = Nanos(-5);
-  EXPECT_EQ(decoded(encoded(span)).end, span.start);
-  span.start = Nanos(-1);
-  span.duration = Nanos(0);
-  EXPECT_EQ(decoded(encoded(span)).start, Nanos(0));
+  for (const Nanos duration : {Nanos(-5), Nanos(0), Nanos(1), Nanos::min()}) {
+    span.duration = duration;
+    EXPECT_EQ(decoded(encoded(span)).end, span.start + Nanos(1));
+    EXPECT_EQ(header_of(span).duration, Nanos(1));
+  }
+  for (const Nanos start : {Nanos(-1), Nanos(-100), Nanos::min()}) {
+    span.start = start;
+    span.duration = Nanos(0);
+    EXPECT_EQ(decoded(encoded(span)).start, Nanos(0));
+    EXPECT_EQ(decoded(encoded(span)).end, Nanos(1));
+  }
+  span.ended = false;  // it has none
+  EXPECT_EQ(decoded(encoded(span)).end, Nanos(0));
 }
 
 TEST(EncodeSpan, FlagsSayWhetherTheParentIsRemote) {

@@ -8,9 +8,8 @@
 namespace mcptrace::query {
 namespace {
 
-double length(Interval interval) {
-  return static_cast<double>(interval.end.count()) - static_cast<double>(interval.begin.count());
-}
+// The difference first: a double does not tell the nanoseconds of today's dates apart.
+double length(Interval interval) { return static_cast<double>(subtract(interval.end, interval.begin).count()); }
 
 // Cut to the whole, ordered, without overlaps.
 std::vector<Interval> merged(Interval whole, std::vector<Interval> intervals) {

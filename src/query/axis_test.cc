@@ -44,6 +44,17 @@ TEST(Axis, NothingAndMomentsAndNonsense) {
   EXPECT_NEAR(extreme.position(0ns), 0.5, 1e-9);
 }
 
+TEST(Axis, TellsNanosecondsOfTodayApart) {
+  const Nanos now(1'750'000'000'000'000'000);
+  const TimeAxis axis({now, now + 4ns}, {{now, now + 1ns}, {now + 2ns, now + 4ns}});
+  EXPECT_EQ(axis.position(now), 0);
+  EXPECT_EQ(axis.position(now + 1ns), 0.25);
+  EXPECT_EQ(axis.position(now + 3ns), 0.75);
+  const TimeAxis instant({now, now + 1ns}, {});
+  EXPECT_EQ(instant.position(now), 0);
+  EXPECT_EQ(instant.position(now + 1ns), 1);
+}
+
 TEST(Axis, NeverGoesBack) {
   const TimeAxis axis({0s, 1000s}, {{10s, 20s}, {15s, 18s}, {20s, 25s}, {500s, 501s}, {900s, 1000s}});
   double last = 0;

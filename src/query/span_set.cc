@@ -55,7 +55,7 @@ std::optional<std::size_t> SpanSet::add(const spool::Record& record) {
   std::string_view bytes;
   if (!otlp::split_record(record.payload, span.header, bytes) || !wants(span.header)) return std::nullopt;
   if (bytes.empty()) return std::nullopt;  // a close that repeats nothing
-  span.header.duration = std::max(span.header.duration, Nanos(0));
+  span.header.duration = std::max(span.header.duration, trace::kShortest);
   if (record.type == RecordType::kSessionOpen || record.type == RecordType::kSessionClose) {
     span.header.flags |= trace::kRootSpan;
   }
@@ -88,7 +88,7 @@ std::optional<std::size_t> SpanSet::add(const spool::Record& record) {
 
 void SpanSet::end_open_span(TraceSpan& span, Nanos last) {
   span.ending = Ending::kUnknown;
-  span.header.duration = std::max(subtract(last, span.header.start), Nanos(0));
+  span.header.duration = std::max(subtract(last, span.header.start), trace::kShortest);
   otlp::SpanEnd end;
   end.end = span.end();
   end.end_unknown = true;
@@ -115,7 +115,7 @@ TraceView SpanSet::finish(std::optional<Session> session, Nanos now) && {
     TraceSpan& span = spans_[i];
     if (span.ending != Ending::kRunning) continue;
     if (open_in_held_.contains(i)) {
-      span.header.duration = std::max(subtract(now, span.header.start), Nanos(0));
+      span.header.duration = std::max(subtract(now, span.header.start), trace::kShortest);
     } else {
       end_open_span(span, last);
     }

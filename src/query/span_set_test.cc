@@ -94,6 +94,23 @@ TEST(SpanSet, AKilledCallEndsWhereItWasLastHeardOf) {
   EXPECT_EQ(span_of(view, 0x11).ending, Ending::kUnknown);
 }
 
+// Nor has any span that is made here no length: a call that was the last that was heard of its process, and its root.
+TEST(SpanSet, WhatWasKilledAtOnceLastedANanosecond) {
+  std::vector<MemoryFile> files(1);
+  Sample sample(files[0].sink());
+  sample.open();
+  sample.call(open_call("slow", 0s, 0x11));
+  const TraceView view = query::view(files, sample.options().start + 1h);
+  ASSERT_EQ(view.spans.size(), 2u);
+  for (const TraceSpan& span : view.spans) {
+    EXPECT_EQ(span.header.duration, 1ns);
+    const auto decoded = otlp::decode_span(span.bytes);
+    ASSERT_TRUE(decoded);
+    EXPECT_EQ(decoded->end, decoded->start + 1ns);
+  }
+  EXPECT_NE(waterfall(view, plain_text(sample.options().start + 1h)).find(" 0 s "), std::string::npos);
+}
+
 TEST(SpanSet, KilledCallsWithDerivedIdsAreUnobserved) {
   std::vector<MemoryFile> files(1);
   SampleOptions options;
@@ -232,7 +249,7 @@ TEST(SpanSet, NegativeAndHugeTimesDoNotOverflow) {
   put(files[0].entries[3].payload, kDuration, INT64_MIN);
   put(files[0].entries[4].payload, kStart, INT64_MIN);
   const TraceView view = query::view(files, Nanos::max());
-  for (const TraceSpan& span : view.spans) EXPECT_GE(span.header.duration, 0ns);
+  for (const TraceSpan& span : view.spans) EXPECT_GE(span.header.duration, 1ns);
   EXPECT_FALSE(waterfall(view, plain_text(Nanos::max())).empty());
   EXPECT_FALSE(trace_json(view).empty());
 }

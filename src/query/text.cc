@@ -195,7 +195,7 @@ std::string pad(std::string_view text, std::size_t width, bool right_aligned) {
 std::string format_duration(Nanos duration) {
   const std::int64_t ns = std::max<std::int64_t>(duration.count(), 0);
   const double value = static_cast<double>(ns);
-  if (ns == 0) return "0 s";
+  if (ns <= 1) return "0 s";
   if (ns < 999'500) return three_digits(value / 1e3, "µs");
   if (ns < 999'500'000) return three_digits(value / 1e6, "ms");
   if (ns < 59'950'000'000) return three_digits(value / 1e9, "s");

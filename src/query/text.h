@@ -30,7 +30,8 @@ std::string cut(std::string_view text, std::size_t limit);
 // Cut to, or filled up with spaces to, exactly `width` columns.
 std::string pad(std::string_view text, std::size_t width, bool right_aligned = false);
 
-// "0.8 µs", "12.3 ms", "4.56 s", "2m 05s", "1h 02m", "3d 04h". Negative ones as zero.
+// "0.8 µs", "12.3 ms", "4.56 s", "2m 05s", "1h 02m", "3d 04h". "0 s": an instant, be it written as a nanosecond
+// (trace::kShortest); and negative ones.
 std::string format_duration(Nanos duration);
 // "812 B", "1.2 kB", "34.5 MB".
 std::string format_bytes(std::uint64_t bytes);

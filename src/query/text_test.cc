@@ -75,6 +75,7 @@ TEST(Cut, EndsWithinTheLimit) {
 
 TEST(Durations, ThreeDigitsThatCount) {
   EXPECT_EQ(format_duration(0ns), "0 s");
+  EXPECT_EQ(format_duration(1ns), "0 s");
   EXPECT_EQ(format_duration(-5s), "0 s");
   EXPECT_EQ(format_duration(850ns), "0.85 µs");
   EXPECT_EQ(format_duration(12'340ns), "12.3 µs");

@@ -1,5 +1,7 @@
 #include "trace/span_record.h"
 
+#include <algorithm>
+
 namespace mcptrace::trace {
 
 std::string_view outcome_text(Outcome outcome) {
@@ -56,7 +58,7 @@ SpanHeader header_of(const SpanRecord& span) {
   header.span_id = span.span_id;
   header.parent_id = span.parent_id;
   header.start = span.start;
-  header.duration = span.duration;
+  header.duration = span.ended ? std::max(span.duration, kShortest) : span.duration;
   header.outcome = span.outcome;
   header.status = span.status;
   return header;

@@ -90,6 +90,10 @@ struct SpanFields {
   std::uint32_t dropped_events = 0;
 };
 
+// No span that ended is shorter, whatever it stands for and whatever a clock says: backends take one without length for
+// one with a negative one.
+inline constexpr Nanos kShortest{1};
+
 struct SpanRecord : SpanFields {
   std::vector<Attribute> attributes;
   std::vector<SpanEvent> events;
