@@ -489,8 +489,18 @@ Session& Tracer::session_of_call(const OpenCall& call) {
   return loose_session(call.context, placed ? exchanges_.at(call.exchange).route : std::uint16_t{0});
 }
 
-void Tracer::end_call(OpenCall& call, const CallEnd& given, Nanos at_boot, bool answered) {
-  Session& session = session_of_call(call);
+void Tracer::end_call(OpenCall& call, const CallEnd& end, Nanos at_boot, bool answered) {
+  Session* const used = loose_.get();
+  if (used == nullptr || call.context.session != 0)
+    return end_call_of(session_of_call(call), call, end, at_boot, answered);
+  // It stands for what whoever ends this call is about, and that may be of another session.
+  const CallContext root = used->root;
+  const std::uint16_t route = used->route;
+  end_call_of(session_of_call(call), call, end, at_boot, answered);
+  loose_session(root, route);
+}
+
+void Tracer::end_call_of(Session& session, OpenCall& call, const CallEnd& given, Nanos at_boot, bool answered) {
   if (session.closed && !call.is_standing()) open_session(session);
   CallEnd end = given;
   end.duration = std::max(at_boot - call.start.boot, Nanos(0));

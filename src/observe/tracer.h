@@ -181,6 +181,7 @@ class Tracer {
 
   Session& session_of_call(const mcp::OpenCall& call);
   void end_call(mcp::OpenCall& call, const trace::CallEnd& end, Nanos at_boot, bool answered);
+  void end_call_of(Session& session, mcp::OpenCall& call, const trace::CallEnd& given, Nanos at_boot, bool answered);
   void end_children(const mcp::OpenCall& parent, Nanos at_boot);
   void leave_nest(Session& session, const mcp::OpenCall& call);
   // The calls that a server's message without a mark may belong to: of the connection.

@@ -68,11 +68,15 @@ Session& Tracer::add_session(const CallContext& context, Instant at, const mcp::
   return *last_session_;
 }
 
-// Makes room: what is closed goes, and if that is nothing, what has been silent longest and has nothing open.
+// Makes room: what is closed goes, and if that is nothing, what has been silent longest and has nothing open. Never the
+// process's own: without it, what names no session would be another's.
 void Tracer::evict_sessions() {
-  std::erase_if(sessions_, [this](const auto& entry) {
+  const auto may_go = [this](const Session& session) {
+    return session.open + session.listens == 0 && session.root.session != process_context_.session;
+  };
+  std::erase_if(sessions_, [&](const auto& entry) {
     Session& session = *entry.second;
-    const bool over = session.closed && session.open + session.listens == 0;
+    const bool over = session.closed && may_go(session);
     if (over) forget_declared(session);
     return over;
   });
@@ -80,7 +84,7 @@ void Tracer::evict_sessions() {
   if (sessions_.size() < options_.max_sessions) return;
   std::vector<Session*> silent;
   for (auto& [serial, session] : sessions_) {
-    if (session->open + session->listens == 0) silent.push_back(session.get());
+    if (may_go(*session)) silent.push_back(session.get());
   }
   // Several at once, so that the next ones need no such look.
   const std::size_t count = std::min(silent.size(), 1 + options_.max_sessions / 64);

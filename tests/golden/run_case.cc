@@ -45,6 +45,8 @@ Result<Settings> read_settings(const std::vector<std::string>& options) {
       settings.tracer.environment = settings.placement.environment = trace::parse_traceparent(option.substr(12));
     } else if (option.starts_with("max-open=")) {
       settings.tracer.max_open = static_cast<std::size_t>(std::stoi(option.substr(9)));
+    } else if (option.starts_with("max-sessions=")) {
+      settings.tracer.max_sessions = static_cast<std::size_t>(std::stoi(option.substr(13)));
     } else if (option.starts_with("declared-elsewhere=")) {
       const auto colon = option.find(':');
       settings.declared.emplace_back(option.substr(19, colon - 19), option.substr(colon + 1));
