@@ -2,6 +2,7 @@
 
 #include "app/command_line.h"
 #include "app/commands.h"
+#include "spool/expiry.h"
 
 namespace mcptrace::app {
 namespace {
@@ -44,6 +45,7 @@ int clear_command(World& world, std::span<const std::string> arguments) {
   if (!open) return fail(world, open.error());
   const auto removed = spool::remove_files(*directory, before, open->in_use);
   if (!removed) return fail(world, removed.error());
+  if (older_than.empty()) spool::forget_expired(*directory);
   std::string text =
       "Deleted " + query::format_count(removed->files, "file") + " (" + query::format_bytes(removed->bytes) + ").";
   if (open->count != 0) {

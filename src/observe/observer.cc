@@ -141,8 +141,9 @@ void Observer::count_losses() {
               memory ? "some messages were not traced (memory ran out); traffic is not affected"
                      : "some messages were not traced (the observer was too slow); traffic is not affected");
   }
-  if (const std::uint64_t lost = recorder_.lost(); lost != seen_lost_) {
-    tracer_.add_lost(lost - seen_lost_);
+  const Losses lost = recorder_.lost();
+  if (const Losses more = lost.since(seen_lost_); more.messages + more.files != 0) {
+    tracer_.add_lost(more);
     seen_lost_ = lost;
   }
 }
@@ -235,6 +236,8 @@ void Observer::trace() {
 }
 
 void Observer::finish_on_thread() {
+  recorder_.flush();
+  count_losses();  // so that the roots tell what the first file cost
   tracer_.finish(end_, ended_at_);
   recorder_.flush();
   keep(true);

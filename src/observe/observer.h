@@ -95,7 +95,8 @@ class Observer {
   FactQueue client_, server_;
   Recorder recorder_;
   Tracer tracer_;
-  std::uint64_t seen_dropped_ = 0, seen_lost_ = 0;
+  std::uint64_t seen_dropped_ = 0;
+  Losses seen_lost_;
   Nanos last_flush_{}, last_kept_{};
   std::function<void(Nanos wall)> keep_;
   TrafficEnd end_;

@@ -12,6 +12,7 @@
 
 #include "otlp/decode.h"
 #include "otlp/encode.h"
+#include "spool/expiry.h"
 #include "spool/reader.h"
 
 namespace mcptrace::observe {
@@ -63,7 +64,7 @@ class ObserverTest : public testing::Test {
 
   struct Found {
     int calls = 0, ok = 0, unobserved = 0;
-    std::int64_t dropped = 0, unmatched = 0;
+    std::int64_t dropped = 0, unmatched = 0, lost = 0;
     bool closed = false;
   };
   Found read_spool() {
@@ -81,6 +82,7 @@ class ObserverTest : public testing::Test {
           ++found.calls, found.ok += header.outcome == trace::Outcome::kOk,
               found.unobserved += header.outcome == trace::Outcome::kUnobserved;
         if (const auto* dropped = span->attribute("mcptrace.dropped")) found.dropped = *dropped->integer();
+        if (const auto* lost = span->attribute("mcptrace.finding.lost")) found.lost = *lost->integer();
         if (const auto* unmatched = span->attribute("mcptrace.unmatched_answers"))
           found.unmatched = *unmatched->integer();
       }
@@ -185,6 +187,7 @@ TEST_F(ObserverTest, W5_AnObserverThatNeverRunsCostsTelemetryAndIsCounted) {
   EXPECT_GT(found.calls, 100);
   EXPECT_GT(found.dropped, 0);
   EXPECT_EQ(found.calls + found.dropped, static_cast<std::int64_t>(kCalls));
+  EXPECT_EQ(found.lost, found.dropped);
 }
 
 // The queue of answers is full before the observer runs: those that did not fit were given all the same. What was asked
@@ -238,6 +241,24 @@ TEST_F(ObserverTest, W5_ASpoolThatCannotBeWrittenIsSaidOnceAndTheEndIsNotHeldUp)
   ASSERT_FALSE(said.empty());
   EXPECT_TRUE(said.starts_with("mcptrace: telemetry is being lost")) << said;
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+}
+
+// However short a session is: its root tells what it cost that there was no room.
+TEST_F(ObserverTest, WhatIsDeletedToMakeRoomIsAFinding) {
+  const auto session = [&](std::uint64_t most_files) {
+    ObserverOptions small = options(directory_ + "/spool");
+    small.spool.total_files = most_files;
+    Observer observer(small, activity_, clock_, ids_, log_);
+    observer.client().push(request(1));
+    observer.server().push(answer(1));
+    observer.start();
+    EXPECT_TRUE(observer.finish({}, kPatience));
+    return read_spool().lost;
+  };
+  EXPECT_EQ(session(10), 0);
+  EXPECT_EQ(session(10), 0);
+  EXPECT_EQ(session(0), 2);
+  EXPECT_EQ(spool::read_expired(directory_ + "/spool").files, 2u);
 }
 
 class NamesWithoutMemory final : public DeclaredNames {

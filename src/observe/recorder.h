@@ -25,7 +25,10 @@ class Recorder final : public RecordSink {
 
   void flush();
   [[nodiscard]] std::size_t pending_bytes() const { return writer_.pending_bytes(); }
-  [[nodiscard]] std::uint64_t lost() const { return writer_.counts().lost_records + left_out_; }
+  [[nodiscard]] Losses lost() const {
+    const spool::WriterCounts& counts = writer_.counts();
+    return {.messages = counts.lost_records + left_out_, .files = counts.expired_files};
+  }
 
  private:
   void append(spool::RecordType type, std::uint32_t tag, std::string_view payload);

@@ -152,14 +152,16 @@ void Session::add_counts(SpanRecord& span) const {
   const auto add_if = [&](Attr attr, std::uint64_t count) {
     if (count != 0) span.add(attr, number(count));
   };
-  add_if(Attr::kDropped, dropped);
+  add_if(Attr::kDropped, lost.messages);
   add_if(Attr::kUnmatched, unmatched);
   add_if(Attr::kSecondAnswers, second_answers);
   add_if(Attr::kNotJsonLines, not_json_lines);
   add_if(Attr::kNotJsonBytes, not_json_bytes);
   add_if(Attr::kNotInjectedCount, not_injected_);
   for (std::size_t i = 0; i < findings_.size(); ++i) {
-    add_if(trace::finding_count(static_cast<mcp::Finding>(i)), findings_[i]);
+    const auto finding = static_cast<mcp::Finding>(i);
+    const std::uint64_t besides = finding == mcp::Finding::kLost ? lost.messages + lost.files : 0;
+    add_if(trace::finding_count(finding), findings_[i] + besides);
   }
 }
 

@@ -40,6 +40,17 @@ struct ChildStatus {
   int code = 0;
 };
 
+// Telemetry that was lost: messages and records that were not written, files of the spool that were deleted unread.
+struct Losses {
+  std::uint64_t messages = 0, files = 0;
+
+  Losses& operator+=(const Losses& more) {
+    messages += more.messages, files += more.files;
+    return *this;
+  }
+  [[nodiscard]] Losses since(const Losses& before) const { return {messages - before.messages, files - before.files}; }
+};
+
 class Session {
  public:
   Session(const mcp::CallContext& context, Instant first);
@@ -101,11 +112,12 @@ class Session {
   bool closed = true;                   // not open yet; or its root was written and nothing came since
   bool ending = false;                  // its root is to be written once nothing is open
   bool initialize_failed = false;
-  std::uint16_t route = 0;           // of a proxy
-  std::uint64_t dropped_before = 0;  // facts that were lost before it began
+  std::uint16_t route = 0;  // of a proxy
+  Losses lost_before;       // before it began
+  Losses lost;
   RootEnd end = RootEnd::kNormal;
   ChildStatus child;
-  std::uint64_t dropped = 0, unmatched = 0, second_answers = 0, not_json_lines = 0, not_json_bytes = 0;
+  std::uint64_t unmatched = 0, second_answers = 0, not_json_lines = 0, not_json_bytes = 0;
 
   // All its requests so far were of 2026-07-28.
   [[nodiscard]] bool is_modern() const { return saw_modern_ && !saw_legacy_; }

@@ -565,13 +565,13 @@ void Tracer::publish_open() {
 void Tracer::add_dropped(std::uint64_t count, Nanos last) {
   last_dropped_ = std::max(last_dropped_, last);
   next_give_up_ = std::min(next_give_up_, last + kGiveUpAfter);
-  add_lost(count);
+  add_lost({.messages = count});
 }
 
-void Tracer::add_lost(std::uint64_t count) {
-  dropped_ += count;
+void Tracer::add_lost(const Losses& more) {
+  lost_ += more;
   Session* const session = present_session();
-  (session != nullptr ? session->dropped : early_dropped_) += count;
+  (session != nullptr ? session->lost : early_lost_) += more;
 }
 
 }  // namespace mcptrace::observe

@@ -89,8 +89,8 @@ class Tracer {
   // Facts that were lost on their way here; none of them of a later moment than `last` (boot clock). What was open then
   // and ends without an answer, or has none for long, is unobserved: its answer may have been among them.
   void add_dropped(std::uint64_t count, Nanos last);
-  // Records that were lost behind us.
-  void add_lost(std::uint64_t count);
+  // What was lost behind us.
+  void add_lost(const Losses& more);
   void on_time(Instant now);
   [[nodiscard]] std::optional<Nanos> next_deadline() const;  // boot clock
   void finish(const TrafficEnd& end, Instant now);
@@ -237,10 +237,10 @@ class Tracer {
   static constexpr Nanos kGiveUpAfter = std::chrono::minutes(5);
   Nanos next_give_up_ = Nanos::max();
   static constexpr Nanos kReportOpenAfter = std::chrono::seconds(1);
-  std::uint64_t dropped_ = 0;
-  std::uint64_t early_dropped_ = 0;  // before there was a session: the next one's
-  Nanos last_seen_{};                // boot clock: the newest moment told
-  Nanos next_gap_ = Nanos::max();    // no session's gap is over before
+  Losses lost_;
+  Losses early_lost_;              // before there was a session: the next one's
+  Nanos last_seen_{};              // boot clock: the newest moment told
+  Nanos next_gap_ = Nanos::max();  // no session's gap is over before
 
   // Over HTTP.
   HttpExchanges exchanges_;

@@ -29,7 +29,7 @@ void Tracer::emit(RecordType type, const Session& session, const OpenCall* call,
 
 void Tracer::write_root(Session& session, RecordType type) {
   // Whose they were nobody knows: of all sessions that there were then.
-  if (over_http()) session.dropped = dropped_ - session.dropped_before;
+  if (over_http()) session.lost = lost_.since(session.lost_before);
   session.build_root(style_, type != RecordType::kSessionOpen, span_);
   emit(type, session, nullptr, trace::kRootSpan);
 }

@@ -46,8 +46,8 @@ Session& Tracer::session_of(const Fact& fact) {
 Session& Tracer::add_session(const CallContext& context, Instant at, const mcp::HttpFact* http) {
   if (sessions_.size() >= options_.max_sessions) evict_sessions();
   auto session = std::make_unique<Session>(context, at);
-  session->dropped_before = dropped_;
-  session->dropped = std::exchange(early_dropped_, 0);  // over HTTP it is told otherwise
+  session->lost_before = lost_;
+  session->lost = std::exchange(early_lost_, {});  // over HTTP it is told otherwise
   if (context.previous != 0) {
     if (Session* before = find_session(context.previous)) {
       session->go_on_from(*before);

@@ -201,12 +201,19 @@ std::vector<std::string> Skips::lines() const {
                     " passed over");
   }
   for (const auto& [path, why] : unreadable_) lines.push_back(display(why));
+  if (expired_.files != 0) {
+    lines.push_back("of what was traced before, " + format_count(expired_.files, "file") + " (" +
+                    format_bytes(expired_.bytes) + ")" + (expired_.files == 1 ? " was" : " were") +
+                    " deleted to make room");
+  }
   return lines;
 }
 
 Result<SessionList> load_sessions(const std::string& directory, const SessionQuery& query) {
   MCPTRACE_TRY(Spool spool, open_spool(directory));
-  return SessionLoader(std::move(spool), query).load();
+  SessionList list = SessionLoader(std::move(spool), query).load();
+  list.skips.note(spool::read_expired(directory));
+  return list;
 }
 
 namespace {
@@ -379,6 +386,7 @@ Result<Found> find_newest(const Spool& spool, Catalog& catalog, Skips& skips) {
 
 Result<Found> find_session(const std::string& directory, std::string_view id, Skips& skips) {
   MCPTRACE_TRY(const Spool spool, open_spool(directory));
+  skips.note(spool::read_expired(directory));
   Catalog catalog;
   for (std::size_t i = 0; i < spool.files.size(); ++i) read_frames(spool, i, catalog, skips);
   catalog.settle();

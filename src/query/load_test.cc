@@ -388,6 +388,21 @@ TEST_F(Load, WrongAndAmbiguousIds) {
   EXPECT_TRUE(find_session(directory_, "s-1234000000000002", skips));
 }
 
+TEST_F(Load, SaysWhatWasDeletedToMakeRoom) {
+  const std::string id = ended(1, base_);
+  std::ofstream(directory_ + "/expired") << "1 2000000\n2 1000000\n";
+  const std::vector<std::string> wanted{"of what was traced before, 3 files (3.0 MB) were deleted to make room"};
+  const auto list = load_sessions(directory_, {});
+  ASSERT_TRUE(list);
+  EXPECT_EQ(list->sessions.size(), 1u);
+  EXPECT_EQ(list->skips.lines(), wanted);
+  Skips skips, of_missing;
+  EXPECT_TRUE(find_session(directory_, id, skips));
+  EXPECT_EQ(skips.lines(), wanted);
+  EXPECT_FALSE(find_session(directory_, "s-0123456789abcdef", of_missing));  // it may have been among them
+  EXPECT_EQ(of_missing.lines(), wanted);
+}
+
 TEST_F(Load, SaysWhatItPassedOver) {
   ended(1, base_);
   std::string path = std::filesystem::directory_iterator(directory_)->path();

@@ -112,7 +112,7 @@ Result<> Cursor::save() {
   return {};
 }
 
-Result<std::vector<Positions>> read_cursors(const std::string& directory) {
+Result<std::vector<Positions>> read_cursors(const std::string& directory, Nanos since) {
   std::vector<Positions> cursors;
   const std::string path = cursors_of(directory);
   DIR* stream = ::opendir(path.c_str());
@@ -121,10 +121,21 @@ Result<std::vector<Positions>> read_cursors(const std::string& directory) {
     return std::unexpected(errno_error("listing " + path, errno));
   }
   while (const dirent* found = ::readdir(stream)) {
-    if (is_cursor_name(found->d_name)) cursors.push_back(load(path + "/" + found->d_name));
+    if (!is_cursor_name(found->d_name)) continue;
+    struct stat status;
+    const bool known = ::fstatat(::dirfd(stream), found->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (known && std::chrono::seconds(status.st_mtim.tv_sec) + Nanos(status.st_mtim.tv_nsec) < since) continue;
+    cursors.push_back(load(path + "/" + found->d_name));
   }
   ::closedir(stream);
   return cursors;
+}
+
+bool has_passed(const std::vector<Positions>& cursors, const Entry& entry) {
+  return std::ranges::all_of(cursors, [&](const Positions& positions) {
+    const auto found = positions.find(entry.name);
+    return found != positions.end() && found->second >= entry.bytes;
+  });
 }
 
 }  // namespace mcptrace::spool

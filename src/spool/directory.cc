@@ -17,11 +17,6 @@ namespace {
 constexpr std::size_t kCreatedDigits = 20;
 constexpr std::size_t kSaltDigits = 8;
 constexpr std::size_t kMaxPrefix = 32;
-// What a file costs on disk, whatever its length: else a million small ones would be "within the bound".
-constexpr std::uint64_t kDiskBlock = 4096;
-
-std::uint64_t disk_bytes(std::uint64_t bytes) { return (bytes / kDiskBlock + 1) * kDiskBlock; }
-
 bool is_plain(char c) {
   return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-' || c == '_';
 }
@@ -163,35 +158,6 @@ std::optional<bool> is_locked(int directory, const std::string& name) {
   const UniqueFd fd = open_for_reading(directory, name.c_str());
   if (!fd.valid()) return errno == ENOENT ? std::nullopt : std::optional(true);
   return is_locked(fd.get());
-}
-
-std::uint64_t expire(int directory, std::uint64_t total_bytes, std::uint64_t total_files, Nanos now) {
-  if (auto left = list_entries(directory, kTemporarySuffix)) {
-    for (const Entry& entry : *left) {
-      if (entry.modified >= now - std::chrono::minutes(1)) break;
-      if (is_locked(directory, entry.name) == false) ::unlinkat(directory, entry.name.c_str(), 0);
-    }
-  }
-  auto entries = list_entries(directory, kSuffix);
-  if (!entries) return 0;
-  std::uint64_t bytes = 0;
-  std::uint64_t files = entries->size();
-  for (const Entry& entry : *entries) bytes += disk_bytes(entry.bytes);
-  std::uint64_t gone = 0;
-  for (const Entry& entry : *entries) {
-    if (bytes <= total_bytes && files <= total_files) break;
-    const auto locked = is_locked(directory, entry.name);
-    if (locked == true) continue;
-    if (locked == false) {
-      const bool deleted = ::unlinkat(directory, entry.name.c_str(), 0) == 0;
-      if (!deleted && errno != ENOENT) continue;
-      if (deleted) ++gone;
-    }
-    // Somebody else's deletion made room just as well.
-    bytes -= disk_bytes(entry.bytes);
-    --files;
-  }
-  return gone;
 }
 
 }  // namespace mcptrace::spool

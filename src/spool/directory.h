@@ -1,4 +1,4 @@
-// The spool's directory: what its files are called, who holds them, which may go. Any process, any thread.
+// The spool's directory: what its files are called, and who holds them. Any process, any thread.
 //
 // A file is called <created, wall ns, 20 digits>-<prefix>-<pid>-<salt, 8 hexadecimal digits>.spool, so that the order
 // of the names is the order of age. It is made under its name with ".tmp" behind it, locked, given its header and
@@ -59,9 +59,5 @@ UniqueFd open_for_reading(int directory, const char* path);
 bool is_locked(int fd);
 // The same by name. Nothing where the file is gone.
 std::optional<bool> is_locked(int directory, const std::string& name);
-
-// Deletes the oldest unlocked files until the rest are at most `total_bytes` and `total_files`, and temporaries that
-// their process has left since before `now` - 1 minute. How many files went.
-std::uint64_t expire(int directory, std::uint64_t total_bytes, std::uint64_t total_files, Nanos now);
 
 }  // namespace mcptrace::spool

@@ -79,12 +79,7 @@ Result<Removed> remove_consumed(const std::string& directory) {
   MCPTRACE_TRY(const std::vector<Positions> cursors, read_cursors(directory));
   if (cursors.empty()) return Removed();
   MCPTRACE_TRY(const std::vector<Entry> entries, list_entries(spool.get(), kSuffix));
-  const auto consumed = [&](const Entry& entry) {
-    return std::all_of(cursors.begin(), cursors.end(), [&](const Positions& positions) {
-      const auto found = positions.find(entry.name);
-      return found != positions.end() && found->second >= entry.bytes;
-    });
-  };
+  const auto consumed = [&](const Entry& entry) { return has_passed(cursors, entry); };
   return remove_unlocked(spool.get(), entries, consumed);
 }
 

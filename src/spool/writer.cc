@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "spool/block.h"
 #include "spool/directory.h"
+#include "spool/expiry.h"
 #include "spool/file_calls.h"
 #include "spool/layout.h"
 
@@ -210,7 +211,8 @@ Result<> Writer::Impl::start_file(Writer& self, Nanos now) {
     MCPTRACE_TRY(const UniqueFd directory, make_directory(options_.directory));
     const Nanos wall = clock_.wall();
     if (attempt == 0)
-      counts_.expired_files += expire(directory.get(), options_.total_bytes, options_.total_files, wall);
+      counts_.expired_files +=
+          expire(directory.get(), options_.directory, options_.total_bytes, options_.total_files, wall).files;
     const auto salt = static_cast<std::uint32_t>(random_.u64());
     head_ = preamble;
     auto made = make_file(directory.get(), make_name(wall, options_.name_prefix, ::getpid(), salt), salt, wall);

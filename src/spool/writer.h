@@ -30,8 +30,8 @@ class FileCalls;
 struct WriterOptions {
   std::string directory{};               // .../spool; made if missing (its parent too)
   std::uint64_t file_bytes = 16u << 20;  // a file is left at this size
-  // Of the directory, a file counting in disk blocks of 4 KiB: when a file is started and it is over either, the oldest
-  // unlocked files go; those of living processes stay, whatever the sum.
+  // Of the directory, a file counting in disk blocks of 4 KiB: when a file is started and it is over either,
+  // unlocked files go (expiry.h); those of living processes stay, whatever the sum.
   std::uint64_t total_bytes = 512u << 20;
   std::uint64_t total_files = 10'000;
   std::size_t batch_bytes = 128u << 10;  // append() flushes by itself beyond this
@@ -47,7 +47,7 @@ struct WriterCounts {
   std::uint64_t records = 0;        // accepted
   std::uint64_t bytes = 0;          // written
   std::uint64_t lost_records = 0;   // that could not be written
-  std::uint64_t expired_files = 0;  // deleted to make room
+  std::uint64_t expired_files = 0;  // deleted unread, to make room (expiry.h)
 };
 
 class Writer {
