@@ -45,6 +45,7 @@ bool HeadParser::parse(std::string_view text, LineEnds ends, RequestHead& head) 
   const std::size_t method = token_size(line);
   if (method == 0 || line[method] != ' ') return bad(400, "the method is not a token");
   head.method = line.substr(0, method);
+  repairs_ = false;
   if (line.size() < method + 3 + kVersionBytes) return bad(400, "no request target");
   head.target = line.substr(method + 1, line.size() - method - 2 - kVersionBytes);
   head.minor_version = line.back() == '0' ? 0 : 1;
@@ -67,6 +68,7 @@ bool HeadParser::parse(std::string_view text, LineEnds ends, ResponseHead& head)
   head.status = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0');
   head.reason = line.substr(std::min(kStatusEnd + 1, line.size()));
   head.minor_version = line[kVersionBytes - 1] == '0' ? 0 : 1;
+  repairs_ = true;
   return parse_fields(text, ends, head);
 }
 
@@ -89,7 +91,8 @@ bool HeadParser::parse_fields(std::string_view text, LineEnds ends, Head& head) 
 
 bool HeadParser::take_field(std::string_view line) {
   const std::size_t colon = line.find(':');
-  const std::string_view name = line.substr(0, std::min(colon, line.size()));
+  std::string_view name = line.substr(0, std::min(colon, line.size()));
+  if (repairs_) name = trim_end(name);
   const FieldName id = field_name(name);  // what it knows is a token
   const bool token = id != FieldName::kOther || (!name.empty() && token_size(name) == name.size());
   if (!token || colon == line.npos) return bad(400, "a field name is not a token directly followed by a colon");

@@ -50,6 +50,7 @@ class HeadParser {
   bool check_target(std::string_view target);
   bool check_host(const RequestHead& head);
 
+  bool repairs_ = false;  // white space before a colon is removed in an answer, and refused in a request (RFC 9112 5.1)
   std::vector<Field> fields_;
   FramingFields framing_;
   ParseProblem problem_;

@@ -246,6 +246,18 @@ TEST(ResponseParser, TakesWhatIsOddButClear) {
   EXPECT_EQ(parser.head().length, 2u);
 }
 
+// RFC 9112 5.1: a proxy removes it from an answer; in a request it is refused.
+TEST(ResponseParser, RemovesWhiteSpaceBeforeAColon) {
+  const std::string_view head = "HTTP/1.1 200 OK\r\nContent-Length : 2\r\nA \t: b\r\nMcp-Session-Id\t:s\r\n\r\nok";
+  for (const std::size_t step : {1UL, 5UL, 100UL}) {
+    const Story story = response(head, false, step);
+    EXPECT_FALSE(story.bad) << story.problem.what;
+    EXPECT_EQ(story.body, "ok");
+    EXPECT_THAT(story.heads, ElementsAre("Content-Length=2;A=b;Mcp-Session-Id=s;"));
+  }
+  EXPECT_EQ(response("HTTP/1.1 200 OK\r\nTransfer-Encoding : chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n").body, "ok");
+}
+
 TEST(ResponseParser, KeepsTheReason) {
   ResponseParser parser;
   parser.reset(false);
@@ -291,15 +303,28 @@ TEST(ResponseParser, BoundsItsHead) {
 }
 
 TEST(ResponseParser, RefusesWhatIsNoAnswer) {
-  for (const std::string_view bytes :
-       {"HTTP/2 200 OK\r\n\r\n", "HTTP/1.2 200 OK\r\n\r\n", "ICY 200 OK\r\n\r\n", "\r\nHTTP/1.1 200 OK\r\n\r\n",
-        "SSH-2.0", "HTTP/1.1  200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n",
-        "HTTP/1.1 099 OK\r\n\r\n", "HTTP/1.1 200 O\rK\r\n\r\n", "HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
-        "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 100 C\r\nContent-Length: 5\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", "HTTP/1.1 200 OK\nA: b\n\n"}) {
+  for (const std::string_view bytes : {"HTTP/2 200 OK\r\n\r\n",
+                                       "HTTP/1.2 200 OK\r\n\r\n",
+                                       "ICY 200 OK\r\n\r\n",
+                                       "\r\nHTTP/1.1 200 OK\r\n\r\n",
+                                       "SSH-2.0",
+                                       "HTTP/1.1  200 OK\r\n\r\n",
+                                       "HTTP/1.1 20 OK\r\n\r\n",
+                                       "HTTP/1.1 2000 OK\r\n\r\n",
+                                       "HTTP/1.1 099 OK\r\n\r\n",
+                                       "HTTP/1.1 200 O\rK\r\n\r\n",
+                                       "HTTP/1.1 200 OK\r\n : b\r\n\r\n",
+                                       "HTTP/1.1 200 OK\r\nA b : c\r\n\r\n",
+                                       "HTTP/1.1 200 OK\r\nA\x0b: b\r\n\r\n",
+                                       "HTTP/1.1 200 OK\r\nContent-Length : 5\r\nContent-Length: 5\r\n\r\n",
+                                       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding\t: chunked\r\n\r\n",
+                                       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
+                                       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+                                       "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+                                       "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                                       "HTTP/1.1 100 C\r\nContent-Length: 5\r\n\r\n",
+                                       "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
+                                       "HTTP/1.1 200 OK\nA: b\n\n"}) {
     EXPECT_TRUE(response(bytes).bad) << bytes;
     EXPECT_TRUE(response(bytes, false, 1).bad) << bytes;
   }

@@ -6,12 +6,17 @@
 
 namespace mcptrace::http {
 
+constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+inline std::string_view trim_end(std::string_view text) {
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
 // Without the spaces and tabs around it (OWS of RFC 9110 5.6.3).
 inline std::string_view trim(std::string_view text) {
-  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
-  return text;
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  return trim_end(text);
 }
 
 constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }

@@ -144,6 +144,15 @@ inline bool says_close(const MessageText& message) {
 
 inline char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
+// White space before a colon is removed from an answer; Beast refuses it.
+inline bool is_repaired(std::string_view head) {
+  for (std::size_t end = 0; (end = head.find("\r\n")) != head.npos; head.remove_prefix(end + 2)) {
+    const std::size_t colon = head.substr(0, end).find(':');
+    if (colon != head.npos && colon > 0 && (head[colon - 1] == ' ' || head[colon - 1] == '\t')) return true;
+  }
+  return false;
+}
+
 // Beast is stricter in what does not matter to framing: the grammar of chunk extensions and of Connection, fields that
 // may not be trailers, the space behind a status. And it takes Proxy-Connection for Connection, and knows no empty line
 // before a request.
@@ -158,6 +167,7 @@ void check_with_beast(const MessageText& message, bool without_body) {
   beast::error_code error;
   judge.put(boost::asio::const_buffer(message.bytes.data(), message.head_size), error);
   if (error == beast::http::error::bad_status) return;
+  if (!is_request && error && is_repaired(std::string_view(message.bytes).substr(0, message.head_size))) return;
   if (error == beast::http::error::bad_value && has_field(message, FieldName::kConnection)) return;
   MCPTRACE_CHECK(!error && judge.is_header_done());
   auto& read = judge.get();
