@@ -31,7 +31,7 @@ void AnswerRelay::begin(const Asked& asked) {
   parser_.reset(asked.with_head);
   state_ = State::kHead;
   framing_ = BodyFraming::kNone;
-  anything_sent_ = keeps_client_ = keeps_server_ = event_stream_ = rewriting_ = false;
+  anything_sent_ = keeps_client_ = keeps_server_ = event_stream_ = rewriting_ = looking_ = false;
   server_waits_ = {};
   challenge_.clear();
 }
@@ -47,9 +47,9 @@ void AnswerRelay::take_head(bool closing) {
   keeps_server_ = head.keep_alive && head.framing != BodyFraming::kUntilClose;
   if (const Field* field = head.find(FieldName::kKeepAlive)) server_waits_ = keep_alive_time(field->value);
   event_stream_ = is_type(head.value(FieldName::kContentType), "text/event-stream");
-  // Of a stream in some coding there are no lines to look at.
-  rewriting_ = asked_.rewriter != nullptr && event_stream_ && head.status == 200 &&
-               !is_encoded(head.value(FieldName::kContentEncoding));
+  rewriting_ = asked_.rewriter != nullptr && event_stream_ && head.status == 200;
+  looking_ = rewriting_ && is_encoded(head.list(FieldName::kContentEncoding));
+  looked_at_.clear();
   if (head.status == 401) {
     for (const Field& field : head.fields) {
       if (field.id != FieldName::kWwwAuthenticate) continue;
@@ -64,12 +64,21 @@ void AnswerRelay::take_head(bool closing) {
       head, {.framing = framing_, .length = head.length, .close = !keeps_client_, .http_10 = asked_.http_10}, out_);
 }
 
+// In a stream that is really encoded there are no lines to look for.
+void AnswerRelay::look_at_coding() {
+  for (const std::string_view piece : pieces_) looked_at_.append(piece.substr(0, kLookBytes - looked_at_.size()));
+  const Look look = look_at(looked_at_);
+  looking_ = look == Look::kUnclear;
+  if (look == Look::kCoded) asked_.rewriter->finish(rewritten_);
+}
+
 // The pieces of one read: with chunked framing they become one chunk.
 void AnswerRelay::add_body(bool end) {
   // Nothing changes after a stream's first event, and what is not changed is not copied.
   if (rewriting_ && asked_.rewriter->done()) rewriting_ = false;
   if (rewriting_) {
     rewritten_.clear();
+    if (looking_) look_at_coding();
     for (const std::string_view piece : pieces_) asked_.rewriter->feed(piece, rewritten_);
     if (end) asked_.rewriter->finish(rewritten_);
     outgoing_.begin_body(rewritten_.size());

@@ -57,6 +57,7 @@ class AnswerRelay {
  private:
   void take_head(bool closing);
   void add_body(bool end);
+  void look_at_coding();
   void pass_held(bool end);
 
   Stream& client_;
@@ -64,9 +65,10 @@ class AnswerRelay {
   Asked asked_;
   State state_ = State::kDone;
   BodyFraming framing_ = BodyFraming::kNone;  // towards the client
-  bool anything_sent_ = false, keeps_client_ = false, keeps_server_ = false, event_stream_ = false, rewriting_ = false;
+  bool anything_sent_ = false, keeps_client_ = false, keeps_server_ = false, event_stream_ = false, rewriting_ = false,
+       looking_ = false;  // whether the stream is plain, though it says that it is encoded
   std::chrono::seconds server_waits_{};
-  std::string out_, rewritten_, challenge_;
+  std::string out_, rewritten_, challenge_, looked_at_;
   Outgoing outgoing_;
   std::vector<std::string_view> pieces_;
 };

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "http/text.h"
+#include "json/text.h"
 
 namespace mcptrace::http {
 namespace {
@@ -163,15 +164,75 @@ class ZstdCodec final : public Codec {
   std::size_t magic_seen_ = 0;  // bytes of a frame's first four
 };
 
+constexpr std::string_view kBom = "\xef\xbb\xbf", kBlanks = " \t\r\n";
+
+// UTF-8 without controls; its last character may be cut off.
+bool is_text(std::string_view text) {
+  const auto is_control = [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && !kBlanks.contains(c)) || c == 0x7f;
+  };
+  if (std::ranges::any_of(text, is_control)) return false;
+  for (std::size_t cut = 0; cut < 4 && cut <= text.size(); ++cut) {
+    if (json::is_utf8(text.substr(0, text.size() - cut))) return true;
+    if (static_cast<unsigned char>(text[text.size() - cut - 1]) < 0x80) return false;
+  }
+  return false;
+}
+
+// Is this how JSON's objects and arrays, or lines of an event stream begin, as far as it goes? Two bytes and more of it
+// are looked at: what brotli or bare deflate begins with may be any one.
+bool may_begin(std::string_view text) {
+  if (text.empty() || text.front() == ':') return true;
+  if (text.front() == '{') return text.size() == 1 || kBlanks.contains(text[1]) || text[1] == '"' || text[1] == '}';
+  if (text.front() == '[') return text.size() == 1 || kBlanks.contains(text[1]) || text[1] == '{' || text[1] == ']';
+  for (const std::string_view field : {"data", "event", "id", "retry"}) {
+    if (field.starts_with(text)) return true;
+    if (text.starts_with(field) && std::string_view(":\r\n").contains(text[field.size()])) return true;
+  }
+  return false;
+}
+
+// Calls `visit` with each element of the list that is not empty.
+template <class Visit>
+void each_coding(std::string_view list, Visit visit) {
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    if (const std::string_view coding = trim(list.substr(0, comma)); !coding.empty()) visit(coding);
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+}
+
+// No coding is meant by these.
+bool is_meaningless(std::string_view coding) {
+  return same_text(coding, "identity") || same_text(coding, "none") || same_text(coding, "utf-8") ||
+         same_text(coding, "utf8");
+}
+
 }  // namespace
 
+Look look_at(std::string_view begin) {
+  begin = begin.substr(0, kLookBytes);
+  if (!is_text(begin)) return Look::kCoded;
+  const Look unclear = begin.size() < kLookBytes ? Look::kUnclear : Look::kPlain;
+  std::string_view text = begin;
+  if (text.starts_with(kBom.substr(0, text.size()))) text.remove_prefix(std::min(text.size(), kBom.size()));
+  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+  return may_begin(text) ? unclear : Look::kCoded;
+}
+
 bool is_encoded(std::string_view content_encoding) {
-  const std::string_view coding = trim(content_encoding);
-  return !coding.empty() && !same_text(coding, "identity");
+  bool encoded = false;
+  each_coding(content_encoding, [&](std::string_view coding) { encoded |= !same_text(coding, "identity"); });
+  return encoded;
 }
 
 std::unique_ptr<ContentDecoder> ContentDecoder::make(std::string_view content_encoding, DecodeLimits limits) {
-  const std::string_view coding = trim(content_encoding);
+  std::string_view coding;
+  std::size_t codings = 0;
+  each_coding(content_encoding, [&](std::string_view named) {
+    if (is_meaningless(named)) return;
+    coding = ++codings == 1 ? named : std::string_view{};  // several, one over the other, are not read
+  });
   std::unique_ptr<Codec> codec;
   if (same_text(coding, "gzip") || same_text(coding, "x-gzip")) {
     codec = std::make_unique<ZlibCodec>(ZlibCodec::Format::kGzip);
@@ -181,8 +242,6 @@ std::unique_ptr<ContentDecoder> ContentDecoder::make(std::string_view content_en
     codec = std::make_unique<BrotliCodec>();
   } else if (same_text(coding, "zstd")) {
     codec = std::make_unique<ZstdCodec>();
-  } else {
-    return nullptr;
   }
   return std::unique_ptr<ContentDecoder>(new ContentDecoder(std::move(codec), limits));
 }
@@ -192,7 +251,35 @@ ContentDecoder::ContentDecoder(std::unique_ptr<Codec> codec, DecodeLimits limits
 ContentDecoder::~ContentDecoder() = default;
 
 Result<> ContentDecoder::feed(std::string_view bytes, const Sink& sink) {
+  if (bytes.empty()) return {};
   if (state_ == State::kStopped) return stop(stopped_code_, stopped_);
+  if (state_ == State::kLooking) return look(bytes, sink);
+  if (state_ != State::kPlain) return decode(bytes, sink);
+  sink(bytes);
+  return {};
+}
+
+Result<> ContentDecoder::look(std::string_view bytes, const Sink& sink) {
+  std::string first = std::move(held_);
+  if (!first.empty()) bytes = first.append(bytes);
+  switch (look_at(bytes)) {
+    case Look::kUnclear:
+      held_.assign(bytes);
+      return {};
+    case Look::kPlain:
+      codec_.reset();
+      state_ = State::kPlain;
+      sink(bytes);
+      return {};
+    case Look::kCoded:
+      break;
+  }
+  if (!codec_) return stop(Errc::kUnsupported, "no coding that is read here");
+  state_ = State::kGoing;
+  return decode(bytes, sink);
+}
+
+Result<> ContentDecoder::decode(std::string_view bytes, const Sink& sink) {
   fed_ += bytes.size();
   [[clang::uninitialized]] std::array<char, kOutBytes> out;  // clearing it would cost more than an event does
   while (true) {
@@ -217,7 +304,7 @@ Result<> ContentDecoder::feed(std::string_view bytes, const Sink& sink) {
 
 Result<> ContentDecoder::end() const {
   if (state_ == State::kStopped) return std::unexpected(Error{stopped_code_, std::string(stopped_)});
-  if (state_ != State::kGoing || fed_ == 0) return {};
+  if (state_ != State::kGoing) return {};
   return std::unexpected(Error{Errc::kCorrupt, "ends in the middle"});
 }
 

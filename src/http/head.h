@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace mcptrace::http {
@@ -76,6 +77,14 @@ struct Head {
   [[nodiscard]] std::string_view value(FieldName id) const {
     const Field* field = find(id);
     return field == nullptr ? std::string_view{} : field->value;
+  }
+  // Of a field whose value is a list: all of this name are one (RFC 9110 5.3).
+  [[nodiscard]] std::string list(FieldName id) const {
+    std::string values;
+    for (const Field& field : fields) {
+      if (field.id == id) values.append(values.empty() ? "" : ", ").append(field.value);
+    }
+    return values;
   }
 };
 

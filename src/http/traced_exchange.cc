@@ -106,11 +106,9 @@ void TracedExchange::choose_wish(const RequestHead& head) {
     return;
   }
   request_done_ = false;
-  const std::string_view coding = head.value(FieldName::kContentEncoding);
-  if (is_encoded(coding)) {
+  if (const std::string coding = head.list(FieldName::kContentEncoding); is_encoded(coding)) {
     not_injected_ = NotInjected::kEncoded;
     request_decoder_ = ContentDecoder::make(coding);
-    if (!request_decoder_) http_.problem = mcp::BodyProblem::kEncoding;
   } else if (is_signed(head)) {
     not_injected_ = NotInjected::kSigned;
   } else if (head.expects_continue) {
@@ -323,13 +321,9 @@ void TracedExchange::response(const ResponseHead& head, Instant at) {
     const std::string_view session = head.value(FieldName::kMcpSessionId);
     if (session.size() <= kMostSessionId) answer_session_.assign(session);
   }
-  const std::string_view coding = head.value(FieldName::kContentEncoding);
-  if (answer_ != Answer::kNothing && is_encoded(coding)) {
-    decoder_ = ContentDecoder::make(coding);
-    if (!decoder_) {
-      http_.problem = mcp::BodyProblem::kEncoding;
-      answer_ = Answer::kNothing;
-    }
+  if (answer_ != Answer::kNothing) {
+    const std::string coding = head.list(FieldName::kContentEncoding);
+    if (is_encoded(coding)) decoder_ = ContentDecoder::make(coding);
   }
   // An event stream without a session may prove to be one of HTTP+SSE by its first event.
   const bool may_be_session = answer_ == Answer::kEvents && messages_ == 0 && caller_.session_id.empty();

@@ -1,11 +1,14 @@
 // Event streams through `mcptrace proxy`: every byte as the server wrote it and as soon as it wrote it, and every close passed on.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import test from 'node:test';
 import zlib from 'node:zlib';
 import {
-  ask, chunk, dechunk, getStream, listen, modernHeaders, modernMeta, parseAnswer, raw, rawServer, startProxy, streamHead, toolCall,
+  ask, chunk, dechunk, getStream, listen, modernHeaders, modernMeta, open, parseAnswer, raw, rawServer, sseClient, startProxy, streamHead,
+  toolCall,
 } from './http_peers.mjs';
+import { sseServer } from './http_servers.mjs';
 import { calls, freshHome, outcome, sessions } from './peers.mjs';
 
 async function rig(t, answer) {
@@ -154,10 +157,44 @@ test('H14: an encoded stream that may be one of HTTP+SSE passes at once', async 
   client.socket.write(getStream(proxy));
   const server = await started.promise;
   await client.untilText('\r\n\r\n');
-  server.write(chunk('data'));
-  await client.until((bytes) => parseAnswer(bytes, { untilClose: true }).body.toString() === 'data');
+  let sent = '';
+  for (const piece of ['\x1f', 'data', '\ndata']) {
+    server.write(chunk(Buffer.from(piece, 'latin1')));
+    sent += piece;
+    await client.until((bytes) => parseAnswer(bytes, { untilClose: true }).body.toString('latin1') === sent);
+  }
   client.socket.destroy();
 });
+
+for (const coding of ['none', 'identity', 'identity, identity', 'utf-8', 'gzip', 'snappy', '']) {
+  test(`a plain stream whose Content-Encoding is "${coding}": HTTP+SSE works, and is traced`, async (t) => {
+    const home = freshHome(t);
+    const server = sseServer();
+    const { origin } = await listen(t, (request, response) => {
+      // The client's own decoder would stumble over gzip: that it is said is seen by the proxy alone.
+      if (request.method === 'GET') response.setHeader('Content-Encoding', coding);
+      return server.handler(request, response);
+    });
+    const proxy = await startProxy(home, ['--route', `/tools=${origin}`]);
+    const peer = await sseClient(`${proxy.origin}/tools/sse`, { eventSourceInit: { fetch: (url, init) => plainFetch(url, init) } });
+    await peer.client.callTool({ name: 'fail', arguments: { message: 'x' } });
+    await peer.close();
+    await proxy.stop();
+    const all = sessions(home);
+    assert.equal(all.length, 1);
+    assert.deepEqual(calls(all[0]).map(outcome), ['tool_error']);
+    assert.ok(server.requests.length >= 4);
+  });
+}
+
+// What a client does that does not look at Content-Encoding.
+async function plainFetch(url, { headers, signal }) {
+  const { response } = await open(url, { method: 'GET', headers: Object.fromEntries(new Headers(headers)) });
+  signal?.addEventListener('abort', () => response.destroy());
+  return new Response(Readable.toWeb(response), {
+    status: response.statusCode, headers: { 'content-type': response.headers['content-type'] },
+  });
+}
 
 const encoders = {
   gzip: zlib.createGzip, br: zlib.createBrotliCompress, deflate: zlib.createDeflate, zstd: zlib.createZstdCompress,
@@ -187,6 +224,33 @@ for (const [coding, make] of Object.entries(encoders)) {
     assert.deepEqual(calls(sessions(home).flat()).map(outcome), ['tool_error']);
   });
 }
+
+test('a plain answer whose Content-Encoding says otherwise is read, and passes as it is', async (t) => {
+  const home = freshHome(t);
+  const json = (id) => JSON.stringify({ jsonrpc: '2.0', id, result: { content: [], isError: true } });
+  let said;
+  const server = await listen(t, (request, response) => {
+    const { stream, coding, body } = said;
+    response.writeHead(200, { 'content-type': stream ? 'text/event-stream' : 'application/json', 'content-encoding': coding });
+    response.end(body);
+  });
+  const proxy = await startProxy(home, server.origin);
+  const codings = ['none', 'identity', 'utf-8', 'gzip', 'br', 'snappy', 'gzip, br', ['identity', 'identity']];
+  for (const coding of codings) {
+    for (const stream of [false, true]) {
+      said = { stream, coding, body: stream ? `: x\n\ndata: ${json(1)}\n\n` : json(1) };
+      const call = toolCall(1, 'echo', {}, modernMeta());
+      const answer = await ask(`${proxy.origin}/mcp`, { body: call, headers: modernHeaders(call) });
+      assert.equal(answer.text, said.body);
+      assert.equal(answer.headers['content-encoding'], [coding].flat().join(', '));
+    }
+  }
+  said = { stream: false, coding: ['identity', 'gzip'], body: zlib.gzipSync(json(1)) };
+  const call = toolCall(1, 'echo', {}, modernMeta());
+  assert.ok((await ask(`${proxy.origin}/mcp`, { body: call, headers: modernHeaders(call) })).bytes.equals(said.body));
+  await proxy.stop();
+  assert.deepEqual(calls(sessions(home).flat()).map(outcome), Array(codings.length * 2 + 1).fill('tool_error'));
+});
 
 test('a stream of an unknown encoding passes, and its call is unobserved', async (t) => {
   const home = freshHome(t);

@@ -35,6 +35,10 @@ Outcome run(std::string_view coding, std::string_view body, std::size_t cut) {
   }
   outcome.whole = decoder->end().has_value();
   MCPTRACE_CHECK(!(stopped && outcome.whole));
+  if (decoder->is_plain()) {
+    MCPTRACE_CHECK(outcome.text == body);
+    return outcome;
+  }
   MCPTRACE_CHECK(outcome.text.size() <= kLimits.bytes);
   MCPTRACE_CHECK(outcome.text.size() <= std::max(kLimits.free_bytes, (body.size() + 1) * kLimits.ratio));
   return outcome;
@@ -43,9 +47,9 @@ Outcome run(std::string_view coding, std::string_view body, std::size_t cut) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static constexpr std::string_view kCodings[] = {"gzip", "deflate", "br", "zstd"};
+  static constexpr std::string_view kCodings[] = {"gzip", "deflate", "br", "zstd", "none"};
   if (size < 2) return 0;
-  const std::string_view coding = kCodings[data[0] % 4];
+  const std::string_view coding = kCodings[data[0] % 5];
   const std::string_view body(reinterpret_cast<const char*>(data) + 2, size - 2);
   const Outcome whole = run(coding, body, size);
   const Outcome pieces = run(coding, body, 1 + data[1] % 64);

@@ -99,6 +99,27 @@ TEST_F(EncodingTest, AnEncodedStreamIsReadAsItComes) {
   EXPECT_EQ(span_.outcome, Outcome::kToolError);
 }
 
+// An answer is what its body says.
+TEST_F(EncodingTest, WhatIsPlainIsReadWhateverItIsCalled) {
+  for (const char* coding : {"none", "identity", "identity, identity", "utf-8", "gzip", "br", "snappy", "gzip, br"}) {
+    play(call_, "", result_, coding);
+    EXPECT_EQ(span_.outcome, Outcome::kToolError) << coding;
+    play(call_, "", "id: 1\ndata: \n\nevent: message\ndata: " + result_ + "\n\n", coding, "text/event-stream");
+    EXPECT_EQ(span_.outcome, Outcome::kToolError) << coding;
+  }
+  play(call_, "", gzip(result_), "identity, gzip");
+  EXPECT_EQ(span_.outcome, Outcome::kToolError);
+}
+
+TEST_F(EncodingTest, SoIsARequestAndNothingIsPutIntoIt) {
+  for (const char* coding : {"none", "utf-8", "gzip", "br", "snappy"}) {
+    play(call_, coding, result_, "");
+    EXPECT_EQ(span_.name, "mcp.tool_call") << coding;
+    EXPECT_EQ(span_.outcome, Outcome::kToolError) << coding;
+    EXPECT_EQ(span_.not_injected, "encoded") << coding;
+  }
+}
+
 TEST_F(EncodingTest, WhatCannotBeReadIsUnobserved) {
   play(call_, "", "????", "snappy");
   EXPECT_EQ(span_.outcome, Outcome::kUnobserved);
