@@ -3,6 +3,7 @@
 
 #include "app/command_list.h"
 #include "app/commands.h"
+#include "base/shown.h"
 #include "query/text.h"
 
 namespace mcptrace::app {
@@ -61,7 +62,7 @@ int run_backend(World& world) {
   if (name.empty()) {
     say(world, "which command? (see mcptrace --help)");
   } else {
-    say(world, "unknown command '" + query::cut(query::display(name), 80) + "' (see mcptrace --help)");
+    say(world, "unknown command '" + query::cut(query::display(shown(name)), 80) + "' (see mcptrace --help)");
   }
   return kMisused;
 }

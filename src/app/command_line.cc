@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 
+#include "base/shown.h"
 #include "query/text.h"
 
 namespace mcptrace::app {
@@ -20,9 +21,9 @@ class CommandLine::Impl {
   }
 
   [[nodiscard]] Error unknown(const std::string& argument) const {
-    const std::string shown = "'" + query::cut(query::display(argument), 80) + "'";
-    if (argument.size() > 1 && argument.starts_with('-')) return error("unknown option " + shown + " of " + command_);
-    return error("unexpected argument " + shown + " of " + command_);
+    const std::string quoted = "'" + query::cut(query::display(shown(argument)), 80) + "'";
+    if (argument.size() > 1 && argument.starts_with('-')) return error("unknown option " + quoted + " of " + command_);
+    return error("unexpected argument " + quoted + " of " + command_);
   }
 
   // Values that were given have to be some.
@@ -73,7 +74,7 @@ Result<> CommandLine::parse(std::span<const std::string> arguments) {
     return std::unexpected(impl_->error("option '" + (name.starts_with('-') ? name : "--" + name) + "' of " +
                                         impl_->command_ + (flag ? " takes no value" : " wants a value")));
   } catch (const CLI::ParseError& error) {
-    return std::unexpected(impl_->error(query::cut(query::display(error.what()), 200)));
+    return std::unexpected(impl_->error(query::cut(query::display(shown(error.what())), 200)));
   }
   if (impl_->help_) return {};
   MCPTRACE_TRY_VOID(impl_->check_values());
@@ -100,7 +101,7 @@ Result<std::chrono::seconds> parse_age(std::string_view option, std::string_view
   const auto wrong = [&] {
     return std::unexpected(Error{Errc::kInvalidArgument,
                                  std::string(option) + " wants a number and s, m, h, d or w, like 30s or 2h; got '" +
-                                     query::cut(query::display(text), 40) + "'"});
+                                     query::cut(query::display(shown(text)), 40) + "'"});
   };
   std::int64_t count = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), count);

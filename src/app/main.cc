@@ -9,6 +9,7 @@
 
 #include "app/command_list.h"
 #include "app/run_command.h"
+#include "base/shown.h"
 
 namespace mcptrace::app {
 namespace {
@@ -76,7 +77,7 @@ int run_main(World& world) {
   }
   const bool printable = std::ranges::all_of(name, [](char c) { return c > 0x20 && c < 0x7f; }) && name.size() <= 64;
   return misused(world, (name.starts_with("-") ? "unknown option" : "unknown command") +
-                            (printable ? " '" + name + "'" : std::string()) + " (see mcptrace --help)");
+                            (printable ? " '" + shown(name) + "'" : std::string()) + " (see mcptrace --help)");
 }
 
 }  // namespace

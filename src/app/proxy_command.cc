@@ -29,7 +29,8 @@ std::string listening_line(const ProxyCommandOptions& options, const http::Proxy
   text += options.proxy.certificate ? "https://" : "http://";
   text += proxy.authority() + " →";
   for (const http::Route& route : options.proxy.routes) {
-    text += " " + (route.prefix.empty() ? "" : route.prefix + "=") + route.upstream.origin() + route.upstream.path;
+    // Neither path nor anything else of an address: it may be a secret.
+    text += " " + (route.prefix.empty() ? "" : route.prefix + "=") + route.upstream.origin();
   }
   if (proxy.ready_port() != 0) text += ", ready on port " + std::to_string(proxy.ready_port());
   text += state.empty() ? ", not traced" : ", state in " + std::string(state);

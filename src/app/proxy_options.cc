@@ -1,8 +1,9 @@
-#include "app/proxy_options.h"
-
 #include <unistd.h>
 
 #include <charconv>
+
+#include "app/proxy_options.h"
+#include "base/shown.h"
 
 namespace mcptrace::app {
 namespace {
@@ -20,7 +21,7 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 Result<http::ListenAddress> parse_listen(std::string_view option, std::string_view text) {
   const auto wrong = [&] {
     return std::unexpected(
-        bad(std::string(option) + " wants ADDRESS:PORT, like 127.0.0.1:8080; got '" + std::string(text) + "'"));
+        bad(std::string(option) + " wants ADDRESS:PORT, like 127.0.0.1:8080; got '" + shown(text) + "'"));
   };
   http::ListenAddress address{.host = "127.0.0.1", .port = 0};
   const auto colon = text.rfind(':');
@@ -62,7 +63,7 @@ Result<observe::ParentOrder> parse_parent(std::string_view text) {
   if (text == "meta") return observe::ParentOrder::kMetaFirst;
   if (text == "header") return observe::ParentOrder::kHeaderFirst;
   if (text == "root") return observe::ParentOrder::kRootOnly;
-  return std::unexpected(bad("--parent wants meta, header or root, got '" + std::string(text) + "'"));
+  return std::unexpected(bad("--parent wants meta, header or root, got '" + shown(text) + "'"));
 }
 
 // sd_listen_fds(3): ours if LISTEN_PID is our own; the first is descriptor 3.
@@ -161,7 +162,7 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
     allowed_hosts.push_back(proxy.listen.host.contains(':') ? "[" + proxy.listen.host + "]" : proxy.listen.host);
   }
   MCPTRACE_TRY(proxy.access, http::Access::make(allowed_hosts, allowed_origins));
-  if (!host.empty() && host != "keep") return std::unexpected(bad("--host wants keep, got '" + host + "'"));
+  if (!host.empty() && host != "keep") return std::unexpected(bad("--host wants keep, got '" + shown(host) + "'"));
   proxy.keep_host = host == "keep";
   MCPTRACE_TRY(options.parent, parse_parent(parent));
   for (const std::string& network : trusted_proxies) {

@@ -94,6 +94,37 @@ TEST_F(ProxyOptionsTest, WhatCannotBeDoneIsSaidWithTheOption) {
             "--trusted-proxy: wants an address or a network, like 10.0.0.0/8; got 'localhost'");
 }
 
+// Of an address only its origin is ever said: the rest may be a secret.
+TEST_F(ProxyOptionsTest, NoErrorSaysMoreThanAnOrigin) {
+  for (const std::string url : {"http://me:SECRET@h/x", "http://h/SECRET", "http://h/mcp?key=SECRET", "h/SECRET",
+                                "ftp://h/SECRET", "http://h/SECRET b"}) {
+    for (const std::vector<std::string>& arguments :
+         std::vector<std::vector<std::string>>{{url},
+                                               {"--upstrem", url},
+                                               {"--upstrem=" + url},
+                                               {"--upstream", url, "stray"},
+                                               {"--upstream=" + url + "#f"},
+                                               {"--route", url},
+                                               {"--route", "/a=" + url + "#f"},
+                                               {"--route", "/a" + url},
+                                               {"--upstream", "http://h", "--listen", url},
+                                               {"--upstream", "http://h", "--ready", url},
+                                               {"--upstream", "http://h", "--host", url},
+                                               {"--upstream", "http://h", "--parent", url},
+                                               {"--upstream", "http://h", "--naming", url},
+                                               {"--upstream", "http://h", "--drain", url},
+                                               {"--upstream", "http://h", "--no-inject=" + url},
+                                               {"--upstream", "http://h", "--inject", url},
+                                               {"--upstream", "http://h", "--no-inject", "--inject", url},
+                                               {"--upstream", "http://h", "--allow-host", url + "#f"},
+                                               {"--upstream", "http://h", "--allow-origin", url + "#f"}}) {
+      const std::string said = refused(arguments);
+      EXPECT_EQ(said.find("SECRET"), std::string::npos) << said;
+      EXPECT_NE(said, "accepted") << arguments.front() << ' ' << arguments.back();
+    }
+  }
+}
+
 TEST_F(ProxyOptionsTest, TheRest) {
   const auto parsed = parse({"--upstream",
                              "http://h",

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/otel_environment.h"
+#include "base/shown.h"
 
 namespace mcptrace::app {
 namespace {
@@ -12,21 +13,21 @@ Result<trace::Naming> parse_naming(std::string_view text) {
   if (text == "guide") return trace::Naming::kGuide;
   if (text == "semconv") return trace::Naming::kSemconv;
   return std::unexpected(
-      Error{Errc::kInvalidArgument, "--naming wants guide, semconv or both, got '" + std::string(text) + "'"});
+      Error{Errc::kInvalidArgument, "--naming wants guide, semconv or both, got '" + shown(text) + "'"});
 }
 
 Result<observe::InjectMode> parse_inject(std::string_view text, bool no_inject) {
   using enum observe::InjectMode;
   if (no_inject && (text.empty() || text == "never")) return kNever;
   if (no_inject) {
-    return std::unexpected(Error{Errc::kInvalidArgument,
-                                 "--no-inject says never, --inject says " + std::string(text) + ": give one of them"});
+    return std::unexpected(
+        Error{Errc::kInvalidArgument, "--no-inject says never, --inject says " + shown(text) + ": give one of them"});
   }
   if (text.empty() || text == "auto") return kAuto;
   if (text == "always") return kAlways;
   if (text == "never") return kNever;
   return std::unexpected(
-      Error{Errc::kInvalidArgument, "--inject wants auto, always or never, got '" + std::string(text) + "'"});
+      Error{Errc::kInvalidArgument, "--inject wants auto, always or never, got '" + shown(text) + "'"});
 }
 
 void read_environment(const World& world, Log& log, TraceOptions& options) {

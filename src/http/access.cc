@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/shown.h"
 #include "http/authority.h"
 #include "http/field_table.h"
 #include "http/text.h"
@@ -38,7 +39,8 @@ Result<Access> Access::make(const std::vector<std::string>& hosts, const std::ve
   for (const std::string& host : hosts) {
     const auto authority = parse_authority(host);
     if (!authority) {
-      return std::unexpected(Error{Errc::kInvalidArgument, "an allowed host is host or host:port, got '" + host + "'"});
+      return std::unexpected(
+          Error{Errc::kInvalidArgument, "an allowed host is host or host:port, got '" + shown(host) + "'"});
     }
     access.hosts_.push_back({std::string(authority->host), authority->port});
   }
@@ -47,7 +49,7 @@ Result<Access> Access::make(const std::vector<std::string>& hosts, const std::ve
     if (!parts || parts->rest.find_first_of("/?#@ ") != origin.npos ||
         (parts->default_port != 0 && !parse_authority(parts->rest))) {
       return std::unexpected(
-          Error{Errc::kInvalidArgument, "an allowed origin is scheme://host[:port], got '" + origin + "'"});
+          Error{Errc::kInvalidArgument, "an allowed origin is scheme://host[:port], got '" + shown(origin) + "'"});
     }
     access.origins_.push_back(origin);
   }

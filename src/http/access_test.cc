@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/shown.h"
+
 namespace mcptrace::http {
 namespace {
 
@@ -78,13 +80,13 @@ TEST(Access, RefusesOptionsThatMatchNothing) {
   for (const std::string host_option : {"", "*", "http://a", "a/", "a:0", "a b", "[::1"}) {
     const auto access = Access::make({host_option}, {});
     ASSERT_FALSE(access) << host_option;
-    EXPECT_THAT(access.error().message, HasSubstr("'" + host_option + "'"));
+    EXPECT_THAT(access.error().message, HasSubstr("'" + shown(host_option) + "'"));
   }
   for (const std::string origin_option :
        {"", "null", "*", "a.example", "https://", "https://a/", "https://a b", "https://u@a"}) {
     const auto access = Access::make({}, {origin_option});
     ASSERT_FALSE(access) << origin_option;
-    EXPECT_THAT(access.error().message, HasSubstr("'" + origin_option + "'"));
+    EXPECT_THAT(access.error().message, HasSubstr("'" + shown(origin_option) + "'"));
   }
 }
 

@@ -11,6 +11,8 @@
 #include <new>
 #include <vector>
 
+#include "base/shown.h"
+
 namespace mcptrace::http {
 namespace {
 
@@ -59,7 +61,7 @@ Result<Acceptor> open_listener(asio::io_context& io, const ListenAddress& addres
   const auto host = asio::ip::make_address(address.host, error);
   if (error) {
     return std::unexpected(
-        Error{Errc::kInvalidArgument, "--listen wants a numeric address, got '" + address.host + "'"});
+        Error{Errc::kInvalidArgument, "--listen wants a numeric address, got '" + shown(address.host) + "'"});
   }
   const asio::ip::tcp::endpoint endpoint(host, address.port);
   acceptor.open(endpoint.protocol(), error);

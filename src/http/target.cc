@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/shown.h"
 #include "http/authority.h"
 #include "http/field_table.h"
 #include "http/text.h"
@@ -89,12 +90,17 @@ bool has_dot_segment(std::string_view path) {
   return closed.find("/./") != closed.npos || closed.find("/../") != closed.npos;
 }
 
+// It is our own, but who knows what was taken for one.
+std::string shown_prefix(std::string_view prefix) {
+  return prefix.find_first_of("?#@:") == prefix.npos ? std::string(prefix) : shown(prefix);
+}
+
 Result<std::string> check_prefix(std::string_view prefix) {
   while (prefix.ends_with('/')) prefix.remove_suffix(1);
   if (prefix.empty()) return std::string();
   if (!prefix.starts_with('/') || prefix.find_first_of("?#%\\;") != prefix.npos || !is_path_text(prefix) ||
       prefix.find("//") != prefix.npos || has_dot_segment(prefix)) {
-    return invalid("a route's prefix is a plain path like /docs, got '" + std::string(prefix) + "'");
+    return invalid("a route's prefix is a plain path like /docs, got '" + shown_prefix(prefix) + "'");
   }
   if (is_below(prefix, kWellKnown)) return invalid("a route cannot be below /.well-known, which is every server's own");
   return std::string(prefix);
@@ -138,10 +144,8 @@ std::optional<UrlOrigin> split_url(std::string_view url) {
 
 Result<UpstreamUrl> parse_upstream(std::string_view text) {
   const auto say = [&](std::string_view what) {
-    // Without what may be a password.
-    const bool secret = text.find('@') != text.npos;
-    return invalid("an upstream is http://host[:port][/path], or https; " + std::string(what) +
-                   (secret ? "" : ", got '" + std::string(text) + "'"));
+    return invalid("an upstream is http://host[:port][/path], or https; " + std::string(what) + ", got '" +
+                   shown(text) + "'");
   };
   const auto url = split_url(text);
   if (!url) return say("this has neither scheme");
@@ -155,8 +159,7 @@ Result<UpstreamUrl> parse_upstream(std::string_view text) {
 
   UpstreamUrl upstream{.tls = url->tls, .host = {}, .port = {}, .path = {}, .authority = {}};
   std::string host(authority->host);
-  std::ranges::transform(host, host.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+  std::ranges::transform(host, host.begin(), lower);
   const std::uint16_t default_port = url->tls ? 443 : 80;
   upstream.port = authority->port == 0 ? default_port : authority->port;
   upstream.authority = upstream.port == default_port ? host : host + ":" + std::to_string(upstream.port);
@@ -168,12 +171,11 @@ Result<UpstreamUrl> parse_upstream(std::string_view text) {
 Result<Route> parse_route(std::string_view text) {
   const std::size_t end = text.find('=');
   if (end == text.npos || !text.starts_with('/')) {
-    return invalid("a route is /prefix=URL, got '" + std::string(text.substr(0, end)) + "'");
+    return invalid("a route is /prefix=URL, got '" + shown(text) + "'");
   }
   MCPTRACE_TRY(std::string prefix, check_prefix(text.substr(0, end)));
   auto upstream = parse_upstream(text.substr(end + 1));
-  if (!upstream)
-    return std::unexpected(std::move(upstream).error().with_context("route " + std::string(text.substr(0, end))));
+  if (!upstream) return std::unexpected(std::move(upstream).error().with_context("route " + shown_prefix(prefix)));
   std::string name = prefix.empty() ? "/" : prefix.substr(1);
   return Route{std::move(name), std::move(prefix), *std::move(upstream)};
 }
