@@ -31,6 +31,7 @@ std::string listening_line(const ProxyCommandOptions& options, const http::Proxy
   for (const http::Route& route : options.proxy.routes) {
     // Neither path nor anything else of an address: it may be a secret.
     text += " " + (route.prefix.empty() ? "" : route.prefix + "=") + route.upstream.origin();
+    if (route.forward_proxy) text += " through " + route.forward_proxy->origin();
   }
   if (proxy.ready_port() != 0) text += ", ready on port " + std::to_string(proxy.ready_port());
   text += state.empty() ? ", not traced" : ", state in " + std::string(state);

@@ -1,8 +1,9 @@
+#include "app/proxy_options.h"
+
 #include <unistd.h>
 
 #include <charconv>
 
-#include "app/proxy_options.h"
 #include "base/shown.h"
 
 namespace mcptrace::app {
@@ -59,6 +60,25 @@ Result<std::vector<http::Route>> parse_routes(const std::string& upstream, const
   return routes;
 }
 
+// Of each route. An option says it for all of them, whatever the variables say, and wherever the server is.
+Result<> choose_forward_proxies(const World& world, std::string_view option, std::vector<http::Route>& routes) {
+  if (option == "none") return {};
+  std::optional<http::ForwardProxy> given;
+  if (!option.empty()) {
+    auto parsed = http::parse_forward_proxy(option);
+    if (!parsed) return std::unexpected(std::move(parsed).error().with_context("--upstream-proxy"));
+    given = *std::move(parsed);
+  }
+  for (http::Route& route : routes) {
+    const http::UpstreamUrl& upstream = route.upstream;
+    route.forward_proxy = given;
+    if (given) continue;
+    MCPTRACE_TRY(route.forward_proxy,
+                 http::forward_proxy_of(world.environment, {upstream.tls, upstream.host, upstream.port}));
+  }
+  return {};
+}
+
 Result<observe::ParentOrder> parse_parent(std::string_view text) {
   if (text == "meta") return observe::ParentOrder::kMetaFirst;
   if (text == "header") return observe::ParentOrder::kHeaderFirst;
@@ -99,6 +119,9 @@ const char kProxyHelp[] =
     "  --tls-cert FILE, --tls-key FILE\n"
     "                     serve HTTPS; read again at SIGHUP\n"
     "  --upstream-ca FILE trust this CA alone for https upstreams, instead of the system's store\n"
+    "  --upstream-proxy URL\n"
+    "                     reach the servers through this proxy, http://[user:password@]host[:port]; or through none,\n"
+    "                     whatever the environment says (none)\n"
     "  --secret-file FILE the key of session ids and fingerprints, the same for all replicas (64 hexadecimal digits)\n"
     "  --conversation-header NAME\n"
     "                     a request field that names the conversation; may be given several times\n"
@@ -114,7 +137,9 @@ const char kProxyHelp[] =
     "  -h, --help         this text\n"
     "\n"
     "Environment: MCPTRACE_HOME, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, LISTEN_FDS; MCPTRACE_DISABLED=1 or\n"
-    "OTEL_SDK_DISABLED=true only passes requests on.\n"
+    "OTEL_SDK_DISABLED=true only passes requests on. HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say through "
+    "which\n"
+    "proxy servers on other machines are reached.\n"
     "\n"
     "Examples:\n"
     "  mcptrace proxy --upstream http://127.0.0.1:3001 --listen 127.0.0.1:8080\n"
@@ -128,7 +153,7 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
   ParsedProxy parsed;
   ProxyCommandOptions& options = parsed.options;
   http::ProxyOptions& proxy = options.proxy;
-  std::string upstream, listen = "127.0.0.1:0", host, certificate, key, ready, drain = "25s", parent = "meta";
+  std::string upstream, listen = "127.0.0.1:0", host, certificate, key, ready, drain = "25s", parent = "meta", through;
   std::vector<std::string> routes, allowed_hosts, allowed_origins, trusted_proxies;
   CommandLine line("proxy");
   const TraceOptionsReader trace(line);
@@ -141,6 +166,7 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
   line.value("--tls-cert", certificate);
   line.value("--tls-key", key);
   line.value("--upstream-ca", proxy.upstream_ca);
+  line.value("--upstream-proxy", through);
   line.value("--secret-file", options.secret_file);
   line.values("--conversation-header", options.conversation_headers);
   line.flag("--trust-proxy", options.trust_proxy);
@@ -154,6 +180,7 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
   if (parsed.help) return parsed;
   MCPTRACE_TRY(static_cast<TraceOptions&>(options), trace.read(world, log));
   MCPTRACE_TRY(proxy.routes, parse_routes(upstream, routes));
+  MCPTRACE_TRY_VOID(choose_forward_proxies(world, through, proxy.routes));
   MCPTRACE_TRY(proxy.listen, parse_listen("--listen", listen));
   MCPTRACE_TRY(proxy.inherited_listener, inherited_listener(world));
   // Whoever listens on an address of its own is called by it.

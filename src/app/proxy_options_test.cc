@@ -117,12 +117,42 @@ TEST_F(ProxyOptionsTest, NoErrorSaysMoreThanAnOrigin) {
                                                {"--upstream", "http://h", "--inject", url},
                                                {"--upstream", "http://h", "--no-inject", "--inject", url},
                                                {"--upstream", "http://h", "--allow-host", url + "#f"},
-                                               {"--upstream", "http://h", "--allow-origin", url + "#f"}}) {
+                                               {"--upstream", "http://h", "--allow-origin", url + "#f"},
+                                               {"--upstream", "http://h", "--upstream-proxy", url + "#f"}}) {
       const std::string said = refused(arguments);
       EXPECT_EQ(said.find("SECRET"), std::string::npos) << said;
       EXPECT_NE(said, "accepted") << arguments.front() << ' ' << arguments.back();
     }
   }
+}
+
+TEST_F(ProxyOptionsTest, ServersElsewhereAreReachedThroughTheProxyThatIsGiven) {
+  const auto through = [this](std::vector<std::string> arguments) {
+    const auto parsed = parse(std::move(arguments));
+    if (!parsed) return parsed.error().message;
+    std::string text;
+    for (const http::Route& route : parsed->options.proxy.routes) {
+      text += (route.forward_proxy ? route.forward_proxy->authority : "direct") + " ";
+    }
+    return text;
+  };
+  const std::vector<std::string> routes = {"--route",     "/a=https://h", "--route",
+                                           "/b=http://h", "--route",      "/c=http://127.0.0.1:1"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), routes.begin(), routes.end());
+    return through(more);
+  };
+  EXPECT_EQ(with({}), "direct direct direct ");
+  EXPECT_EQ(with({"--upstream-proxy", "http://p:3128"}), "p:3128 p:3128 p:3128 ");
+  environment_ = {{"HTTPS_PROXY", "http://s:1"}, {"http_proxy", "p:2"}, {"NO_PROXY", "other"}};
+  EXPECT_EQ(with({}), "s:1 p:2 direct ");
+  EXPECT_EQ(with({"--upstream-proxy", "none"}), "direct direct direct ");
+  EXPECT_EQ(with({"--upstream-proxy", "q:3"}), "q:3 q:3 q:3 ");
+  environment_["HTTPS_PROXY"] = "socks5://me:SECRET@s:1";
+  EXPECT_TRUE(with({}).starts_with("HTTPS_PROXY: a proxy is http://"));
+  EXPECT_EQ(with({}).find("SECRET"), std::string::npos);
+  EXPECT_EQ(with({"--upstream-proxy", "none"}), "direct direct direct ");
+  EXPECT_TRUE(with({"--upstream-proxy", "https://p"}).starts_with("--upstream-proxy: a proxy is http://"));
 }
 
 TEST_F(ProxyOptionsTest, TheRest) {

@@ -31,7 +31,7 @@ void AnswerRelay::begin(const Asked& asked) {
   parser_.reset(asked.with_head);
   state_ = State::kHead;
   framing_ = BodyFraming::kNone;
-  anything_sent_ = keeps_client_ = keeps_server_ = event_stream_ = rewriting_ = looking_ = false;
+  anything_sent_ = keeps_client_ = keeps_server_ = event_stream_ = rewriting_ = looking_ = refused_by_proxy_ = false;
   server_waits_ = {};
   challenge_.clear();
 }
@@ -108,6 +108,11 @@ void AnswerRelay::pump(Stream& server, ExchangeTap* tap, bool closing, const Clo
       if (event == ParseEvent::kBody) {
         pieces_.push_back(parser_.body());
       } else if (event == ParseEvent::kHead) {
+        if (asked_.from_proxy && parser_.head().status == 407) {
+          refused_by_proxy_ = true;
+          state_ = State::kBad;
+          return;
+        }
         head = true;
         take_head(closing);
       } else {

@@ -23,7 +23,7 @@ class AnswerRelay {
     kHead,  // the final head is still to come
     kBody,
     kDone,
-    kBad,  // not HTTP, or framed in a way that could be read in two
+    kBad,  // not HTTP, or framed in a way that could be read in two; or is_refused_by_proxy()
   };
 
   explicit AnswerRelay(Stream& client) : client_(client) {}
@@ -32,12 +32,14 @@ class AnswerRelay {
     bool with_head = false;                // the request was HEAD
     bool http_10 = false;                  // the client speaks HTTP/1.0
     bool keep_alive = false;               // the client wants to go on after this
+    bool from_proxy = false;               // a 407 is a forward proxy's, meant for us
     EndpointRewriter* rewriter = nullptr;  // for the answer to a GET that may open an HTTP+SSE session
   };
   void begin(const Asked& asked);
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] bool anything_sent() const { return anything_sent_; }
   [[nodiscard]] bool is_event_stream() const { return event_stream_; }
+  [[nodiscard]] bool is_refused_by_proxy() const { return refused_by_proxy_; }
 
   // Passes on what the server has sent and the client takes.
   // `closing`: the client is told that this is the connection's last answer. `tap` may be null.
@@ -66,6 +68,7 @@ class AnswerRelay {
   State state_ = State::kDone;
   BodyFraming framing_ = BodyFraming::kNone;  // towards the client
   bool anything_sent_ = false, keeps_client_ = false, keeps_server_ = false, event_stream_ = false, rewriting_ = false,
+       refused_by_proxy_ = false,
        looking_ = false;  // whether the stream is plain, though it says that it is encoded
   std::chrono::seconds server_waits_{};
   std::string out_, rewritten_, challenge_, looked_at_;

@@ -8,6 +8,9 @@ namespace {
 constexpr std::string_view kBodyBroken = "the body's framing is broken";
 constexpr std::string_view kBodyLate = "the request's body did not come in time";
 
+// The request's own words are for a proxy: there is no tunnel through it.
+bool goes_to_proxy(const Route& route) { return route.forward_proxy.has_value() && !route.upstream.tls; }
+
 }  // namespace
 
 Exchange::Exchange(Context& context, Stream& client, Signal& signal, PeerAddress peer)
@@ -55,7 +58,8 @@ void Exchange::end(After after, ExchangeEnd how, std::string_view error_type, In
   if (server_) {
     server_->listen(nullptr);
     const bool clean = how == ExchangeEnd::kComplete && request_.state() == RequestRelay::State::kDone &&
-                       answer_.state() == AnswerRelay::State::kDone && answer_.server_can_go_on() && !client_finished_;
+                       answer_.state() == AnswerRelay::State::kDone && answer_.server_can_go_on() &&
+                       !client_finished_ && !goes_to_proxy(context_.routes[route_]);
     if (clean) {
       context_.pools[route_]->put(std::move(server_), answer_.server_waits());
     } else if (how == ExchangeEnd::kClientClosed && after == After::kReset) {
@@ -143,6 +147,7 @@ void Exchange::begin(RequestParser& parser, std::size_t head_size, Instant first
   answer_.begin({.with_head = head_only_,
                  .http_10 = head.minor_version == 0,
                  .keep_alive = head.keep_alive,
+                 .from_proxy = goes_to_proxy(context_.routes[route_]),
                  .rewriter = may_open_sse ? &rewriter_ : nullptr});
   stage_ = Stage::kConnecting;
   if (!tap_) return;
@@ -186,14 +191,23 @@ void Exchange::reach_server() {
     }
     const auto connecting = std::move(connecting_);
     if (const ConnectFailure failure = connecting->failure(); failure != ConnectFailure::kNone) {
-      return fail(failure == ConnectFailure::kTimeout ? 504 : 502, describe(failure), error_type(failure));
+      return fail(status_of(failure), describe(failure), error_type(failure));
     }
     server_ = connecting->take();
   }
   server_->listen(&signal_);
   stage_ = Stage::kRelaying;
-  request_.send(*server_, {target_, host_});
+  send_request();
   if (context_.tracing != nullptr) context_.tracing->wake();
+}
+
+void Exchange::send_request() {
+  const Route& route = context_.routes[route_];
+  if (!goes_to_proxy(route)) return request_.send(*server_, {target_, host_});
+  // RFC 9112 3.2.2.
+  const std::string target = route.upstream.origin() + target_;
+  // Some proxies (tinyproxy) pass what comes next on a connection to the server of the first request, as it is.
+  request_.send(*server_, {target, host_, route.forward_proxy->authorization, true});
 }
 
 // Both ways at once, until the answer is over or somebody leaves.
@@ -236,6 +250,10 @@ void Exchange::look_at_server() {
   if (answer_.state() == AnswerRelay::State::kBad) {
     // What was in order goes first.
     if (answer_.anything_sent() && client_.blocked() && !client_.write_failed()) return;
+    if (answer_.is_refused_by_proxy()) {
+      constexpr auto kRefused = ConnectFailure::kProxyWantsCredentials;
+      return fail(status_of(kRefused), describe(kRefused), error_type(kRefused));
+    }
     return fail(
         502, "the server's answer is not HTTP, its head is too large, or it is framed in a way that can be read in two",
         "closed");

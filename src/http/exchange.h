@@ -54,6 +54,7 @@ class Exchange {
   bool admit();
   void hold_body();
   void reach_server();
+  void send_request();
   void relay();
   void look_at_client();
   void look_at_server();

@@ -65,7 +65,8 @@ class ExchangeTap {
   virtual void body_end(Instant at) = 0;
   virtual void response(const ResponseHead& head, Instant at) = 0;
   virtual void response_piece(std::string_view bytes, Instant at) = 0;
-  // `error_type`: refused, dns, tls, timeout, reset, closed (docs/spans.md); empty for kComplete and kClientLeft.
+  // `error_type`: refused, dns, tls, timeout, reset, closed, proxy (docs/spans.md); empty for kComplete and
+  // kClientLeft.
   virtual void end(ExchangeEnd how, std::string_view error_type, Instant at) = 0;
 };
 

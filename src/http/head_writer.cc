@@ -117,7 +117,7 @@ void append_json(std::string& out, std::string_view text) {
 
 void write_request_head(const RequestHead& head, const RequestOut& as, std::string& out) {
   const std::size_t size = fields_size(head) + head.method.size() + as.target.size() + as.host.size() +
-                           as.traceparent.size() + as.tracestate.size();
+                           as.traceparent.size() + as.tracestate.size() + as.proxy_authorization.size();
   out.resize_and_overwrite(size, [&](char* begin, std::size_t) {
     Pen pen(begin);
     pen << head.method << " " << as.target << " HTTP/1.1\r\n";
@@ -130,6 +130,8 @@ void write_request_head(const RequestHead& head, const RequestOut& as, std::stri
     });
     if (own_context) pen.field("traceparent", as.traceparent);
     if (own_context && !as.tracestate.empty()) pen.field("tracestate", as.tracestate);
+    if (!as.proxy_authorization.empty()) pen.field("Proxy-Authorization", as.proxy_authorization);
+    if (as.close) pen << "Connection: close\r\n";
     if (as.with_expect) pen << "Expect: 100-continue\r\n";
     write_framing(pen, as.framing, as.length);
     pen << "\r\n";

@@ -21,7 +21,9 @@ struct RequestOut {
   std::uint64_t length = 0;  // kLength
   // Instead of the client's fields of these names; empty: those pass as they came.
   std::string_view traceparent = {}, tracestate = {};
-  bool with_expect = false;  // ask the server to say 100 before the body is sent
+  std::string_view proxy_authorization = {};  // for the proxy that it goes through; empty: none
+  bool close = false;                         // say that this is the connection's last request
+  bool with_expect = false;                   // ask the server to say 100 before the body is sent
 };
 
 // What `out` held is gone; its memory is used again.

@@ -47,6 +47,13 @@ TEST(RequestHeadWriter, KeepsTheClientsHostIfAsked) {
             "GET /x HTTP/1.1\r\nA: b\r\nHost: here:1\r\n\r\n");
 }
 
+TEST(RequestHeadWriter, ToAForwardProxyAddsWhatThatIsTold) {
+  EXPECT_EQ(
+      forward("GET / HTTP/1.1\r\nHost: h\r\nProxy-Authorization: Basic b3RoZXI=\r\nConnection: keep-alive\r\n\r\n",
+              {.target = "http://up/x", .host = "up", .proxy_authorization = "Basic eA==", .close = true}),
+      "GET http://up/x HTTP/1.1\r\nHost: up\r\nProxy-Authorization: Basic eA==\r\nConnection: close\r\n\r\n");
+}
+
 TEST(RequestHeadWriter, SpeaksHttp11) {
   EXPECT_EQ(forward("POST / HTTP/1.0\r\n\r\n", {.target = "/", .host = "there", .framing = BodyFraming::kChunked}),
             "POST / HTTP/1.1\r\nHost: there\r\nTransfer-Encoding: chunked\r\n\r\n");

@@ -115,6 +115,8 @@ void RequestRelay::send(Stream& server, const Destination& destination) {
                       .host = destination.host,
                       .framing = head_->framing,
                       .length = head_->length,
+                      .proxy_authorization = destination.proxy_authorization,
+                      .close = destination.close,
                       .with_expect = head_->expects_continue},
                      out_);
   outgoing_.add(out_);
@@ -138,7 +140,9 @@ void RequestRelay::send_whole(Stream& server, const Destination& destination) {
                       .framing = head_->framing,
                       .length = size,
                       .traceparent = rewrite_.traceparent,
-                      .tracestate = rewrite_.tracestate},
+                      .tracestate = rewrite_.tracestate,
+                      .proxy_authorization = destination.proxy_authorization,
+                      .close = destination.close},
                      out_);
   outgoing_.add(out_);
   outgoing_.begin_body(size);

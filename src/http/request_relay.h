@@ -19,6 +19,8 @@ namespace mcptrace::http {
 struct Destination {
   std::string_view target;
   std::string_view host;  // the Host field's value
+  std::string_view proxy_authorization = {};
+  bool close = false;  // the connection's last request
 };
 
 class RequestRelay {

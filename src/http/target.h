@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "http/forward_proxy.h"
 
 namespace mcptrace::http {
 
@@ -35,6 +36,7 @@ struct Route {
   std::string name;    // for error bodies and attributes
   std::string prefix;  // begins with `/`, does not end with it; empty: everything
   UpstreamUrl upstream;
+  std::optional<ForwardProxy> forward_proxy = {};  // that stands between us and the upstream
 };
 
 // "/prefix=URL". The name is the prefix without its slash.

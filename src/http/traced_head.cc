@@ -52,6 +52,7 @@ mcp::HttpError error_of(std::string_view type) {
   if (type == "timeout") return mcp::HttpError::kTimeout;
   if (type == "reset") return mcp::HttpError::kReset;
   if (type == "closed") return mcp::HttpError::kClosed;
+  if (type == "proxy") return mcp::HttpError::kProxy;
   return type.empty() ? mcp::HttpError::kNone : mcp::HttpError::kOther;
 }
 

@@ -5,6 +5,9 @@
 
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/write.hpp>
+
+#include "http/head_scan.h"
 
 namespace mcptrace::http {
 namespace {
@@ -13,14 +16,17 @@ namespace {
 constexpr std::chrono::seconds kIdleLimit{4};
 constexpr std::chrono::milliseconds kFresh{500};
 constexpr std::size_t kMaxIdle = 256;
+constexpr std::size_t kStatusBegin = 9;  // behind "HTTP/1.1 "
 
 using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
 
 // The work of one attempt; its handlers keep it alive, `abandoned` makes them do nothing more.
 class Attempt : public std::enable_shared_from_this<Attempt> {
  public:
-  Attempt(asio::io_context& io, const UpstreamUrl& url, TlsClient* tls, Signal& signal)
+  Attempt(asio::io_context& io, const UpstreamUrl& url, const std::optional<ForwardProxy>& proxy, TlsClient* tls,
+          Signal& signal)
       : url_(url),
+        proxy_(proxy),
         tls_(tls),
         signal_(&signal),
         resolver_(io.get_executor()),
@@ -31,20 +37,25 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   void start(std::chrono::nanoseconds time_out) {
     timer_.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(time_out));
     timer_.async_wait([self = shared_from_this()](const error_code& error) {
-      if (!error) self->finish(ConnectFailure::kTimeout);
+      if (!error) self->finish(self->blame(ConnectFailure::kTimeout, ConnectFailure::kProxyTimeout));
     });
+    const std::string& host = proxy_ ? proxy_->host : url_.host;
+    const std::uint16_t port = proxy_ ? proxy_->port : url_.port;
     error_code error;
-    const auto address = asio::ip::make_address(url_.host, error);
+    const auto address = asio::ip::make_address(host, error);
     if (!error) {
-      endpoints_.emplace_back(address, url_.port);
+      endpoints_.emplace_back(address, port);
       return try_next();
     }
-    resolver_.async_resolve(url_.host, std::to_string(url_.port), Resolver::numeric_service,
-                            [self = shared_from_this()](const error_code& failed, Resolver::results_type results) {
-                              if (failed || results.empty()) return self->finish(ConnectFailure::kDns);
-                              for (const auto& result : results) self->endpoints_.push_back(result.endpoint());
-                              self->try_next();
-                            });
+    resolver_.async_resolve(
+        host, std::to_string(port), Resolver::numeric_service,
+        [self = shared_from_this()](const error_code& failed, Resolver::results_type results) {
+          if (failed || results.empty()) {
+            return self->finish(self->blame(ConnectFailure::kDns, ConnectFailure::kProxyUnreachable));
+          }
+          for (const auto& result : results) self->endpoints_.push_back(result.endpoint());
+          self->try_next();
+        });
   }
   void abandon() {
     signal_ = nullptr;
@@ -65,12 +76,13 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
       if (self->done_) return;
       if (failed && is_exhausted(failed)) return self->try_again_later();
       if (failed) {
-        self->last_failure_ =
-            failed == asio::error::connection_refused ? ConnectFailure::kRefused : ConnectFailure::kUnreachable;
+        const bool refused = failed == asio::error::connection_refused;
+        self->last_failure_ = self->blame(refused ? ConnectFailure::kRefused : ConnectFailure::kUnreachable,
+                                          ConnectFailure::kProxyUnreachable);
         return self->try_next();
       }
       prepare(self->socket_);
-      if (self->url_.tls) return self->shake_hands();
+      if (self->url_.tls) return self->proxy_ ? self->ask_for_tunnel() : self->shake_hands();
       self->stream_ = make_plain_stream(std::move(self->socket_));
       self->finish(ConnectFailure::kNone);
     });
@@ -83,6 +95,53 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
     pause_.async_wait([self = shared_from_this()](const error_code& error) {
       if (!error) self->try_next();
     });
+  }
+
+  [[nodiscard]] ConnectFailure blame(ConnectFailure server, ConnectFailure proxy) const {
+    return proxy_ ? proxy : server;
+  }
+
+  // RFC 9110 9.3.6.
+  void ask_for_tunnel() {
+    tunnel_text_ = tunnel_request(*proxy_, {.tls = true, .host = url_.host, .port = url_.port});
+    asio::async_write(socket_, asio::buffer(tunnel_text_), [self = shared_from_this()](const error_code& failed, auto) {
+      if (self->done_) return;
+      if (failed) return self->finish(ConnectFailure::kProxyNonsense);
+      self->tunnel_text_.clear();
+      self->read_tunnel_answer();
+    });
+  }
+
+  void read_tunnel_answer() {
+    constexpr std::size_t kPiece = 1024;
+    const std::size_t size = tunnel_text_.size();
+    tunnel_text_.resize(size + kPiece);
+    socket_.async_read_some(asio::buffer(tunnel_text_.data() + size, kPiece),
+                            [self = shared_from_this(), size](const error_code& failed, std::size_t count) {
+                              if (self->done_) return;
+                              if (failed) return self->finish(ConnectFailure::kProxyNonsense);
+                              self->tunnel_text_.resize(size + count);
+                              self->judge_tunnel_answer();
+                            });
+  }
+
+  // Only the status counts: what a head that opens a tunnel says of a body is to be passed over.
+  void judge_tunnel_answer() {
+    HeadScan scan(HeadScan::Kind::kResponse);
+    const HeadScan::State state = scan.look(tunnel_text_);
+    if (state == HeadScan::State::kNeedMore) return read_tunnel_answer();
+    if (state == HeadScan::State::kBad) return finish(ConnectFailure::kProxyNonsense);
+    const std::string_view digits = std::string_view(tunnel_text_).substr(kStatusBegin, 3);
+    if (digits.starts_with('1')) {
+      tunnel_text_.erase(0, scan.end());
+      return tunnel_text_.empty() ? read_tunnel_answer() : judge_tunnel_answer();
+    }
+    if (digits == "407") return finish(ConnectFailure::kProxyWantsCredentials);
+    if (digits.starts_with('4')) return finish(ConnectFailure::kProxyForbids);
+    if (digits.starts_with('5')) return finish(ConnectFailure::kProxyFailed);
+    // A server does not speak first in TLS.
+    if (!digits.starts_with('2') || tunnel_text_.size() != scan.end()) return finish(ConnectFailure::kProxyNonsense);
+    shake_hands();
   }
 
   void shake_hands() {
@@ -117,8 +176,10 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   }
 
   UpstreamUrl url_;
+  std::optional<ForwardProxy> proxy_;
   TlsClient* tls_;
   Signal* signal_;
+  std::string tunnel_text_;  // what we ask the proxy, then its answer
   Resolver resolver_;
   Timer timer_, pause_;
   Socket socket_;
@@ -154,11 +215,22 @@ std::string_view error_type(ConnectFailure failure) {
     case ConnectFailure::kTls:
       return "tls";
     case ConnectFailure::kTimeout:
+    case ConnectFailure::kProxyTimeout:
       return "timeout";
+    case ConnectFailure::kProxyUnreachable:
+    case ConnectFailure::kProxyWantsCredentials:
+    case ConnectFailure::kProxyForbids:
+    case ConnectFailure::kProxyFailed:
+    case ConnectFailure::kProxyNonsense:
+      return "proxy";
     case ConnectFailure::kNone:
       break;
   }
   return {};
+}
+
+int status_of(ConnectFailure failure) {
+  return failure == ConnectFailure::kTimeout || failure == ConnectFailure::kProxyTimeout ? 504 : 502;
 }
 
 std::string_view describe(ConnectFailure failure) {
@@ -173,6 +245,18 @@ std::string_view describe(ConnectFailure failure) {
       return "the server's TLS handshake or certificate failed";
     case ConnectFailure::kTimeout:
       return "the server did not accept the connection in time";
+    case ConnectFailure::kProxyUnreachable:
+      return "the proxy on the way to the server cannot be reached";
+    case ConnectFailure::kProxyWantsCredentials:
+      return "the proxy on the way to the server wants a user and a password, or others (407)";
+    case ConnectFailure::kProxyForbids:
+      return "the proxy on the way to the server does not allow this connection";
+    case ConnectFailure::kProxyFailed:
+      return "the proxy on the way to the server could not connect to it";
+    case ConnectFailure::kProxyNonsense:
+      return "the proxy on the way to the server does not answer as a proxy does";
+    case ConnectFailure::kProxyTimeout:
+      return "the proxy on the way to the server did not connect to it in time";
     case ConnectFailure::kNone:
       break;
   }
@@ -197,9 +281,10 @@ Result<TlsClient> TlsClient::make(const std::string& ca_file) {
   return made;
 }
 
-UpstreamPool::UpstreamPool(asio::io_context& io, UpstreamUrl url, TlsClient* tls)
+UpstreamPool::UpstreamPool(asio::io_context& io, UpstreamUrl url, std::optional<ForwardProxy> proxy, TlsClient* tls)
     : io_(io),
       url_(std::move(url)),
+      proxy_(std::move(proxy)),
       tls_(tls),
       sweeper_(io.get_executor()),
       alive_(std::make_shared<UpstreamPool*>(this)) {}
@@ -253,7 +338,7 @@ void UpstreamPool::sweep() {
 }
 
 std::unique_ptr<Connecting> UpstreamPool::connect(Signal& signal, std::chrono::nanoseconds time_out) {
-  auto attempt = std::make_shared<Attempt>(io_, url_, tls_, signal);
+  auto attempt = std::make_shared<Attempt>(io_, url_, proxy_, tls_, signal);
   attempt->start(time_out);
   return std::make_unique<ConnectingAttempt>(std::move(attempt));
 }

@@ -8,6 +8,7 @@
 #include <boost/asio/ip/basic_resolver.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,9 +30,24 @@ class TlsClient {
   std::unique_ptr<asio::ssl::context> context_;
 };
 
-// Why there is no connection; error.type and what the client is told.
-enum class ConnectFailure : std::uint8_t { kNone, kRefused, kDns, kTls, kTimeout, kUnreachable };
-std::string_view error_type(ConnectFailure failure);  // refused, dns, tls, timeout
+// Why there is no connection; status, error.type and what the client is told.
+enum class ConnectFailure : std::uint8_t {
+  kNone,
+  kRefused,
+  kDns,
+  kTls,
+  kTimeout,
+  kUnreachable,
+  // By the proxy that stands between us and the server:
+  kProxyUnreachable,
+  kProxyWantsCredentials,
+  kProxyForbids,
+  kProxyFailed,
+  kProxyNonsense,
+  kProxyTimeout,
+};
+int status_of(ConnectFailure failure);                // 502 or 504
+std::string_view error_type(ConnectFailure failure);  // refused, dns, tls, timeout, proxy
 std::string_view describe(ConnectFailure failure);    // one clause for a person, without names or addresses
 
 // One attempt: to each address in turn, all within one time-out. Gives up when it is destroyed.
@@ -45,7 +61,9 @@ class Connecting {
 
 class UpstreamPool {
  public:
-  UpstreamPool(asio::io_context& io, UpstreamUrl url, TlsClient* tls);
+  // `proxy`: what every connection goes to instead, and through; the requests of plain ones name their server, one on
+  // each.
+  UpstreamPool(asio::io_context& io, UpstreamUrl url, std::optional<ForwardProxy> proxy, TlsClient* tls);
   ~UpstreamPool();
 
   // An idle connection that can be used, or null.
@@ -65,6 +83,7 @@ class UpstreamPool {
 
   asio::io_context& io_;
   UpstreamUrl url_;
+  std::optional<ForwardProxy> proxy_;
   TlsClient* tls_;
   std::vector<Idle> idle_;  // the newest last
   Timer sweeper_;

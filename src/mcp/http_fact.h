@@ -17,7 +17,7 @@ enum class AuthScheme : std::uint8_t { kNone, kBearer, kBasic, kDigest, kDpop, k
 // How the exchange ended, as http::ExchangeEnd says; kOpen = not yet.
 enum class HttpEnd : std::uint8_t { kOpen, kComplete, kClientClosed, kServerClosed, kFailed, kStopped, kClientLeft };
 // Why there was no answer to be had.
-enum class HttpError : std::uint8_t { kNone, kRefused, kDns, kTls, kTimeout, kReset, kClosed, kOther };
+enum class HttpError : std::uint8_t { kNone, kRefused, kDns, kTls, kTimeout, kReset, kClosed, kProxy, kOther };
 // Why the answer's messages were not seen.
 enum class BodyProblem : std::uint8_t { kNone, kEncoding, kTooLarge };
 

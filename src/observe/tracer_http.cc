@@ -35,6 +35,8 @@ std::string_view error_text(mcp::HttpError error) {
       return "timeout";
     case mcp::HttpError::kReset:
       return "reset";
+    case mcp::HttpError::kProxy:
+      return "proxy";
     case mcp::HttpError::kOther:
       return "_OTHER";
     case mcp::HttpError::kNone:

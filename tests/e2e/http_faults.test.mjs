@@ -1,21 +1,19 @@
 // What goes wrong around `mcptrace proxy`: servers that are not there or leave, requests that two parsers read in two ways, names and
 // origins that are none of ours, being told to end. The ids are those of the list of faults.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
-import path from 'node:path';
 import { Duplex } from 'node:stream';
 import test from 'node:test';
 import tls from 'node:tls';
 import {
-  ask, freePort, handSession, holdSocket, initialize, lines, listen, listenRaw, modernHeaders, modernMeta, opened, parseAnswer, raw,
-  requestText, startProxy, toolCall,
+  ask, certificate, freePort, handSession, holdSocket, initialize, lines, listen, listenRaw, modernHeaders, modernMeta, opened,
+  parseAnswer, raw, requestText, startProxy, toolCall,
 } from './http_peers.mjs';
 import { legacyHttpServer, modernHttpServer } from './http_servers.mjs';
-import { calls, ERROR, eventually, freshDirectory, freshHome, named, outcome, root, sessions, status } from './peers.mjs';
+import { calls, ERROR, eventually, freshHome, named, outcome, root, sessions, status } from './peers.mjs';
 
 const call = (id = 1) => toolCall(id, 'echo', { message: 'x' }, modernMeta());
 const post = (origin, message = call(), headers = {}) =>
@@ -477,16 +475,6 @@ test('/-/ready answers on a listener of its own', async (t) => {
 });
 
 // --- TLS ---
-
-// A certificate for 127.0.0.1 that nobody knows: { key, cert, keyFile, certFile }.
-function certificate(t, name = 'IP:127.0.0.1') {
-  const directory = freshDirectory(t);
-  const [keyFile, certFile] = [path.join(directory, 'key.pem'), path.join(directory, 'cert.pem')];
-  const made = spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
-    '-subj', '/CN=mcptrace-test', '-addext', `subjectAltName=${name}`, '-keyout', keyFile, '-out', certFile]);
-  assert.equal(made.status, 0, String(made.stderr));
-  return { keyFile, certFile, key: fs.readFileSync(keyFile), cert: fs.readFileSync(certFile) };
-}
 
 test('H6: a server of TLS is believed only with a certificate that somebody vouches for, in its name', async (t) => {
   const handler = modernHttpServer();

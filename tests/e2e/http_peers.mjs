@@ -8,15 +8,17 @@ import { Client as ModernClient, StreamableHTTPClientTransport as ModernHttp } f
 import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport as LegacyHttp } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { spawn } from 'node:child_process';
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { binary, clientInfo } from './peers.mjs';
+import { binary, clientInfo, freshDirectory } from './peers.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 
@@ -161,6 +163,16 @@ export async function everythingOverHttp(transport) {
   { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env.PATH, HOME: '/nonexistent', PORT: '0' } });
   const [, port] = await firstLine(started, /^listens on port ([1-9]\d*)$/, 'the reference server');
   return { origin: `http://127.0.0.1:${port}`, port: Number(port), stop: () => started.kill('SIGKILL') };
+}
+
+// A certificate for 127.0.0.1 that nobody knows: { key, cert, keyFile, certFile }.
+export function certificate(t, name = 'IP:127.0.0.1') {
+  const directory = freshDirectory(t);
+  const [keyFile, certFile] = [path.join(directory, 'key.pem'), path.join(directory, 'cert.pem')];
+  const made = spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+    '-subj', '/CN=mcptrace-test', '-addext', `subjectAltName=${name}`, '-keyout', keyFile, '-out', certFile]);
+  assert.equal(made.status, 0, String(made.stderr));
+  return { keyFile, certFile, key: fs.readFileSync(keyFile), cert: fs.readFileSync(certFile) };
 }
 
 export async function readBody(request) {
