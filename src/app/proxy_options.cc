@@ -127,7 +127,8 @@ const char kProxyHelp[] =
     "                     a request field that names the conversation; may be given several times\n"
     "  --parent WHICH     a call's parent: the context in _meta, else the header's (meta, the default); the other way\n"
     "                     round (header); or always its session (root)\n"
-    "  --trust-proxy      whatever connects is a proxy that says in X-Forwarded-For or Forwarded who its client is\n"
+    "  --trust-proxy      whatever connects is a proxy that says in X-Forwarded-For or Forwarded who its client is, and\n"
+    "                     in X-Forwarded-Proto and -Host or Forwarded what that called\n"
     "  --trusted-proxy NETWORK\n"
     "                     these proxies say so (10.0.0.0/8, or an address), also of each other; may be given several "
     "times\n"
@@ -196,6 +197,8 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
     auto added = options.trusted_proxies.add(network);
     if (!added) return std::unexpected(std::move(added).error().with_context("--trusted-proxy"));
   }
+  proxy.trust_proxy = options.trust_proxy;
+  proxy.trusted_proxies = options.trusted_proxies;
   if (certificate.empty() != key.empty()) {
     return std::unexpected(bad("--tls-cert and --tls-key go together: one of them is missing"));
   }

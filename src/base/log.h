@@ -30,6 +30,7 @@ enum class LogReason : std::uint8_t {
   kChild,           // the server could not be started
   kAuthorization,   // sign-in metadata that clients will refuse, behind a proxy
   kEndpoint,        // an HTTP+SSE session whose endpoint no path of the proxy leads to
+  kRedirect,        // a redirection to where no path of the proxy leads
   kCount
 };
 

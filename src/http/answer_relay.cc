@@ -37,7 +37,8 @@ void AnswerRelay::begin(const Asked& asked) {
 }
 
 void AnswerRelay::take_head(bool closing) {
-  const ResponseHead& head = parser_.head();
+  ResponseHead head = parser_.head();
+  if (asked_.fields->rewrite(head)) head.fields = asked_.fields->fields();
   if (head.status < 200) {  // interim: on it goes; HTTP/1.0 knows none
     if (asked_.http_10 || head.status == 101) return;
     write_response_head(head, {.framing = BodyFraming::kNone, .length = 0, .close = false, .interim = true}, out_);
@@ -47,7 +48,7 @@ void AnswerRelay::take_head(bool closing) {
   keeps_server_ = head.keep_alive && head.framing != BodyFraming::kUntilClose;
   if (const Field* field = head.find(FieldName::kKeepAlive)) server_waits_ = keep_alive_time(field->value);
   event_stream_ = is_type(head.value(FieldName::kContentType), "text/event-stream");
-  rewriting_ = asked_.rewriter != nullptr && event_stream_ && head.status == 200;
+  rewriting_ = asked_.endpoint != nullptr && event_stream_ && head.status == 200;
   looking_ = rewriting_ && is_encoded(head.list(FieldName::kContentEncoding));
   looked_at_.clear();
   if (head.status == 401) {
@@ -69,18 +70,18 @@ void AnswerRelay::look_at_coding() {
   for (const std::string_view piece : pieces_) looked_at_.append(piece.substr(0, kLookBytes - looked_at_.size()));
   const Look look = look_at(looked_at_);
   looking_ = look == Look::kUnclear;
-  if (look == Look::kCoded) asked_.rewriter->finish(rewritten_);
+  if (look == Look::kCoded) asked_.endpoint->finish(rewritten_);
 }
 
 // The pieces of one read: with chunked framing they become one chunk.
 void AnswerRelay::add_body(bool end) {
   // Nothing changes after a stream's first event, and what is not changed is not copied.
-  if (rewriting_ && asked_.rewriter->done()) rewriting_ = false;
+  if (rewriting_ && asked_.endpoint->done()) rewriting_ = false;
   if (rewriting_) {
     rewritten_.clear();
     if (looking_) look_at_coding();
-    for (const std::string_view piece : pieces_) asked_.rewriter->feed(piece, rewritten_);
-    if (end) asked_.rewriter->finish(rewritten_);
+    for (const std::string_view piece : pieces_) asked_.endpoint->feed(piece, rewritten_);
+    if (end) asked_.endpoint->finish(rewritten_);
     outgoing_.begin_body(rewritten_.size());
     outgoing_.add(rewritten_);
   } else {
@@ -115,6 +116,7 @@ void AnswerRelay::pump(Stream& server, ExchangeTap* tap, bool closing, const Clo
         }
         head = true;
         take_head(closing);
+        asked_.fields->forget();
       } else {
         end = event == ParseEvent::kEnd;
         break;
@@ -135,6 +137,7 @@ void AnswerRelay::pump(Stream& server, ExchangeTap* tap, bool closing, const Clo
       anything_sent_ = anything_sent_ || !interim;
     }
     if (tap != nullptr && !interim) {
+      if (head && asked_.fields->leads_away()) tap->leads_away();
       if (head) tap->response(parser_.head(), at);
       for (const std::string_view piece : pieces_) tap->response_piece(piece, at);
     }
@@ -162,7 +165,7 @@ AnswerRelay::State AnswerRelay::end_of_stream() {
 // Nothing more comes that could change it.
 void AnswerRelay::pass_held(bool end) {
   rewritten_.clear();
-  asked_.rewriter->finish(rewritten_);
+  asked_.endpoint->finish(rewritten_);
   outgoing_.start(framing_ == BodyFraming::kChunked);
   outgoing_.begin_body(rewritten_.size());
   outgoing_.add(rewritten_);

@@ -1,6 +1,7 @@
 // The answer's half of an exchange: from the server's bytes to the client's, each as it comes. Bodies are passed on
-// byte for byte with their framing made anew; the one thing ever changed is the URI in the `endpoint` event of
-// HTTP+SSE. Without waiting: whoever calls it waits. Relay thread only; one object a client connection, reused.
+// byte for byte with their framing made anew; all that is ever changed is where the server names itself: the URI in the
+// `endpoint` event of HTTP+SSE, and the fields of field_rewriter.h. Without waiting: whoever calls it waits. Relay
+// thread only; one object a client connection, reused.
 #pragma once
 
 #include <chrono>
@@ -11,6 +12,7 @@
 
 #include "http/endpoint_rewriter.h"
 #include "http/exchange_tap.h"
+#include "http/field_rewriter.h"
 #include "http/message_parser.h"
 #include "http/outgoing.h"
 #include "http/stream.h"
@@ -29,11 +31,12 @@ class AnswerRelay {
   explicit AnswerRelay(Stream& client) : client_(client) {}
 
   struct Asked {
-    bool with_head = false;                // the request was HEAD
-    bool http_10 = false;                  // the client speaks HTTP/1.0
-    bool keep_alive = false;               // the client wants to go on after this
-    bool from_proxy = false;               // a 407 is a forward proxy's, meant for us
-    EndpointRewriter* rewriter = nullptr;  // for the answer to a GET that may open an HTTP+SSE session
+    bool with_head = false;   // the request was HEAD
+    bool http_10 = false;     // the client speaks HTTP/1.0
+    bool keep_alive = false;  // the client wants to go on after this
+    bool from_proxy = false;  // a 407 is a forward proxy's, meant for us
+    FieldRewriter* fields = nullptr;
+    EndpointRewriter* endpoint = nullptr;  // for the answer to a GET that may open an HTTP+SSE session
   };
   void begin(const Asked& asked);
   [[nodiscard]] State state() const { return state_; }

@@ -76,9 +76,14 @@ std::optional<Authority> parse_authority(std::string_view text) {
   return authority;
 }
 
+bool same_host(std::string_view left, std::string_view right) {
+  if (same_text(left, right)) return true;
+  return left.starts_with('[') && right.starts_with('[') && canonical_address(left) == canonical_address(right);
+}
+
 bool same_authority(const Authority& left, const Authority& right, std::uint16_t default_port) {
   const auto port = [&](const Authority& a) { return a.port == 0 ? default_port : a.port; };
-  return same_text(left.host, right.host) && port(left) == port(right);
+  return same_host(left.host, right.host) && port(left) == port(right);
 }
 
 std::string canonical_address(std::string_view text) {

@@ -21,6 +21,9 @@ struct Authority {
 // brackets, without a zone. No user, no percent-encoding, no trailing dot, no empty or zero port. Borrows from `text`.
 std::optional<Authority> parse_authority(std::string_view text);
 
+// Hosts without regard to case, IPv6 addresses in any spelling.
+bool same_host(std::string_view left, std::string_view right);
+
 // The same place for a scheme whose default port is given: hosts without regard to case, ports with the default filled
 // in.
 bool same_authority(const Authority& left, const Authority& right, std::uint16_t default_port);

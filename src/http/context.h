@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "http/access.h"
 #include "http/exchange_tap.h"
+#include "http/forwarded.h"
 #include "http/target.h"
 #include "http/upstream.h"
 
@@ -31,8 +32,10 @@ struct Context {
   Access access;
   TapSource* tracing = nullptr;  // null: nothing is traced
   bool keep_host = false;        // the server sees the client's Host
-  bool tls = false;              // the listener's
-  bool draining = false;         // connections end with their present exchange
+  bool trust_proxy = false;      // whatever connects says how it was called
+  TrustedProxies trusted_proxies = {};
+  bool tls = false;       // the listener's
+  bool draining = false;  // connections end with their present exchange
 };
 
 }  // namespace mcptrace::http

@@ -1,9 +1,6 @@
 #include "http/endpoint_rewriter.h"
 
 #include <algorithm>
-#include <optional>
-
-#include "http/authority.h"
 
 namespace mcptrace::http {
 namespace {
@@ -12,65 +9,12 @@ constexpr std::string_view kBom = "\xef\xbb\xbf";
 constexpr std::string_view kData = "data";
 constexpr char kObject = '{';  // of a message
 
-// A name before the first colon, and no slash, question or number sign before that.
-bool has_scheme(std::string_view uri) {
-  const std::size_t colon = uri.find(':');
-  return colon != uri.npos && uri.substr(0, colon).find_first_of("/?#") == uri.npos;
-}
-
-// Of "//authority/…" or "http://authority/…": does it name the upstream, or us?
-bool is_ours_or_upstreams(const UrlOrigin& url, const UpstreamUrl& upstream, std::string_view scheme,
-                          std::string_view own_host) {
-  const auto named = parse_authority(url.authority);
-  if (!named) return false;
-  const auto same = [&](bool tls, std::string_view host) {
-    const auto other = parse_authority(host);
-    return other && tls == url.tls && same_authority(*named, *other, tls ? 443 : 80);
-  };
-  return same(upstream.tls, upstream.authority) || same(scheme == "https", own_host);
-}
-
 }  // namespace
 
-ClientUri client_uri(const RouteTable& routes, std::size_t route, std::string_view uri, std::string_view scheme,
-                     std::string_view own_host, std::string_view request_target) {
-  ClientUri unchanged{std::string(uri)};
-  ClientUri unreachable{std::string(uri), false};
-  const UpstreamUrl& upstream = routes[route].upstream;
-
-  std::optional<UrlOrigin> url = split_url(uri);
-  if (uri.starts_with("//")) {
-    const std::size_t end = std::min(uri.find_first_of("/?#", 2), uri.size());
-    url = UrlOrigin{upstream.tls, uri.substr(2, end - 2), uri.substr(end)};
-  }
-  if (url) {
-    if (!is_ours_or_upstreams(*url, upstream, scheme, own_host)) return unchanged;
-    const auto target =
-        routes.client_target(route, url->rest.starts_with('/') ? url->rest : "/" + std::string(url->rest));
-    if (!target) return unreachable;
-    return {std::string(scheme).append("://").append(own_host).append(*target)};
-  }
-  if (uri.starts_with('/')) {
-    const auto target = routes.client_target(route, uri);
-    return target ? ClientUri{*target} : unreachable;
-  }
-  if (uri.empty() || has_scheme(uri) || request_target.empty()) return unchanged;
-  const auto sent = routes.find(request_target);
-  if (!sent || sent->route != route) return unchanged;
-  const auto target = routes.client_target(route, resolve_reference(sent->target, uri));
-  if (!target) return unreachable;
-  const auto whole = split_url(request_target);
-  const bool same = *target == resolve_reference(whole ? whole->rest : request_target, uri);
-  return same ? unchanged : ClientUri{*target};
-}
-
-void EndpointRewriter::begin(const RouteTable& routes, std::size_t route, std::string_view scheme,
-                             std::string_view own_host, std::string_view request_target) {
+void EndpointRewriter::begin(const RouteTable& routes, std::size_t route, const ClientView& client) {
   routes_ = &routes;
   route_ = route;
-  scheme_.assign(scheme);
-  own_host_.assign(own_host);
-  request_target_.assign(request_target);
+  client_ = client;
   stage_ = Stage::kLooking;
   unreachable_ = after_cr_ = is_endpoint_ = other_type_ = false;
   first_line_ = true;
@@ -161,8 +105,8 @@ void EndpointRewriter::end_event(std::string& out) {
   const bool dispatched = data_lines_ != 0;
   if (dispatched && is_endpoint_ && data_lines_ == 1) {
     const std::string_view uri = std::string_view(held_).substr(data_begin_, data_size_);
-    const ClientUri mapped = client_uri(*routes_, route_, uri, scheme_, own_host_, request_target_);
-    unreachable_ = !mapped.reachable;
+    const ClientUri mapped = client_uri(*routes_, route_, uri, client_);
+    unreachable_ = mapped.leads == ClientUri::Leads::kNowhere;
     held_.replace(data_begin_, data_size_, mapped.uri);
   }
   is_endpoint_ = other_type_ = false;

@@ -1,4 +1,4 @@
-// The one thing of a server's answer that a reverse proxy must change: the URI in the `endpoint` event that opens an
+// The one thing of an answer's body that a reverse proxy must change: the URI in the `endpoint` event that opens an
 // HTTP+SSE session (MCP 2024-11-05), to which the client is to POST. The client would else post past us, to a path that
 // is not ours, or refuse another origin than the one it called.
 //
@@ -7,7 +7,7 @@
 // URI can begin with (`{`) makes that clear at once. LF, CR
 // and CRLF; cut anywhere. One stream at a time, one thread.
 //
-//   rewriter.begin(routes, route, "http", "127.0.0.1:8080", "/sse");
+//   rewriter.begin(routes, route, {.scheme = "http", .host = "127.0.0.1:8080", .request_target = "/sse"});
 //   out.clear(); rewriter.feed(piece, out); …           // appends what may go on
 //   rewriter.finish(out);                               // the stream ended: what was held
 #pragma once
@@ -17,27 +17,16 @@
 #include <string>
 #include <string_view>
 
-#include "http/target.h"
+#include "http/client_uri.h"
 
 namespace mcptrace::http {
 
 inline constexpr std::size_t kMaxHeldBytes = 8 << 10;
 
-// What a client of ours must be told instead of `uri`, which this route's upstream wrote.
-struct ClientUri {
-  std::string uri;
-  bool reachable = true;  // false: no target of ours leads there; `uri` is as it came
-};
-// `scheme`, `own_host`: how the client called us. `request_target`: of the stream's GET, as the client wrote it; a URI
-// that is relative to it (`message?id=1`) goes by it, and passes as it came if this is not given.
-ClientUri client_uri(const RouteTable& routes, std::size_t route, std::string_view uri, std::string_view scheme,
-                     std::string_view own_host, std::string_view request_target);
-
 class EndpointRewriter {
  public:
-  // For another stream. `routes` outlives it.
-  void begin(const RouteTable& routes, std::size_t route, std::string_view scheme, std::string_view own_host,
-             std::string_view request_target = {});
+  // For another stream. `routes` outlives it, and so does what `client` borrows from.
+  void begin(const RouteTable& routes, std::size_t route, const ClientView& client);
 
   // Appends to `out` what may go on.
   void feed(std::string_view bytes, std::string& out);
@@ -60,7 +49,7 @@ class EndpointRewriter {
 
   const RouteTable* routes_ = nullptr;
   std::size_t route_ = 0;
-  std::string scheme_, own_host_, request_target_;
+  ClientView client_;
   Stage stage_ = Stage::kPassing;
   bool unreachable_ = false;
   bool first_line_ = true;  // a BOM may stand before it

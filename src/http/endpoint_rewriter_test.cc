@@ -22,7 +22,7 @@ void expect_rewritten(std::string_view stream, std::string_view expected) {
   const RouteTable routes = table("/a=http://up:3001");
   for (std::size_t step = 1; step <= stream.size() + 1; step = step < 64 ? step + 1 : step * 2) {
     EndpointRewriter rewriter;
-    rewriter.begin(routes, 0, "http", "localhost:8080");
+    rewriter.begin(routes, 0, {.scheme = "http", .host = "localhost:8080"});
     EXPECT_EQ(rewrite(rewriter, stream, step), expected) << step;
     EXPECT_FALSE(rewriter.unreachable());
   }
@@ -55,7 +55,7 @@ TEST(EndpointRewriter, HoldsNothingThatCannotChange) {
   for (const std::string_view stream : {"{}", "event: mess", ": ping", "event: message\ndata: [1", "data: {\"jsonrpc\"",
                                         "data: /m\ndata: ", "\xef\xbb\xbf:", "id: 7", "database", "\x1f\x8b\x08"}) {
     EndpointRewriter rewriter;
-    rewriter.begin(routes, 0, "http", "localhost:8080");
+    rewriter.begin(routes, 0, {.scheme = "http", .host = "localhost:8080"});
     std::string out;
     for (const char c : stream) rewriter.feed({&c, 1}, out);
     EXPECT_EQ(out, stream);
@@ -84,7 +84,7 @@ TEST(EndpointRewriter, HoldsNoMoreThanItMust) {
     rewriter.feed(bytes, out);
     return out;
   };
-  rewriter.begin(routes, 0, "http", "h");
+  rewriter.begin(routes, 0, {.scheme = "http", .host = "h"});
   EXPECT_EQ(given(": comment\n\n"), ": comment\n\n");
   EXPECT_EQ(given("event: endpoint\nda"), "event: endpoint\n");
   EXPECT_EQ(given("ta: /m"), "");
@@ -93,7 +93,7 @@ TEST(EndpointRewriter, HoldsNoMoreThanItMust) {
   EXPECT_TRUE(rewriter.done());
   EXPECT_EQ(given("y"), "y");
 
-  rewriter.begin(routes, 0, "http", "h");
+  rewriter.begin(routes, 0, {.scheme = "http", .host = "h"});
   EXPECT_FALSE(rewriter.done());
   EXPECT_EQ(given("event: message\ndata"), "event: message\n");
   EXPECT_EQ(given(": {"), "data: {") << "before the line is complete";
@@ -105,7 +105,7 @@ TEST(EndpointRewriter, GivesUpAfterItsBound) {
   const std::string value(kMaxHeldBytes - 7, 'x');
   const auto out_of = [&](const std::string& stream, std::size_t step) {
     EndpointRewriter rewriter;
-    rewriter.begin(routes, 0, "http", "h");
+    rewriter.begin(routes, 0, {.scheme = "http", .host = "h"});
     std::string out, largest_wait;
     std::size_t fed = 0;
     for (std::size_t at = 0; at < stream.size(); at += step) {
@@ -128,42 +128,6 @@ TEST(EndpointRewriter, GivesUpAfterItsBound) {
                 testing::HasSubstr("data:/a/xx"));
     EXPECT_EQ(out_of(before + "\n" + event + "\n", step), before + "\n" + event + "\n");
   }
-}
-
-TEST(ClientUri, GivesTheAddressThatTheClientCanReach) {
-  const RouteTable routes = table("/a=https://up.example/base");
-  const auto uri = [&](std::string_view text, std::string_view target = {}) {
-    const ClientUri result = client_uri(routes, 0, text, "http", "localhost:8080", target);
-    return (result.reachable ? "" : "unreachable ") + result.uri;
-  };
-  EXPECT_EQ(uri("https://up.example/base/m?s=1"), "http://localhost:8080/a/m?s=1");
-  EXPECT_EQ(uri("HTTPS://UP.example:443/base"), "http://localhost:8080/a");
-  EXPECT_EQ(uri("//up.example/base/m"), "http://localhost:8080/a/m");
-  EXPECT_EQ(uri("http://localhost:8080/base/m"), "http://localhost:8080/a/m") << "it was told the client's Host";
-  EXPECT_EQ(uri("/base/m"), "/a/m");
-  EXPECT_EQ(uri("/other/m"), "unreachable /other/m");
-  EXPECT_EQ(uri("https://up.example/other"), "unreachable https://up.example/other");
-  EXPECT_EQ(uri("https://up.example"), "unreachable https://up.example");
-  for (const std::string text :
-       {"http://up.example/base/m", "https://elsewhere.example/base", "mailto:a", "", "https://u@up.example/base"}) {
-    EXPECT_EQ(uri(text), text);
-  }
-}
-
-TEST(ClientUri, RelativeOnesGoByWhatTheClientAskedFor) {
-  const RouteTable routes = table("/a=http://up/base/sse");
-  const auto uri = [&](std::string_view text, std::string_view target) {
-    const ClientUri result = client_uri(routes, 0, text, "http", "localhost", target);
-    return (result.reachable ? "" : "unreachable ") + result.uri;
-  };
-  EXPECT_EQ(uri("m?s=1", "/a/x/y?z"), "m?s=1");
-  EXPECT_EQ(uri("./m", "/a/x/"), "./m");
-  EXPECT_EQ(uri("?s=1", "/a"), "?s=1");
-  EXPECT_EQ(uri("m", "http://localhost/a/x"), "m");
-  EXPECT_EQ(uri("sse/m", "/a"), "/a/m") << "the client would ask for /sse/m";
-  EXPECT_EQ(uri("m", "/a"), "unreachable m");
-  EXPECT_EQ(uri("../../m", "/a/x"), "unreachable ../../m");
-  EXPECT_EQ(uri("m", ""), "m");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "http/exchange.h"
 
+#include "http/authority.h"
 #include "http/head_writer.h"
 
 namespace mcptrace::http {
@@ -7,6 +8,7 @@ namespace {
 
 constexpr std::string_view kBodyBroken = "the body's framing is broken";
 constexpr std::string_view kBodyLate = "the request's body did not come in time";
+constexpr std::size_t kMostIdle = 1 << 10;  // of what a connection keeps between its exchanges
 
 // The request's own words are for a proxy: there is no tunnel through it.
 bool goes_to_proxy(const Route& route) { return route.forward_proxy.has_value() && !route.upstream.tls; }
@@ -18,6 +20,7 @@ Exchange::Exchange(Context& context, Stream& client, Signal& signal, PeerAddress
       client_(client),
       signal_(signal),
       peer_(peer),
+      trusts_peer_(context.trust_proxy || context.trusted_proxies.contains(canonical_address(peer.address))),
       deadline_(context.io.get_executor(), signal),
       tap_(context.tracing != nullptr ? context.tracing->tap() : nullptr),
       request_(client),
@@ -143,12 +146,15 @@ void Exchange::begin(RequestParser& parser, std::size_t head_size, Instant first
     return;
   }
   const bool may_open_sse = get_ && !with_session_;
-  if (may_open_sse) rewriter_.begin(context_.routes, route_, scheme(), own_host_, head.target);
+  keep_view();
+  fields_.begin(context_.routes, route_, client_view_);
+  if (may_open_sse) endpoint_.begin(context_.routes, route_, client_view_);
   answer_.begin({.with_head = head_only_,
                  .http_10 = head.minor_version == 0,
                  .keep_alive = head.keep_alive,
                  .from_proxy = goes_to_proxy(context_.routes[route_]),
-                 .rewriter = may_open_sse ? &rewriter_ : nullptr});
+                 .fields = &fields_,
+                 .endpoint = may_open_sse ? &endpoint_ : nullptr});
   stage_ = Stage::kConnecting;
   if (!tap_) return;
   tap_->begin(head, target_, route_, peer_, first_byte);
@@ -156,6 +162,17 @@ void Exchange::begin(RequestParser& parser, std::size_t head_size, Instant first
   if (tap_->body_wish() != BodyWish::kWhole) return;
   request_.hold();
   stage_ = Stage::kHolding;
+}
+
+// The head's bytes may move before the answer comes.
+void Exchange::keep_view() {
+  client_view_ = view_of(request_.head(), context_.tls, trusts_peer_);
+  called_host_.assign(client_view_.host);
+  called_target_.assign(client_view_.request_target);
+  if (called_target_.capacity() > kMostIdle) called_target_.shrink_to_fit();
+  client_view_.host = called_host_;
+  client_view_.request_target = called_target_;
+  client_view_.told_host = context_.keep_host;
 }
 
 // Until the body is here, or too large to be held.
@@ -218,11 +235,17 @@ void Exchange::relay() {
   const bool last = context_.draining || request_.state() != RequestRelay::State::kDone;
   answer_.pump(*server_, tap_.get(), last, context_.clock);
   if (!answer_.challenge().empty()) hint_about_challenge();
-  if (rewriter_.unreachable()) {
+  if (endpoint_.unreachable()) {
     context_.log.once(
         LogReason::kEndpoint,
         "an HTTP+SSE server gave an endpoint outside of its upstream's path, which no path of this proxy leads "
         "to: give --upstream or --route the server's address without that path");
+  }
+  if (fields_.is_unreachable()) {
+    context_.log.once(
+        LogReason::kRedirect,
+        "a server redirects to a path outside of its upstream's, which no path of this proxy leads to, so "
+        "that clients go past it: give --upstream or --route the server's address without that path");
   }
   look_at_server();
   if (stage_ == Stage::kRelaying) look_at_client();
@@ -296,7 +319,7 @@ void Exchange::look_at_client() {
 
 // A client checks that the challenge speaks of the server that it called (RFC 9728 3.3), which is us.
 void Exchange::hint_about_challenge() {
-  if (!RouteTable::foreign_origin(answer_.challenge(), scheme(), own_host_)) return;
+  if (!RouteTable::foreign_origin(answer_.challenge(), client_view_.scheme, client_view_.host)) return;
   context_.log.once(
       LogReason::kAuthorization,
       "the server's 401 names sign-in metadata of another address than this proxy's, which clients refuse: "

@@ -52,6 +52,7 @@ class Exchange {
 
   void begin(RequestParser& parser, std::size_t head_size, Instant first_byte);
   bool admit();
+  void keep_view();
   void hold_body();
   void reach_server();
   void send_request();
@@ -66,20 +67,23 @@ class Exchange {
   void end(After after, ExchangeEnd how, std::string_view error_type);
   void end(After after, ExchangeEnd how, std::string_view error_type, Instant at);
   void hint_about_challenge();
-  [[nodiscard]] std::string_view scheme() const { return context_.tls ? "https" : "http"; }
 
   Context& context_;
   Stream& client_;
   Signal& signal_;
   PeerAddress peer_;
+  bool trusts_peer_;  // of how it was called
   Deadline deadline_;
   std::unique_ptr<ExchangeTap> tap_;  // null: not traced
   RequestRelay request_;
   AnswerRelay answer_;
-  EndpointRewriter rewriter_;
+  EndpointRewriter endpoint_;
+  FieldRewriter fields_;
   std::unique_ptr<Connecting> connecting_;
   std::shared_ptr<Stream> server_;
   std::string target_, host_, own_host_;  // own_host_: the client's Host field, once it has passed
+  std::string called_host_, called_target_;
+  ClientView client_view_;
   std::size_t route_ = 0;
   Stage stage_ = Stage::kIdle;
   After after_ = After::kReuse;

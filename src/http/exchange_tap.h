@@ -7,6 +7,7 @@
 //   whole_body()   if body_wish() was kWhole and the body is complete and at most kHoldBytes long: says what to change.
 //                  Before anything of the request goes on.
 //   body_piece()*, body_end()   instead, for kPieces and for what turned out too long to hold. Before the bytes go on.
+//   leads_away()   before that, if the answer redirects its client to where we are not
 //   response()     the final answer's head is in (not 1xx); of an answer of our own it has a status and no fields
 //   response_piece()*           after the bytes went on to the client; freed of chunk framing, otherwise as they came
 //   end()          once, whatever happened; then begin() of the next exchange on this connection
@@ -63,6 +64,7 @@ class ExchangeTap {
   virtual Rewrite whole_body(std::string_view body, Instant at) = 0;
   virtual void body_piece(std::string_view bytes) = 0;
   virtual void body_end(Instant at) = 0;
+  virtual void leads_away() = 0;
   virtual void response(const ResponseHead& head, Instant at) = 0;
   virtual void response_piece(std::string_view bytes, Instant at) = 0;
   // `error_type`: refused, dns, tls, timeout, reset, closed, proxy (docs/spans.md); empty for kComplete and

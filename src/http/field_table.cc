@@ -45,6 +45,7 @@ FieldName of_16_and_more(const char* name, std::size_t size) {
   switch (size) {
     case 16:
       if (is(name, "content-encoding")) return FieldName::kContentEncoding;
+      if (is(name, "content-location")) return FieldName::kContentLocation;
       if (is(name, "www-authenticate")) return FieldName::kWwwAuthenticate;
       if (is(name, "proxy-connection")) return FieldName::kProxyConnection;
       break;
@@ -109,6 +110,7 @@ FieldName of_2_to_9(const char* name, std::size_t size) {
       break;
     case 4:
       if (is(name, "host")) return FieldName::kHost;
+      if (is(name, "link")) return FieldName::kLink;
       break;
     case 6:
       if (is(name, "origin")) return FieldName::kOrigin;
@@ -117,6 +119,7 @@ FieldName of_2_to_9(const char* name, std::size_t size) {
       break;
     case 7:
       if (is(name, "trailer")) return FieldName::kTrailer;
+      if (is(name, "refresh")) return FieldName::kRefresh;
       if (is(name, "upgrade")) return FieldName::kUpgrade;
       if (is(name, "baggage")) return FieldName::kBaggage;
       break;

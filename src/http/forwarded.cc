@@ -25,14 +25,15 @@ std::optional<AddressBytes> address_bytes(std::string_view text) {
   return bytes;
 }
 
-// The `for=` of one element of Forwarded (RFC 7239 4).
-std::string_view for_of(std::string_view element) {
+// A parameter of one element of Forwarded (RFC 7239 4).
+std::string_view parameter_of(std::string_view element, std::string_view name) {
   while (!element.empty()) {
     const std::size_t end = std::min(element.find(';'), element.size());
     std::string_view pair = trim(element.substr(0, end));
     element.remove_prefix(std::min(end + 1, element.size()));
-    if (pair.size() <= 4 || !same_text(pair.substr(0, 4), "for=")) continue;
-    pair.remove_prefix(4);
+    const std::size_t equals = pair.find('=');
+    if (equals == pair.npos || !same_text(pair.substr(0, equals), name)) continue;
+    pair.remove_prefix(equals + 1);
     const bool quoted = pair.size() >= 2 && pair.front() == '"' && pair.back() == '"';
     return quoted ? pair.substr(1, pair.size() - 2) : pair;
   }
@@ -69,11 +70,26 @@ std::string client_in(const RequestHead& head, FieldName name, const TrustedProx
       const std::string_view element = trim(list.substr(*begin));
       list = list.substr(0, *begin == 0 ? 0 : *begin - 1);
       if (element.empty()) continue;
-      client = canonical_address(name == FieldName::kForwarded ? for_of(element) : element);
+      client = canonical_address(name == FieldName::kForwarded ? parameter_of(element, "for") : element);
       if (client.empty() || !trusted.contains(client)) return client;
     }
   }
   return client;
+}
+
+// Of the last field of this name.
+std::string_view last_element_of(const RequestHead& head, std::string_view name) {
+  for (const Field& field : std::views::reverse(head.fields)) {
+    if (!same_text(field.name, name)) continue;
+    const auto begin = last_element(field.value);
+    return begin ? trim(field.value.substr(*begin)) : std::string_view{};
+  }
+  return {};
+}
+
+std::string_view agreed(std::string_view one, std::string_view other) {
+  if (one.empty() || other.empty()) return one.empty() ? other : one;
+  return same_text(one, other) ? one : std::string_view{};
 }
 
 }  // namespace
@@ -120,6 +136,12 @@ std::string forwarded_client(const RequestHead& head, const TrustedProxies& trus
   const bool has_both = head.find(FieldName::kForwarded) != nullptr;
   if (has_both && client != client_in(head, FieldName::kForwarded, trusted)) return {};
   return client;
+}
+
+CalledBy forwarded_call(const RequestHead& head) {
+  const std::string_view element = last_element_of(head, "Forwarded");
+  return {agreed(last_element_of(head, "X-Forwarded-Proto"), parameter_of(element, "proto")),
+          agreed(last_element_of(head, "X-Forwarded-Host"), parameter_of(element, "host"))};
 }
 
 }  // namespace mcptrace::http

@@ -1,6 +1,6 @@
-// Who the client is, behind proxies that say so: X-Forwarded-For and Forwarded (RFC 7239), read from the right. Each
-// proxy adds at the end whom it got the request from, so what a trusted one added is true, and all that stands before
-// what an untrusted one added may be invented.
+// Who the client is and what it called, behind proxies that say so: X-Forwarded-For and Forwarded (RFC 7239), read from
+// the right. Each proxy adds at the end whom it got the request from, so what a trusted one added is true, and all that
+// stands before what an untrusted one added may be invented.
 #pragma once
 
 #include <array>
@@ -35,5 +35,12 @@ class TrustedProxies {
 // left-most. The connection's own peer is taken for trusted. Empty, so that the peer is the client: nobody says, what
 // is said is no address, both fields are there and do not name the same, or there are more than 16 hops.
 std::string forwarded_client(const RequestHead& head, const TrustedProxies& trusted);
+
+struct CalledBy {
+  std::string_view scheme, host;  // empty: nobody says, or two fields do not say the same
+};
+// How the proxy that the request came from was called, by the last element of X-Forwarded-Proto and -Host, or of
+// Forwarded. What it is made of is the proxy's own word; it may be anything.
+CalledBy forwarded_call(const RequestHead& head);
 
 }  // namespace mcptrace::http

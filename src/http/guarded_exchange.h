@@ -33,6 +33,9 @@ class GuardedExchange final : public ExchangeTap {
     at_ = at;
     guard([&] { traced_.body_end(at); });
   }
+  void leads_away() override {
+    guard([&] { traced_.leads_away(); });
+  }
   void response(const ResponseHead& head, Instant at) override {
     at_ = at;
     guard([&] { traced_.response(head, at); });

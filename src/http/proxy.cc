@@ -39,6 +39,8 @@ class Proxy::Impl {
                  .access = *options_.access,
                  .tracing = tracing,
                  .keep_host = options_.keep_host,
+                 .trust_proxy = options_.trust_proxy,
+                 .trusted_proxies = options_.trusted_proxies,
                  .tls = options_.certificate.has_value(),
                  .draining = false},
         signals_(io_.get_executor(), SIGTERM, SIGINT),

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "http/forwarded.h"
 #include "http/listener.h"
 #include "http/ready.h"
 
@@ -26,6 +27,8 @@ struct ProxyOptions {
   std::vector<Route> routes;           // at least one
   std::optional<Access> access;        // always there; Access has no empty form
   bool keep_host = false;
+  bool trust_proxy = false;        // every client is one whose word is taken of how it was called
+  TrustedProxies trusted_proxies;  // these are
   std::optional<CertificateFiles> certificate;
   std::string upstream_ca;  // a file; empty: the system's store
   std::chrono::seconds drain{25};

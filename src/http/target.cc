@@ -85,6 +85,12 @@ std::string join(std::string_view base, std::string_view rest, std::string_view 
   return joined.append(query);
 }
 
+// With a slash at its end, or without.
+std::string other_spelling(std::string_view path) {
+  if (path.ends_with('/')) return std::string(path.substr(0, path.size() - 1));
+  return std::string(path).append("/");
+}
+
 bool has_dot_segment(std::string_view path) {
   const std::string closed = std::string(path) + "/";
   return closed.find("/./") != closed.npos || closed.find("/../") != closed.npos;
@@ -231,6 +237,9 @@ std::optional<RouteTable::Found> RouteTable::find(std::string_view target) const
   // The root of a route without a prefix is its upstream's path itself: a URL cannot have an empty path.
   if (!base.empty() && route->prefix.empty() && rest == "/") rest = {};
   if (!base.empty() && (climbs(rest, false) || climbs(rest, true))) return std::nullopt;
+  if (rest == "//" && (base.ends_with('/') || (route->prefix.empty() && !base.empty()))) {
+    return Found{index(*route), other_spelling(base).append(query)};
+  }
   return Found{index(*route), join(base, rest, query)};
 }
 
@@ -240,10 +249,12 @@ std::optional<std::string> RouteTable::client_target(std::size_t index, std::str
   std::string_view base = route.upstream.path;
   while (base.ends_with('/')) base.remove_suffix(1);
   if (!is_below(path, base)) return std::nullopt;
-  std::string result = join(route.prefix, path.substr(base.size()), query);
-  const auto back = find(result);
-  if (!back || back->route != index || back->target != join({}, path, query)) return std::nullopt;
-  return result;
+  const std::string wanted = join({}, path, query);
+  for (std::string result :
+       {join(route.prefix, path.substr(base.size()), query), route.prefix + "//" + std::string(query)}) {
+    if (const auto back = find(result); back && back->route == index && back->target == wanted) return result;
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string> RouteTable::foreign_origin(std::string_view challenge, std::string_view scheme,

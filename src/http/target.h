@@ -52,8 +52,9 @@ class RouteTable {
     std::string target;  // path and query, as that upstream is to get them
   };
   // By the longest prefix that ends at a segment's end; the prefix is replaced by the upstream's path, as by nginx's
-  // proxy_pass with a URI. `/.well-known/…` goes to the origin of the route without a prefix, else of the first, as it
-  // came; but
+  // proxy_pass with a URI. Where nothing else would lead to that path with a slash at its end (or without the one that
+  // it has), two slashes behind the prefix do: servers redirect from the one to the other. `/.well-known/…` goes to the
+  // origin of the route without a prefix, else of the first, as it came; but
   // `/.well-known/oauth-protected-resource/prefix…` (RFC 9728 3.1) goes to the route of that prefix, which is replaced
   // there. `target` was accepted by RequestParser. Nothing: no route has it, or it climbs out of the upstream's path.
   [[nodiscard]] std::optional<Found> find(std::string_view target) const;

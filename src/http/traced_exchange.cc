@@ -1,8 +1,8 @@
-#include "http/traced_exchange.h"
-
 #include <algorithm>
 
+#include "http/field_rewriter.h"
 #include "http/text.h"
+#include "http/traced_exchange.h"
 #include "observe/placing.h"
 
 namespace mcptrace::http {
@@ -62,6 +62,7 @@ void TracedExchange::begin(const RequestHead& head, std::string_view target, std
   answer_ = Answer::kNothing;
   answer_session_.clear();
   message_in_event_ = ending_ = end_told_ = false;
+  findings_ = 0;
   head_.read(head, target, client.address, shared_.options());
   read_caller();
   know();
@@ -289,7 +290,9 @@ void TracedExchange::hold_initialize(const Message& message, const mcp::SpliceMa
 void TracedExchange::release_initialize(bool failed) {
   Fact fact = mcp::unpack({reinterpret_cast<const char*>(held_.data()), held_.size() * sizeof(std::uint64_t)});
   held_place_.trace_state = fact.trace_state;
-  shared_.placement().finish_initialize(caller_, fact.message, answer_session_, failed, held_place_);
+  using enum observe::HttpPlacement::Initialized;
+  const auto how = http_.has(mcp::kRedirects) ? kRedirected : failed ? kFailed : kDone;
+  shared_.placement().finish_initialize(caller_, fact.message, answer_session_, how, held_place_);
   take_place(held_place_);
   if (!answer_session_.empty()) http_.flags |= mcp::kKnownSession;
   fact.context = held_place_.context;
@@ -304,6 +307,7 @@ void TracedExchange::response(const ResponseHead& head, Instant at) {
   http_.status = static_cast<std::uint16_t>(head.status);
   http_.answered = at.boot;
   const bool good = head.status >= 200 && head.status < 300;
+  if (is_redirection(head.status) && head.find(FieldName::kLocation) != nullptr) http_.flags |= mcp::kRedirects;
   for (const Field& field : head.fields) {
     if (field.id == FieldName::kWwwAuthenticate &&
         (http_.auth == mcp::AuthScheme::kNone || http_.auth == mcp::AuthScheme::kOther)) {
@@ -335,12 +339,18 @@ void TracedExchange::response_piece(std::string_view bytes, Instant at) {
   if (answer_ != Answer::kNothing) {
     if (!decoder_) {
       feed_answer(bytes);
-    } else if (const auto fed = decoder_->feed(bytes, [this](std::string_view text) { feed_answer(text); }); !fed) {
-      http_.problem = problem_of(fed.error());
-      answer_ = Answer::kNothing;
+    } else {
+      feed_encoded(bytes);
     }
   }
   shared_.sink().passed();
+}
+
+void TracedExchange::feed_encoded(std::string_view bytes) {
+  const auto fed = decoder_->feed(bytes, [this](std::string_view text) { feed_answer(text); });
+  if (fed) return;
+  http_.problem = problem_of(fed.error());
+  answer_ = Answer::kNothing;
 }
 
 void TracedExchange::feed_answer(std::string_view bytes) {
@@ -377,7 +387,8 @@ void TracedExchange::on_server_message(const Message& message) {
   if (!known_ || message.kind == MessageKind::kNotJson || message.kind == MessageKind::kNotMessage) return;
   const bool answers = message.kind == MessageKind::kResult || message.kind == MessageKind::kError;
   if (!answers && !message.has(mcp::kJsonrpc2)) return;
-  // Whatever the body of a challenge looks like, it is no answer.
+  // Whatever the body of a challenge or of a redirection looks like, it is no answer.
+  if (http_.has(mcp::kRedirects)) return;
   if ((http_.status == 401 || http_.status == 403) && http_.auth != mcp::AuthScheme::kNone) return;
   finish_request(true);
   // An event before the result is one of a session, too.
@@ -457,6 +468,9 @@ void TracedExchange::begin_http() {
 
 void TracedExchange::push(Fact& fact, bool ends) {
   fact.http = &http_;
+  const bool answers = fact.kind == FactKind::kMessage && fact.message.direction == mcp::Direction::kServerToClient &&
+                       (fact.message.kind == MessageKind::kResult || fact.message.kind == MessageKind::kError);
+  if (answers || fact.kind == FactKind::kHttpEnd) fact.findings |= std::exchange(findings_, 0);
   http_.end = ends ? end_ : mcp::HttpEnd::kOpen;
   if (!began_) {
     http_.flags |= mcp::kBegins;
@@ -479,8 +493,8 @@ void TracedExchange::push_bare(FactKind kind, bool ends) {
 
 void TracedExchange::end_answer(ExchangeEnd how) {
   const bool whole = how == ExchangeEnd::kComplete || how == ExchangeEnd::kClientLeft;
-  if (decoder_ && whole && answer_ != Answer::kNothing && !decoder_->end()) {
-    http_.problem = mcp::BodyProblem::kEncoding;
+  if (decoder_ && whole && answer_ != Answer::kNothing) {
+    if (const auto ended = decoder_->end(); !ended) http_.problem = problem_of(ended.error());
   }
   if (scanner_) {
     if (whole && answer_ == Answer::kJson) {

@@ -28,6 +28,7 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
   Rewrite whole_body(std::string_view body, Instant at) override;
   void body_piece(std::string_view bytes) override;
   void body_end(Instant at) override;
+  void leads_away() override { findings_ |= mcp::finding_bit(mcp::Finding::kForeignRedirect); }
   void response(const ResponseHead& head, Instant at) override;
   void response_piece(std::string_view bytes, Instant at) override;
   void end(ExchangeEnd how, std::string_view error_type, Instant at) override;
@@ -61,6 +62,7 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
   void release_initialize(bool failed);
 
   void feed_answer(std::string_view bytes);
+  void feed_encoded(std::string_view bytes);
   void begin_http();
   void set_endpoint(std::string_view uri);
   void refresh_session();
@@ -106,6 +108,7 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
   std::optional<mcp::SseFramer> framer_;
   std::unique_ptr<ContentDecoder> decoder_;
   std::uint64_t answer_bytes_ = 0;
+  mcp::Findings findings_ = 0;  // not told yet
   std::uint64_t last_event_ = 0;
   bool message_in_event_ = false;
   bool ending_ = false, end_told_ = false;

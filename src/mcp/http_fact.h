@@ -31,6 +31,7 @@ enum HttpFlag : std::uint16_t {
   kGuessed = 1u << 6,       // the session is guessed (docs/spans.md)
   kModernPeer = 1u << 7,    // by its protocol version header
   kLost = 1u << 8,          // some of what passed in it was not looked at, for want of memory
+  kRedirects = 1u << 9,     // the answer sends its client elsewhere: what was asked was not carried out
 };
 
 struct CallerLink {

@@ -309,15 +309,19 @@ void HttpPlacement::take_own_session(const HttpCaller& caller) {
 }
 
 void HttpPlacement::finish_initialize(const HttpCaller& caller, const Message& message, std::string_view session_id,
-                                      bool failed, Placed& placed) {
-  if (failed) return;
+                                      Initialized how, Placed& placed) {
+  if (how == Initialized::kFailed) return;
   placed_ = placed;
   placed_.own_root = false;
-  HttpCaller answered = caller;
-  if (!session_id.empty()) answered.session_id = session_id;
-  KeyKind kind;
-  write_key(answered, &message, false, kind);
-  take_session(stretch_of(answered, kind, true), true);
+  if (how == Initialized::kRedirected) {
+    take_no_session();
+  } else {
+    HttpCaller answered = caller;
+    if (!session_id.empty()) answered.session_id = session_id;
+    KeyKind kind;
+    write_key(answered, &message, false, kind);
+    take_session(stretch_of(answered, kind, true), true);
+  }
   if (placed_.context.parent_source == ParentSource::kRoot) take_root_as_parent();
   placed = placed_;
 }

@@ -79,10 +79,12 @@ class HttpPlacement {
   // An exchange that has no message with a span of its own.
   const Placed& place_exchange(const HttpCaller& caller);
   // A legacy initialize, whose session only the answer tells: at first it has one of its own, with random ids, and
-  // stays there if it `failed`, which is to say that the answer was no result. `session_id` is the answer's.
+  // stays there if it failed, which is to say that the answer was no result. One that was redirected is of no session.
+  // `session_id` is the answer's.
+  enum class Initialized : std::uint8_t { kDone, kFailed, kRedirected };
   const Placed& place_initialize(const HttpCaller& caller, const mcp::Message& message, mcp::NotInjected may);
   void finish_initialize(const HttpCaller& caller, const mcp::Message& message, std::string_view session_id,
-                         bool failed, Placed& placed);
+                         Initialized how, Placed& placed);
   // The session of an HTTP+SSE stream.
   const Placed& place_endpoint(const HttpCaller& caller);
 

@@ -168,7 +168,7 @@ TEST_F(HttpPlacementTest, AnInitializeIsPlacedByItsAnswer) {
   auto held = placement.place_initialize(caller(""), initialize, NotInjected::kNone);
   EXPECT_FALSE(held.inject);
   EXPECT_EQ(held.context.not_injected, NotInjected::kNoSession);
-  placement.finish_initialize(caller(""), initialize, "s", false, held);
+  placement.finish_initialize(caller(""), initialize, "s", HttpPlacement::Initialized::kDone, held);
   const auto next = placement.place(caller("s"), request(), NotInjected::kNone, at(0));
   EXPECT_EQ(held.context.session, next.context.session);
   EXPECT_EQ(held.scope, next.scope);
@@ -176,10 +176,16 @@ TEST_F(HttpPlacementTest, AnInitializeIsPlacedByItsAnswer) {
   EXPECT_EQ(held.context.parent_id, next.context.root_span_id);
 
   auto failed = placement.place_initialize(caller(""), initialize, NotInjected::kNone);
-  placement.finish_initialize(caller(""), initialize, "", true, failed);
+  placement.finish_initialize(caller(""), initialize, "", HttpPlacement::Initialized::kFailed, failed);
   EXPECT_TRUE(failed.own_root);
   EXPECT_NE(failed.context.session, next.context.session);
   EXPECT_EQ(failed.context.parent_id, failed.context.root_span_id);
+
+  auto redirected = placement.place_initialize(caller(""), initialize, NotInjected::kNone);
+  placement.finish_initialize(caller(""), initialize, "", HttpPlacement::Initialized::kRedirected, redirected);
+  EXPECT_FALSE(redirected.own_root);
+  EXPECT_EQ(redirected.context.session, 0u);
+  EXPECT_TRUE(redirected.context.parent_id.is_zero());
 }
 
 }  // namespace

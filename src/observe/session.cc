@@ -83,7 +83,7 @@ void Session::count_end(const mcp::OpenCall& call, Outcome outcome, bool is_erro
     if (why != kNone && why != kOff && why != kNotRequest && why != kInitialize) ++not_injected_;
   }
   if (is_error) ++errors_;
-  if (call.method != mcp::Method::kToolsCall) return;
+  if (call.method != mcp::Method::kToolsCall || outcome == Outcome::kRedirected) return;
   ++tool_calls_;
   ++calls_[static_cast<std::size_t>(outcome)];
 }

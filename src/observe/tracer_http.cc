@@ -85,6 +85,11 @@ std::optional<CallEnd> end_by_status(const HttpFact& http) {
     end.auth = http.auth;
     return end;
   }
+  if (http.has(mcp::kRedirects)) {
+    CallEnd end;
+    end.outcome = Outcome::kRedirected;
+    return end;
+  }
   if (http.status < 300) return std::nullopt;
   if (http.problem != mcp::BodyProblem::kNone) return unobserved(problem_text(http.problem));
   return failed("status");
@@ -171,6 +176,7 @@ Session& Tracer::loose_session(const mcp::CallContext& context, std::uint16_t ro
   }
   loose_->root = context;
   loose_->root.session = 0;
+  loose_->text = {};
   loose_->take_ids();
   loose_->route = route;
   return *loose_;
@@ -361,7 +367,11 @@ void Tracer::on_http_answer(HttpExchange& exchange, const Fact& fact) {
       ++session.unmatched;
     }
   }
-  if (call != nullptr) answer_call(*call, fact, id_mismatch);
+  if (call != nullptr) {
+    answer_call(*call, fact, id_mismatch);
+  } else if (fact.findings != 0) {
+    http_session(fact, false).count_findings(fact.findings);
+  }
   page_.clear();
   page_.swap(exchange.declared);
 }

@@ -71,7 +71,7 @@ bool split_record(std::string_view payload, trace::SpanHeader& header, std::stri
   if (payload.size() < kHeaderBytes) return false;
   const char* bytes = payload.data();
   if (static_cast<std::uint8_t>(bytes[0]) != kLayoutVersion) return false;
-  if (!read_enum(bytes[1], trace::Outcome::kUnobserved, header.outcome)) return false;
+  if (!read_enum(bytes[1], trace::Outcome::kRedirected, header.outcome)) return false;
   if (!read_enum(bytes[2], trace::Operation::kToolCall, header.operation)) return false;
   if (!read_enum(bytes[3], trace::StatusCode::kError, header.status)) return false;
   header.flags = static_cast<std::uint8_t>(bytes[4]);

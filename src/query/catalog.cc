@@ -246,7 +246,7 @@ void Catalog::count(const spool::Record& record) {
   if (!tally.seen.insert({header.trace_id, header.span_id}).second) return;
   ++(header.operation == Operation::kDiscover ? tally.discover : tally.other);
   if (header.status == trace::StatusCode::kError) ++tally.counts.errors;
-  if (header.operation == Operation::kToolCall) {
+  if (header.operation == Operation::kToolCall && header.outcome != Outcome::kRedirected) {
     ++tally.counts.calls;
     ++tally.counts.outcomes[static_cast<std::size_t>(header.outcome) % kOutcomes];
   }

@@ -83,6 +83,7 @@ TEST(Catalog, OpenWhileItsFileIsHeldAndKilledAfter) {
   sample.initialize(0s, 2ms);
   sample.call("echo", 10ms, 1ms);
   sample.call("add", 3s, 1s, Outcome::kRpcError);
+  sample.call("moved", 3s, 1s, Outcome::kRedirected);  // no call
   files[0].locked = true;
   {
     const Catalog catalog = catalog_of(files);

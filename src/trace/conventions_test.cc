@@ -99,8 +99,8 @@ TEST(Outcome, TextsAndErrors) {
     if (outcome_is_error(outcome)) ++errors;
   }
   EXPECT_EQ(errors, 5);
-  for (const Outcome outcome :
-       {Outcome::kNone, Outcome::kOk, Outcome::kInputRequired, Outcome::kAuthRequired, Outcome::kUnobserved}) {
+  for (const Outcome outcome : {Outcome::kNone, Outcome::kOk, Outcome::kInputRequired, Outcome::kAuthRequired,
+                                Outcome::kUnobserved, Outcome::kRedirected}) {
     EXPECT_FALSE(outcome_is_error(outcome)) << outcome_text(outcome);
   }
 }

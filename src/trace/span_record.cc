@@ -27,6 +27,8 @@ std::string_view outcome_text(Outcome outcome) {
       return "abandoned";
     case Outcome::kUnobserved:
       return "unobserved";
+    case Outcome::kRedirected:
+      return "redirected";
   }
   return "";
 }

@@ -30,11 +30,13 @@ enum class Outcome : std::uint8_t {
   kCancelled,
   kAbandoned,
   kUnobserved,
+  kRedirected,
   kCount
 };
 std::string_view outcome_text(Outcome outcome);  // "tool_error"
 bool outcome_is_error(Outcome outcome);
-// The attribute of a root that counts the tool calls that ended so.
+// The attribute of a root that counts the tool calls that ended so. What was redirected was not carried out, and is no
+// call: the client asks again.
 struct OutcomeCount {
   Outcome outcome;
   Attr attr;

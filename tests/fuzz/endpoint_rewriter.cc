@@ -16,7 +16,7 @@ namespace {
 using namespace mcptrace;
 using namespace mcptrace::http;
 
-constexpr std::string_view kScheme = "http", kOwnHost = "localhost:8080", kRequest = "/a/sse?x";
+constexpr ClientView kClient{.scheme = "http", .host = "localhost:8080", .request_target = "/a/sse?x"};
 
 const RouteTable& routes() {
   static const RouteTable table =
@@ -59,7 +59,7 @@ std::optional<Span> find_endpoint(std::string_view stream) {
 std::string rewrite(std::string_view stream, unsigned seed, std::size_t most) {
   std::minstd_rand random(seed + 1);
   EndpointRewriter rewriter;
-  rewriter.begin(routes(), 0, kScheme, kOwnHost, kRequest);
+  rewriter.begin(routes(), 0, kClient);
   std::string out;
   while (!stream.empty()) {
     const std::size_t size = std::min<std::size_t>(1 + random() % most, stream.size());
@@ -79,7 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string expected(stream);
   if (const auto uri = find_endpoint(stream)) {
     const std::string old(stream.substr(uri->begin, uri->size));
-    expected.replace(uri->begin, uri->size, client_uri(routes(), 0, old, kScheme, kOwnHost, kRequest).uri);
+    expected.replace(uri->begin, uri->size, client_uri(routes(), 0, old, kClient).uri);
   }
   MCPTRACE_CHECK(rewrite(stream, data[0], 1 << 20) == expected);
   MCPTRACE_CHECK(rewrite(stream, data[0], 1) == expected);

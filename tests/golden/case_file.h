@@ -17,7 +17,9 @@
 //   0.000 #1 > POST /mcp               the request; then words: chunked, expect, cut, from=ADDRESS, route=N
 //     Mcp-Session-Id: a                its header fields, and its body behind "| ", of type JSON unless it says so
 //     | {"jsonrpc":"2.0",…}
-//   0.010 #1 < 200                     the answer's head, likewise; with a body, that is all of the answer
+//   0.010 #1 < 200                     the answer's head, likewise; with a body, that is all of the answer; `< 307
+//   away`
+//                                      redirects to another origin
 //   0.011 #1 << data: {…}\n\n          a piece of the answer's body
 //   0.012 #1 end                       it is complete; end client, end server [TYPE], end failed TYPE
 //   9.000 shutdown

@@ -47,6 +47,7 @@ class HttpPipeline final : private http::FactSink {
     bool cut = false;  // the client leaves in the middle of the body
   };
   Forwarded request(int connection, const Request& request);
+  void leads_away(int connection) { tap(connection).leads_away(); }
   void answer(int connection, int status, const HeaderLines& headers);
   void piece(int connection, std::string_view bytes);
   void end(int connection, http::ExchangeEnd how, std::string_view error_type = {});

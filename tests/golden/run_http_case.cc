@@ -157,6 +157,7 @@ void Player::request(const Step& step) {
 void Player::answer(const Step& step, int status) {
   HeaderLines headers = step.headers;
   if (step.has_body) headers.emplace_back("Content-Type", "application/json");
+  if (step.rest.ends_with(" away")) pipeline_.leads_away(step.connection);
   pipeline_.answer(step.connection, status, headers);
   if (!step.has_body) return;
   pipeline_.piece(step.connection, step.body);
