@@ -1,8 +1,9 @@
+#include "http/traced_exchange.h"
+
 #include <algorithm>
 
 #include "http/field_rewriter.h"
 #include "http/text.h"
-#include "http/traced_exchange.h"
 #include "observe/placing.h"
 
 namespace mcptrace::http {
@@ -63,6 +64,7 @@ void TracedExchange::begin(const RequestHead& head, std::string_view target, std
   answer_session_.clear();
   message_in_event_ = ending_ = end_told_ = false;
   findings_ = 0;
+  misnamed_ = false;
   head_.read(head, target, client.address, shared_.options());
   read_caller();
   know();
@@ -153,9 +155,12 @@ void TracedExchange::body_piece(std::string_view bytes) {
     if (http_.problem == mcp::BodyProblem::kNone) feed_request(bytes);
     return;
   }
-  const auto fed = request_decoder_->feed(bytes, [this](std::string_view text) { feed_request(text); });
+  const auto fed = request_decoder_->feed(bytes, [this](std::string_view text) {
+    note_plain(request_decoder_->is_plain());
+    feed_request(text);
+  });
   if (fed) return;
-  http_.problem = problem_of(fed.error());
+  note_undecodable(fed.error());
   request_decoder_.reset();
 }
 
@@ -347,10 +352,25 @@ void TracedExchange::response_piece(std::string_view bytes, Instant at) {
 }
 
 void TracedExchange::feed_encoded(std::string_view bytes) {
-  const auto fed = decoder_->feed(bytes, [this](std::string_view text) { feed_answer(text); });
+  const auto fed = decoder_->feed(bytes, [this](std::string_view text) {
+    note_plain(decoder_->is_plain());
+    feed_answer(text);
+  });
   if (fed) return;
-  http_.problem = problem_of(fed.error());
+  note_undecodable(fed.error());
   answer_ = Answer::kNothing;
+}
+
+// Of a body that is not what its Content-Encoding says.
+void TracedExchange::note_plain(bool plain) {
+  if (!plain || misnamed_) return;
+  misnamed_ = true;
+  findings_ |= mcp::finding_bit(mcp::Finding::kBadEncoding);
+}
+
+void TracedExchange::note_undecodable(const Error& error) {
+  http_.problem = problem_of(error);
+  if (error.code == Errc::kCorrupt) findings_ |= mcp::finding_bit(mcp::Finding::kBadEncoding);
 }
 
 void TracedExchange::feed_answer(std::string_view bytes) {
@@ -494,7 +514,7 @@ void TracedExchange::push_bare(FactKind kind, bool ends) {
 void TracedExchange::end_answer(ExchangeEnd how) {
   const bool whole = how == ExchangeEnd::kComplete || how == ExchangeEnd::kClientLeft;
   if (decoder_ && whole && answer_ != Answer::kNothing) {
-    if (const auto ended = decoder_->end(); !ended) http_.problem = problem_of(ended.error());
+    if (const auto ended = decoder_->end(); !ended) note_undecodable(ended.error());
   }
   if (scanner_) {
     if (whole && answer_ == Answer::kJson) {

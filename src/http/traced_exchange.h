@@ -63,6 +63,8 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
 
   void feed_answer(std::string_view bytes);
   void feed_encoded(std::string_view bytes);
+  void note_plain(bool plain);
+  void note_undecodable(const Error& error);
   void begin_http();
   void set_endpoint(std::string_view uri);
   void refresh_session();
@@ -111,6 +113,7 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
   mcp::Findings findings_ = 0;  // not told yet
   std::uint64_t last_event_ = 0;
   bool message_in_event_ = false;
+  bool misnamed_ = false;  // a body is plain, whatever it says
   bool ending_ = false, end_told_ = false;
   mcp::HttpEnd end_ = mcp::HttpEnd::kOpen;
   std::string endpoint_, endpoint_target_;
