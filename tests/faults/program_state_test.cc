@@ -126,7 +126,7 @@ TEST(ProgramState, D1_NoFileMayGrow) {
 bool mount_small(const std::string& home, unsigned long flags) {
   if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
   mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
-  return mount("none", home.c_str(), "tmpfs", flags, "size=64k,mode=0700") == 0;
+  return mount("none", home.c_str(), "tmpfs", flags, "size=512k,mode=0700") == 0;
 }
 
 bool can_mount() {
@@ -154,7 +154,7 @@ TEST(ProgramState, D1_AFullDiskLosesSpansAndCountsThemAndGoesOnWhenThereIsRoom) 
       start_run(home.path(), {.server = {"serve", "8"}, .prepare = [path = home.path()] {
                                 mount_small(path, 0);
                                 const UniqueFd ballast(open((path + "/ballast").c_str(), O_WRONLY | O_CREAT, 0600));
-                                static_cast<void>(write_all(ballast.get(), std::string(48 << 10, 'b')));
+                                static_cast<void>(write_all(ballast.get(), std::string(496 << 10, 'b')));
                               }});
   ASSERT_TRUE(make_calls(session, 0, 10));
   const std::string seen = "/proc/" + std::to_string(session.pid()) + "/root" + home.path();
