@@ -10,6 +10,8 @@ std::string print_of(const HashKey& key, std::string_view domain, std::span<cons
   return hex64(hash.finish64());
 }
 
+std::string not_traced(const Error& why) { return "nothing is traced, traffic is not affected: " + why.message; }
+
 HashKey installation_key(const std::string& state_directory, Random& random, Log& log) {
   const Result<Secret> secret = load_or_make_secret(state_directory, random);
   if (secret) return HashKey(*secret);

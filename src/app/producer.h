@@ -16,6 +16,9 @@ namespace mcptrace::app {
 // How long the end of the process waits for the last spans to be appended. A healthy disk takes a few milliseconds.
 inline constexpr Nanos kPatience = std::chrono::seconds(1);
 
+// What is said where there can be no telemetry at all.
+std::string not_traced(const Error& why);
+
 // From <state directory>/secret. Where there is none to be had, a key of this process alone, and a line in the log.
 HashKey installation_key(const std::string& state_directory, Random& random, Log& log);
 

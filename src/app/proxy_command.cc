@@ -5,8 +5,8 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
-#include <functional>
 #include <memory>
+#include <new>
 #include <optional>
 #include <vector>
 
@@ -36,20 +36,6 @@ std::string listening_line(const ProxyCommandOptions& options, const http::Proxy
   if (proxy.ready_port() != 0) text += ", ready on port " + std::to_string(proxy.ready_port());
   text += state.empty() ? ", not traced" : ", state in " + std::string(state);
   return text + ", pid " + std::to_string(getpid());
-}
-
-int serve(World& world, const ProxyCommandOptions& options, Log& log, http::TapSource* tracing, std::string_view state,
-          const std::function<void()>& before_running) {
-  auto proxy = http::Proxy::make(options.proxy, world.clock, log, tracing);
-  if (!proxy) {
-    say(world, proxy.error().message);
-    return 1;
-  }
-  std::signal(SIGPIPE, SIG_IGN);  // whoever read our stderr may be gone
-  before_running();
-  say(world, listening_line(options, **proxy, state));
-  (*proxy)->run();
-  return 0;
 }
 
 // What a route's spans are called by, unless a name was given: the route, and the server as configured.
@@ -115,30 +101,90 @@ class Accepted {
   std::vector<std::unique_ptr<One>> routes_;
 };
 
-int serve_traced(World& world, const ProxyCommandOptions& options, Log& log, const HashKey& key,
-                 const std::string& state) {
-  observe::Activity activity;
-  SystemRandom observer_random;
-  observe::DeclaredFile declared(state + "/declared", key, log);
-  Accepted accepted(options, key, state, log);
-  accepted.load(world.clock.now().wall);
-  observe::ObserverOptions observing = proxy_observer_options(options, state, world.random, declared);
-  observing.keep = [&accepted](Nanos wall) { accepted.save(wall); };
-  observe::Observer observer(std::move(observing), activity, world.clock, observer_random, log);
-  http::ObserverSink sink(observer);
-  http::TracingOptions tracing_with = tracing_options(options);
-  if (options.inject == observe::InjectMode::kAuto) tracing_with.acceptance = accepted.all();
-  http::Tracing tracing(std::move(tracing_with), key, world.random, sink);
-  bool started = false;
-  const int status = serve(world, options, log, &tracing, state, [&] {
-    observer.start();
-    started = true;
-  });
-  if (!started) return status;
-  const bool finished = observer.finish({}, kPatience);
-  // Where it did not finish, its thread still uses what lives here.
-  if (!finished) std::_Exit(status);
-  return status;
+// All that tracing a proxy takes, made in one go.
+class Traced {
+ public:
+  Traced(World& world, const ProxyCommandOptions& options, Log& log, const HashKey& key, const std::string& state)
+      : log_(log),
+        state_(state),
+        key_(key),
+        declared_(state + "/declared", key_, log),
+        accepted_(options, key_, state, log),
+        observer_(observing(proxy_observer_options(options, state, world.random, declared_)), activity_, world.clock,
+                  observer_random_, log),
+        sink_(observer_),
+        tracing_(asking(options), key_, world.random, sink_) {
+    accepted_.load(world.clock.now().wall);
+  }
+
+  // Null: nothing is traced, and that was said.
+  http::TapSource* start() {
+    const Result<> started = observer_.start();
+    if (started) return &tracing_;
+    log_.once(LogReason::kThreads, not_traced(started.error()));
+    return nullptr;
+  }
+  [[nodiscard]] bool finish() { return observer_.finish({}, kPatience); }
+  [[nodiscard]] const std::string& state() const { return state_; }
+
+ private:
+  observe::ObserverOptions observing(observe::ObserverOptions observer) {
+    observer.keep = [this](Nanos wall) { accepted_.save(wall); };
+    return observer;
+  }
+  http::TracingOptions asking(const ProxyCommandOptions& options) {
+    http::TracingOptions tracing = tracing_options(options);
+    if (options.inject == observe::InjectMode::kAuto) tracing.acceptance = accepted_.all();
+    return tracing;
+  }
+
+  Log& log_;
+  std::string state_;
+  HashKey key_;
+  SystemRandom observer_random_;
+  observe::Activity activity_;
+  observe::DeclaredFile declared_;
+  Accepted accepted_;
+  observe::Observer observer_;
+  http::ObserverSink sink_;
+  http::Tracing tracing_;
+};
+
+// Null: nothing is traced, and that was said. Error: a secret that was asked for and cannot be used.
+Result<std::unique_ptr<Traced>> make_traced(World& world, const ProxyCommandOptions& options, Log& log) {
+  const Result<std::string> state = state_directory(world);
+  if (!state) {
+    log.once(LogReason::kStateDirectory, not_traced(state.error()));
+    return nullptr;
+  }
+  std::optional<HashKey> key;
+  if (options.secret_file.empty()) {
+    key.emplace(installation_key(*state, world.random, log));
+  } else {
+    auto secret = load_secret(options.secret_file);
+    if (!secret) return std::unexpected(Error{secret.error().code, "--secret-file " + secret.error().message});
+    key.emplace(*secret);
+  }
+  try {
+    return std::make_unique<Traced>(world, options, log, *key, *state);
+  } catch (const std::bad_alloc&) {
+    log.once(LogReason::kMemory, not_traced({Errc::kLimit, "there is not enough memory"}));
+    return nullptr;
+  }
+}
+
+// `traced`: null = nothing is traced.
+int serve(World& world, const ProxyCommandOptions& options, Log& log, Traced* traced) {
+  auto proxy = http::Proxy::make(options.proxy, world.clock, log);
+  if (!proxy) {
+    say(world, proxy.error().message);
+    return 1;
+  }
+  std::signal(SIGPIPE, SIG_IGN);  // whoever read our stderr may be gone
+  http::TapSource* const tracing = traced != nullptr ? traced->start() : nullptr;
+  say(world, listening_line(options, **proxy, tracing != nullptr ? traced->state() : std::string()));
+  (*proxy)->run(tracing);
+  return 0;
 }
 
 }  // namespace
@@ -152,21 +198,19 @@ int proxy_command(World& world, std::span<const std::string> args) {
   }
   if (parsed->help) return print(world, kProxyHelp);
   const ProxyCommandOptions& options = parsed->options;
-  if (options.disabled) return serve(world, options, log, nullptr, {}, [] {});
-  const Result<std::string> state = state_directory(world);
-  if (!state) {
-    log.once(LogReason::kStateDirectory, "nothing is traced, traffic is not affected: " + state.error().message);
-    return serve(world, options, log, nullptr, {}, [] {});
+  std::unique_ptr<Traced> traced;
+  if (!options.disabled) {
+    auto made = make_traced(world, options, log);
+    if (!made) {
+      say(world, made.error().message);
+      return 1;
+    }
+    traced = *std::move(made);
   }
-  if (options.secret_file.empty()) {
-    return serve_traced(world, options, log, installation_key(*state, world.random, log), *state);
-  }
-  const auto secret = load_secret(options.secret_file);
-  if (!secret) {
-    say(world, "--secret-file " + secret.error().message);
-    return 1;
-  }
-  return serve_traced(world, options, log, HashKey(*secret), *state);
+  const int status = serve(world, options, log, traced.get());
+  // Where the observer does not finish, its thread still uses what lives here.
+  if (traced && !traced->finish()) std::_Exit(status);
+  return status;
 }
 
 }  // namespace mcptrace::app

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <memory>
+#include <new>
 
 #include "app/producer.h"
 #include "app/run_options.h"
@@ -28,6 +30,16 @@ std::string client_process(const HashKey& key) {
   if (at == std::string::npos) return {};
   const std::string start = stat->substr(at + 1, stat->find(' ', at + 1) - at - 1);
   return print_of(key, "client-process", std::array{*boot, parent, start});
+}
+
+observe::PlacementOptions placing(const RunOptions& options, observe::Acceptance* acceptance) {
+  observe::PlacementOptions placing;
+  placing.name = options.service_name;
+  placing.inject = options.inject != observe::InjectMode::kNever;
+  placing.acceptance = acceptance;
+  placing.environment = options.environment;
+  placing.environment_state = options.environment_state;
+  return placing;
 }
 
 observe::ObserverOptions run_observer_options(const RunOptions& options, const observe::Placement& placement,
@@ -59,55 +71,92 @@ observe::TrafficEnd traffic_end(const stdio::ChildExit& child) {
   return end;
 }
 
-int cannot_start(Log& log, const Error& error) {
-  log.once(LogReason::kChild, "cannot start the server: " + error.message);
-  return 126;
-}
+// All that tracing a run takes, made in one go.
+class Tracing {
+ public:
+  Tracing(World& world, const RunOptions& options, const std::string& state, Log& log)
+      : log_(log),
+        key_(installation_key(state, world.random, log)),
+        accepted_(acceptance_, state + "/servers", print_of(key_, "command", options.command), "the server", log),
+        placement_(placing(options, asked(options)), key_, world.random, activity_),
+        declared_(state + "/declared", key_, log),
+        observer_(observing(run_observer_options(options, placement_, key_, state, world.random, declared_)), activity_,
+                  world.clock, observer_random_, log),
+        client_(scanner(mcp::Direction::kClientToServer, key_), options.inject != observe::InjectMode::kNever,
+                placement_, observer_, activity_, world.clock),
+        server_(scanner(mcp::Direction::kServerToClient, key_), observer_, activity_, asked(options), world.clock) {
+    accepted_.load(world.clock.now().wall);
+  }
 
-int relay_only(const RunOptions& options, Log& log) {
-  stdio::PlainClientTap client;
-  stdio::PlainServerTap server;
-  const auto child = stdio::run({.command = options.command}, client, server, log, [](int) {});
-  if (!child) return cannot_start(log, child.error());
-  stdio::exit_like(*child);
-}
+  // False: nothing is traced, and that was said.
+  bool start() {
+    const Result<> started = observer_.start();
+    if (!started) log_.once(LogReason::kThreads, not_traced(started.error()));
+    return started.has_value();
+  }
+  stdio::Taps taps() { return {client_, server_}; }
+  // Where the observer does not finish, its thread still uses what lives here.
+  void finish(const stdio::ChildExit& child) {
+    if (!child.started && !observer_.start()) return observer_.finish_here(traffic_end(child));
+    observer_.finish(traffic_end(child), kPatience);
+  }
 
-int relay_traced(World& world, const RunOptions& options, Log& log) {
+ private:
+  // What is to be asked whether the server accepts it; null: nothing is.
+  observe::Acceptance* asked(const RunOptions& options) {
+    return options.inject == observe::InjectMode::kAuto ? &acceptance_ : nullptr;
+  }
+  observe::ObserverOptions observing(observe::ObserverOptions observer) {
+    observer.keep = [this](Nanos wall) { accepted_.save(wall); };
+    return observer;
+  }
+  static mcp::MessageScanner scanner(mcp::Direction direction, const HashKey& key) {
+    return {direction, key, {mcp::default_conversation_keys()}};
+  }
+
+  Log& log_;
+  HashKey key_;
+  SystemRandom observer_random_;
+  observe::Activity activity_;
+  observe::Acceptance acceptance_;
+  observe::AcceptanceFile accepted_;
+  observe::Placement placement_;
+  observe::DeclaredFile declared_;
+  observe::Observer observer_;
+  stdio::TracedClientTap client_;
+  stdio::TracedServerTap server_;
+};
+
+// Null: nothing is traced, and that was said.
+std::unique_ptr<Tracing> make_tracing(World& world, const RunOptions& options, Log& log) {
   const Result<std::string> state = state_directory(world);
   if (!state) {
-    log.once(LogReason::kStateDirectory, "nothing is traced, traffic is not affected: " + state.error().message);
-    return relay_only(options, log);
+    log.once(LogReason::kStateDirectory, not_traced(state.error()));
+    return nullptr;
   }
-  const HashKey key = installation_key(*state, world.random, log);
-  SystemRandom observer_random;
-  observe::PlacementOptions placing;
-  placing.name = options.service_name;
-  placing.inject = options.inject != observe::InjectMode::kNever;
-  placing.environment = options.environment;
-  placing.environment_state = options.environment_state;
-  observe::Activity activity;
-  observe::Acceptance acceptance;
-  observe::AcceptanceFile accepted(acceptance, *state + "/servers", print_of(key, "command", options.command),
-                                   "the server", log);
-  accepted.load(world.clock.now().wall);
-  if (options.inject == observe::InjectMode::kAuto) placing.acceptance = &acceptance;
-  observe::Placement placement(placing, key, world.random, activity);
-  observe::DeclaredFile declared(*state + "/declared", key, log);
-  observe::ObserverOptions observing = run_observer_options(options, placement, key, *state, world.random, declared);
-  observing.keep = [&accepted](Nanos wall) { accepted.save(wall); };
-  observe::Observer observer(std::move(observing), activity, world.clock, observer_random, log);
-  const mcp::ScanOptions scan{mcp::default_conversation_keys()};
-  stdio::TracedClientTap client(mcp::MessageScanner(mcp::Direction::kClientToServer, key, scan),
-                                options.inject != observe::InjectMode::kNever, placement, observer, activity,
-                                world.clock);
-  stdio::TracedServerTap server(mcp::MessageScanner(mcp::Direction::kServerToClient, key, scan), observer, activity,
-                                placing.acceptance, world.clock);
-  const auto child = stdio::run({.command = options.command}, client, server, log, [&](int) { observer.start(); });
-  if (!child) return cannot_start(log, child.error());
-  if (!child->started) observer.start();
-  observer.finish(traffic_end(*child), kPatience);
-  // Ends the process at once: where the observer did not finish, its thread still uses what lives here.
-  stdio::exit_like(*child);
+  try {
+    return std::make_unique<Tracing>(world, options, *state, log);
+  } catch (const std::bad_alloc&) {
+    log.once(LogReason::kMemory, not_traced({Errc::kLimit, "there is not enough memory"}));
+    return nullptr;
+  }
+}
+
+struct PlainTaps {
+  stdio::PlainClientTap client;
+  stdio::PlainServerTap server;
+};
+
+[[noreturn]] void relay(World& world, const RunOptions& options, Log& log) {
+  PlainTaps plain;
+  // Never destroyed: the process ends at once.
+  Tracing* const tracing = options.disabled ? nullptr : make_tracing(world, options, log).release();
+  const stdio::ChildExit child = stdio::run({.command = options.command}, log, [&](int) -> stdio::Taps {
+    if (tracing != nullptr && tracing->start()) return tracing->taps();
+    return {plain.client, plain.server};
+  });
+  if (tracing != nullptr) tracing->finish(child);
+  stdio::exit_like(child);
 }
 
 }  // namespace
@@ -122,7 +171,7 @@ int run_command(World& world, std::span<const std::string> args) {
     return 2;
   }
   if (parsed->help) return print(world, kRunHelp);
-  return parsed->options.disabled ? relay_only(parsed->options, log) : relay_traced(world, parsed->options, log);
+  relay(world, parsed->options, log);
 }
 
 }  // namespace mcptrace::app

@@ -8,8 +8,8 @@
 
 namespace mcptrace::app {
 
-// `args`: what follows "run". Returns an exit status only where nothing was run; else the process ends as the server
-// did.
+// `args`: what follows "run". Returns an exit status only where it was called wrongly or explains itself; else the
+// process ends as the server did.
 int run_command(World& world, std::span<const std::string> args);
 
 }  // namespace mcptrace::app

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include "base/fd.h"
 #include "base/ids.h"
@@ -63,6 +64,12 @@ Result<Secret> read_secret(const std::string& path, bool ours) {
   return secret;
 }
 
+// True also if somebody else's is there already. Not every file system has links.
+bool give_name(const std::string& mine, const std::string& path) {
+  return link(mine.c_str(), path.c_str()) == 0 || errno == EEXIST ||
+         renameat2(AT_FDCWD, mine.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0 || errno == EEXIST;
+}
+
 // Written whole under a name of its own, then linked to the real one, which fails if somebody was first.
 Result<> make_secret(const std::string& directory, const std::string& path, Random& random) {
   // Running into `ulimit -f` would end the process by SIGXFSZ, and the traffic with it.
@@ -78,8 +85,10 @@ Result<> make_secret(const std::string& directory, const std::string& path, Rand
   Result<> done = write_all(fd.get(), digits);
   explicit_bzero(digits.data(), digits.size());
   if (done) done = write_all(fd.get(), "\n");
-  if (done && link(mine.c_str(), path.c_str()) != 0 && errno != EEXIST)
+  if (done && !give_name(mine, path)) {
     done = std::unexpected(errno_error("cannot make " + path, errno));
+    done.error().code = Errc::kInvalidArgument;
+  }
   unlink(mine.c_str());
   return done;
 }

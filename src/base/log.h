@@ -22,6 +22,7 @@ enum class LogReason : std::uint8_t {
   kDropped,         // telemetry was dropped
   kMemory,          // there was none for some of the telemetry
   kObserverGone,    // ... or for all that follows
+  kThreads,         // none could be had
   kNoMemory,        // there is none for traffic
   kDeclaredNames,   // what servers declared cannot be remembered
   kAcceptance,      // what a server refuses cannot be remembered

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/asio/signal_set.hpp>
+#include <boost/system/system_error.hpp>
 #include <csignal>
 #include <new>
 
@@ -29,7 +30,7 @@ std::size_t connections_possible() {
 
 class Proxy::Impl {
  public:
-  Impl(ProxyOptions options, RouteTable routes, const Clock& clock, Log& log, TapSource* tracing)
+  Impl(ProxyOptions options, RouteTable routes, const Clock& clock, Log& log)
       : options_(std::move(options)),
         context_{.io = io_,
                  .clock = clock,
@@ -37,7 +38,7 @@ class Proxy::Impl {
                  .routes = std::move(routes),
                  .pools = {},
                  .access = *options_.access,
-                 .tracing = tracing,
+                 .tracing = nullptr,
                  .keep_host = options_.keep_host,
                  .trust_proxy = options_.trust_proxy,
                  .trusted_proxies = options_.trusted_proxies,
@@ -54,7 +55,8 @@ class Proxy::Impl {
       tls_ = std::make_unique<TlsClient>(std::move(tls));
     }
     for (const Route& route : options_.routes) {
-      context_.pools.push_back(std::make_unique<UpstreamPool>(io_, route.upstream, route.forward_proxy, tls_.get()));
+      context_.pools.push_back(
+          std::make_unique<UpstreamPool>(io_, route.upstream, route.forward_proxy, tls_.get(), context_.log));
     }
     std::shared_ptr<asio::ssl::context> certificate;
     if (options_.certificate) {
@@ -73,7 +75,8 @@ class Proxy::Impl {
   [[nodiscard]] std::string authority() const { return listener_->authority(); }
   [[nodiscard]] std::uint16_t ready_port() const { return ready_ ? ready_->port() : 0; }
 
-  void run() {
+  void run(TapSource* tracing) {
+    context_.tracing = tracing;
     listener_->start();
     if (ready_) ready_->start();
     wait_for_signal();
@@ -145,15 +148,19 @@ class Proxy::Impl {
 Proxy::Proxy(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Proxy::~Proxy() = default;
 
-Result<std::unique_ptr<Proxy>> Proxy::make(ProxyOptions options, const Clock& clock, Log& log, TapSource* tracing) {
+Result<std::unique_ptr<Proxy>> Proxy::make(ProxyOptions options, const Clock& clock, Log& log) {
   MCPTRACE_TRY(RouteTable routes, RouteTable::make(options.routes));
-  auto impl = std::make_unique<Impl>(std::move(options), std::move(routes), clock, log, tracing);
-  MCPTRACE_TRY_VOID(impl->open());
-  return std::unique_ptr<Proxy>(new Proxy(std::move(impl)));
+  try {
+    auto impl = std::make_unique<Impl>(std::move(options), std::move(routes), clock, log);
+    MCPTRACE_TRY_VOID(impl->open());
+    return std::unique_ptr<Proxy>(new Proxy(std::move(impl)));
+  } catch (const boost::system::system_error& error) {  // what Asio needs for itself: epoll(7) and the like
+    return std::unexpected(Error{Errc::kIo, std::string("cannot start: ") + error.what()});
+  }
 }
 
 std::string Proxy::authority() const { return impl_->authority(); }
 std::uint16_t Proxy::ready_port() const { return impl_->ready_port(); }
-void Proxy::run() { impl_->run(); }
+void Proxy::run(TapSource* tracing) { impl_->run(tracing); }
 
 }  // namespace mcptrace::http

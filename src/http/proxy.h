@@ -1,8 +1,8 @@
 // The reverse proxy as a whole: made from options that are checked already, it runs on the calling thread until it is
 // told to end.
 //
-//   auto proxy = Proxy::make(options, clock, log, tracing);   // listens already; `tracing` may be null
-//   proxy->run();                                             // until SIGTERM or SIGINT, and the drain that follows
+//   auto proxy = Proxy::make(options, clock, log);   // listens already
+//   proxy->run(tracing);                             // until SIGTERM or SIGINT, and the drain that follows
 #pragma once
 
 #include <chrono>
@@ -36,13 +36,14 @@ struct ProxyOptions {
 
 class Proxy {
  public:
-  // Error: an address that cannot be listened on, a certificate that cannot be read.
-  static Result<std::unique_ptr<Proxy>> make(ProxyOptions options, const Clock& clock, Log& log, TapSource* tracing);
+  // Error: an address that cannot be listened on, a certificate that cannot be read, no descriptors to begin with.
+  static Result<std::unique_ptr<Proxy>> make(ProxyOptions options, const Clock& clock, Log& log);
   ~Proxy();
 
   [[nodiscard]] std::string authority() const;     // where it listens: "127.0.0.1:8080"
   [[nodiscard]] std::uint16_t ready_port() const;  // 0: there is none
-  void run();
+  // `tracing`: null = nothing is traced.
+  void run(TapSource* tracing);
 
  private:
   class Impl;

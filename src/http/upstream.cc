@@ -24,10 +24,11 @@ using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
 class Attempt : public std::enable_shared_from_this<Attempt> {
  public:
   Attempt(asio::io_context& io, const UpstreamUrl& url, const std::optional<ForwardProxy>& proxy, TlsClient* tls,
-          Signal& signal)
+          Log& log, Signal& signal)
       : url_(url),
         proxy_(proxy),
         tls_(tls),
+        log_(log),
         signal_(&signal),
         resolver_(io.get_executor()),
         timer_(io.get_executor()),
@@ -47,15 +48,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
       endpoints_.emplace_back(address, port);
       return try_next();
     }
-    resolver_.async_resolve(
-        host, std::to_string(port), Resolver::numeric_service,
-        [self = shared_from_this()](const error_code& failed, Resolver::results_type results) {
-          if (failed || results.empty()) {
-            return self->finish(self->blame(ConnectFailure::kDns, ConnectFailure::kProxyUnreachable));
-          }
-          for (const auto& result : results) self->endpoints_.push_back(result.endpoint());
-          self->try_next();
-        });
+    resolve(host, std::to_string(port));
   }
   void abandon() {
     signal_ = nullptr;
@@ -66,6 +59,29 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   std::shared_ptr<Stream> take() { return std::move(stream_); }
 
  private:
+  void resolve(const std::string& host, const std::string& port) {
+    try {
+      resolver_.async_resolve(host, port, Resolver::numeric_service,
+                              [self = shared_from_this()](const error_code& failed, Resolver::results_type results) {
+                                self->resolved(failed, results);
+                              });
+    } catch (const boost::system::system_error& error) {
+      // There is no thread for it. Everything waits while this one does it; without, the server were never reached.
+      log_.once(LogReason::kThreads,
+                std::string("traffic stands still while servers' names are looked up: starting a thread: ") +
+                    error.code().message());
+      error_code failed;
+      const Resolver::results_type results = resolver_.resolve(host, port, Resolver::numeric_service, failed);
+      resolved(failed, results);
+    }
+  }
+
+  void resolved(const error_code& failed, const Resolver::results_type& results) {
+    if (failed || results.empty()) return finish(blame(ConnectFailure::kDns, ConnectFailure::kProxyUnreachable));
+    for (const auto& result : results) endpoints_.push_back(result.endpoint());
+    try_next();
+  }
+
   void try_next() {
     if (done_) return;
     if (next_ == endpoints_.size()) return finish(last_failure_);
@@ -178,6 +194,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   UpstreamUrl url_;
   std::optional<ForwardProxy> proxy_;
   TlsClient* tls_;
+  Log& log_;
   Signal* signal_;
   std::string tunnel_text_;  // what we ask the proxy, then its answer
   Resolver resolver_;
@@ -281,11 +298,13 @@ Result<TlsClient> TlsClient::make(const std::string& ca_file) {
   return made;
 }
 
-UpstreamPool::UpstreamPool(asio::io_context& io, UpstreamUrl url, std::optional<ForwardProxy> proxy, TlsClient* tls)
+UpstreamPool::UpstreamPool(asio::io_context& io, UpstreamUrl url, std::optional<ForwardProxy> proxy, TlsClient* tls,
+                           Log& log)
     : io_(io),
       url_(std::move(url)),
       proxy_(std::move(proxy)),
       tls_(tls),
+      log_(log),
       sweeper_(io.get_executor()),
       alive_(std::make_shared<UpstreamPool*>(this)) {}
 
@@ -338,7 +357,7 @@ void UpstreamPool::sweep() {
 }
 
 std::unique_ptr<Connecting> UpstreamPool::connect(Signal& signal, std::chrono::nanoseconds time_out) {
-  auto attempt = std::make_shared<Attempt>(io_, url_, proxy_, tls_, signal);
+  auto attempt = std::make_shared<Attempt>(io_, url_, proxy_, tls_, log_, signal);
   attempt->start(time_out);
   return std::make_unique<ConnectingAttempt>(std::move(attempt));
 }

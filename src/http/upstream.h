@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/log.h"
 #include "base/result.h"
 #include "http/stream.h"
 #include "http/target.h"
@@ -63,7 +64,7 @@ class UpstreamPool {
  public:
   // `proxy`: what every connection goes to instead, and through; the requests of plain ones name their server, one on
   // each.
-  UpstreamPool(asio::io_context& io, UpstreamUrl url, std::optional<ForwardProxy> proxy, TlsClient* tls);
+  UpstreamPool(asio::io_context& io, UpstreamUrl url, std::optional<ForwardProxy> proxy, TlsClient* tls, Log& log);
   ~UpstreamPool();
 
   // An idle connection that can be used, or null.
@@ -85,6 +86,7 @@ class UpstreamPool {
   UpstreamUrl url_;
   std::optional<ForwardProxy> proxy_;
   TlsClient* tls_;
+  Log& log_;
   std::vector<Idle> idle_;  // the newest last
   Timer sweeper_;
   bool sweeping_ = false;

@@ -9,8 +9,12 @@
 #include <ctime>
 #include <string>
 
+#include "base/thread.h"
+
 namespace mcptrace::observe {
 namespace {
+
+constexpr std::size_t kStackBytes = 1 << 20;  // only what is used costs memory
 
 constexpr Nanos kNap = std::chrono::milliseconds(1);
 constexpr int kIdleNaps = 20;
@@ -68,10 +72,22 @@ Observer::Observer(ObserverOptions options, Activity& activity, const Clock& clo
   recorder_.set_tracer(&tracer_);
 }
 
-Observer::~Observer() { recorder_.set_tracer(nullptr); }
+Observer::~Observer() {
+  if (thread_) {
+    begin_end({});
+    pthread_join(*thread_, nullptr);
+  }
+  recorder_.set_tracer(nullptr);
+}
 
-void Observer::start() {
-  thread_ = std::make_unique<std::thread>([this] { run(); });
+Result<> Observer::start() {
+  MCPTRACE_TRY(thread_, start_thread(kStackBytes, thread_main, this));
+  return {};
+}
+
+void* Observer::thread_main(void* self) {
+  static_cast<Observer*>(self)->run();
+  return nullptr;
 }
 
 void Observer::wake_after(const FactQueue& queue) {
@@ -250,11 +266,7 @@ void Observer::finish_on_thread() {
 
 bool Observer::finish(const TrafficEnd& end, Nanos patience) {
   if (!thread_) return true;
-  end_ = end;
-  ended_at_ = clock_.now();
-  stage_.store(static_cast<std::uint32_t>(Stage::kEnding), std::memory_order_release);
-  state_.store(static_cast<std::uint32_t>(State::kBusy), std::memory_order_seq_cst);
-  futex_wake(state_);
+  begin_end(end);
   const Nanos give_up = clock_.boot() + patience;
   while (stage_.load(std::memory_order_acquire) != static_cast<std::uint32_t>(Stage::kDone)) {
     const Nanos left = give_up - clock_.boot();
@@ -265,9 +277,22 @@ bool Observer::finish(const TrafficEnd& end, Nanos patience) {
     }
     futex_wait(stage_, static_cast<std::uint32_t>(Stage::kEnding), left);
   }
-  thread_->join();
+  pthread_join(*thread_, nullptr);
   thread_.reset();
   return true;
+}
+
+void Observer::begin_end(const TrafficEnd& end) {
+  end_ = end;
+  ended_at_ = clock_.now();
+  stage_.store(static_cast<std::uint32_t>(Stage::kEnding), std::memory_order_release);
+  state_.store(static_cast<std::uint32_t>(State::kBusy), std::memory_order_seq_cst);
+  futex_wake(state_);
+}
+
+void Observer::finish_here(const TrafficEnd& end) {
+  begin_end(end);
+  run();
 }
 
 }  // namespace mcptrace::observe

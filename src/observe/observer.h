@@ -5,22 +5,23 @@
 // waking it for each message would cost more than all the rest.
 //
 //   Observer observer(options, activity, clock, random, log);   // no thread yet: the child is forked first
-//   observer.start();
+//   if (!observer.start()) …nothing is traced…
 //   observer.client().push(fact);  …write(2)…  observer.wake_after(observer.client());
 //   observer.finish(end, std::chrono::milliseconds(500));  // all spans appended, thread joined
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
-#include <thread>
 
 #include "base/byte_queue.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/result.h"
 #include "mcp/fact.h"
 #include "observe/recorder.h"
 #include "observe/tracer.h"
@@ -62,26 +63,31 @@ class Observer {
  public:
   // References must outlive this.
   Observer(ObserverOptions options, Activity& activity, const Clock& clock, Random& random, Log& log);
-  ~Observer();
+  ~Observer();  // where finish() was not called, waits for the thread
 
   FactQueue& client() { return client_; }
   FactQueue& server() { return server_; }
 
-  void start();
+  // Error: kIo where there is no thread to be had; then nobody takes what is pushed.
+  Result<> start();
   // Relay thread, after its write: wakes the observer if that cannot wait for the end of its nap.
   void wake_after(const FactQueue& queue);
   // The traffic has ended. False: not done within `patience`; the thread is left to the process's end, and what it
   // holds is lost.
   bool finish(const TrafficEnd& end, Nanos patience);
+  // In place of start() and finish(), where there was no traffic: writes what there is to say of that on this thread.
+  void finish_here(const TrafficEnd& end);
 
  private:
   enum class State : std::uint32_t { kBusy, kNapping, kSleeping };
   enum class Drained : std::uint8_t { kNothing, kSome, kHeldBack };
   enum class Stage : std::uint32_t { kTraffic, kEnding, kDone };
 
+  static void* thread_main(void* self);
   void run();
   void trace();
   void discard();
+  void begin_end(const TrafficEnd& end);
   Drained drain(bool everything);
   void count_losses();
   static std::optional<mcp::Fact> next(FactQueue& from, std::uint64_t up_to);
@@ -103,7 +109,7 @@ class Observer {
   Instant ended_at_;
   alignas(64) std::atomic<std::uint32_t> state_{0};
   alignas(64) std::atomic<std::uint32_t> stage_{0};
-  std::unique_ptr<std::thread> thread_;
+  std::optional<pthread_t> thread_;
 };
 
 }  // namespace mcptrace::observe

@@ -103,7 +103,7 @@ constexpr Nanos kPatience = std::chrono::seconds(60);
 TEST_F(ObserverTest, WhatTwoThreadsPushIsPairedAndInTheSpool) {
   constexpr std::uint64_t kCalls = 400;  // fits the queues whatever the observer does
   Observer observer(options(directory_ + "/spool"), activity_, clock_, ids_, log_);
-  observer.start();
+  ASSERT_TRUE(observer.start());
   std::atomic<std::uint64_t> asked{0};
   std::thread server([&] {
     for (std::uint64_t id = 1; id <= kCalls; ++id) {
@@ -139,7 +139,7 @@ TEST_F(ObserverTest, J9_WhatTheClientSaidAfterTheAnswerComesAfterIt) {
   cancelled.context = first_;
   cancelled.context.span_id = random_.span_id();
   observer.client().push(cancelled);
-  observer.start();
+  ASSERT_TRUE(observer.start());
   ASSERT_TRUE(observer.finish({}, kPatience));
   const Found found = read_spool();
   EXPECT_EQ(found.calls, 1);
@@ -163,7 +163,7 @@ TEST_F(ObserverTest, J9_WhatTheClientSaidWhileAnAnswerIsInHandWaitsForIt) {
   cancelled.context.span_id = random_.span_id();
   cancelled.at.boot = clock.boot() + Nanos(1);
   observer.client().push(cancelled);
-  observer.start();
+  ASSERT_TRUE(observer.start());
   while (!std::filesystem::exists(directory_ + "/spool"))
     std::this_thread::yield();  // it has run, and taken the request
   observer.server().push(late_fact);
@@ -181,7 +181,7 @@ TEST_F(ObserverTest, W5_AnObserverThatNeverRunsCostsTelemetryAndIsCounted) {
     observer.client().push(request(id));  // returns at once, room or not
     observer.wake_after(observer.client());
   }
-  observer.start();
+  ASSERT_TRUE(observer.start());
   ASSERT_TRUE(observer.finish({}, kPatience));
   const Found found = read_spool();
   EXPECT_GT(found.calls, 100);
@@ -206,7 +206,7 @@ TEST_F(ObserverTest, W5_ACallWhoseAnswerWasDroppedIsNotCalledAbandoned) {
   for (std::uint64_t id = 1; id <= kCalls; ++id) observer.server().push(at(answer(id)));
   clock.advance(Nanos(1));
   observer.client().push(at(request(kCalls + 1)));
-  observer.start();
+  ASSERT_TRUE(observer.start());
   ASSERT_TRUE(observer.finish({}, kPatience));
   const Found found = read_spool();
   EXPECT_EQ(found.calls, static_cast<int>(kCalls) + 1);
@@ -230,7 +230,7 @@ TEST_F(ObserverTest, W5_ASpoolThatCannotBeWrittenIsSaidOnceAndTheEndIsNotHeldUp)
   Log log(ends[1]);
   std::ofstream(directory_ + "/file") << "not a directory";
   Observer observer(options(directory_ + "/file/spool"), activity_, clock_, ids_, log);
-  observer.start();
+  ASSERT_TRUE(observer.start());
   for (std::uint64_t id = 1; id <= 50; ++id) {
     observer.client().push(request(id));
     observer.server().push(answer(id));
@@ -285,7 +285,7 @@ TEST_F(ObserverTest, W5_AnObserverWithoutMemoryIsSaidOnceAndDisturbsNobody) {
   declared.declared = kDeclared;
   observer.server().push(declared);
   observer.server().push(answer(20'001));
-  observer.start();
+  ASSERT_TRUE(observer.start());
   for (std::uint64_t id = 1; id <= 20'000; ++id) {
     observer.client().push(request(id));
     observer.server().push(answer(id));
@@ -314,7 +314,7 @@ TEST_F(ObserverTest, TheSpoolsDirectoryRemovedUnderTheObserverIsMadeAnew) {
   Observer observer(options(directory_ + "/spool"), activity_, clock, ids_, log_);
   observer.client().push(request(1));
   observer.server().push(answer(1));
-  observer.start();
+  ASSERT_TRUE(observer.start());
   // Not before its file is there under its last name: a directory that is being written to cannot be removed.
   const auto has_file = [this] {
     std::error_code none;

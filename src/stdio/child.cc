@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 namespace mcptrace::stdio {
@@ -67,18 +69,46 @@ int wait_for_exec(Child& child) {
   return got == sizeof(error_number) ? error_number : 0;
 }
 
-ExecFailure explain_exec(const std::string& command, int error_number) {
-  // The kernel says ENOENT of a script's missing interpreter too.
-  if (error_number == ENOENT && command.contains('/') && access(command.c_str(), F_OK) == 0) {
-    return {126, "its interpreter does not exist"};
+namespace {
+
+// Is there a file that execvp(3) would have run?
+bool exists(const std::string& command) {
+  if (command.contains('/')) return access(command.c_str(), F_OK) == 0;
+  const char* path = std::getenv("PATH");
+  std::string_view left = path != nullptr ? path : "/bin:/usr/bin";
+  for (;;) {
+    const std::size_t colon = left.find(':');
+    const std::string directory(left.substr(0, colon));
+    if (access((directory.empty() ? command : directory + "/" + command).c_str(), X_OK) == 0) return true;
+    if (colon == std::string_view::npos) return false;
+    left.remove_prefix(colon + 1);
   }
-  return {error_number == ENOENT ? 127 : 126, std::strerror(error_number)};
 }
 
-std::string_view base_name(std::string_view path) {
-  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string_view::npos || path.size() == 1 ? path : path.substr(slash + 1);
+bool is_directory(const std::string& command) {
+  struct stat info;
+  return command.contains('/') && stat(command.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+}  // namespace
+
+ExecFailure explain_exec(const std::string& command, int error_number) {
+  if (error_number == ENOENT) {
+    // The kernel says so of a missing interpreter too: of a script's, or of a program for another system.
+    if (exists(command)) return {126, "its interpreter does not exist"};
+    return {127, command.contains('/') ? "there is no such file" : "not found in PATH"};
+  }
+  if (error_number == EACCES && is_directory(command)) return {126, "is a directory"};
+  if (error_number == ENOEXEC) return {126, "not an executable format"};
+  return {126, std::strerror(error_number)};
+}
+
+std::string shown_command(std::string_view command) {
+  constexpr std::size_t kMost = 300;
+  if (command.size() <= kMost) return std::string(command);
+  std::size_t from = command.size() - kMost;
+  while (from < command.size() && (command[from] & '\xc0') == '\x80') ++from;  // not within a character
+  return "…" + std::string(command.substr(from));
 }
 
 void let_go_of_inherited(std::span<const int> keep, int null) {

@@ -34,15 +34,15 @@ Result<Child> spawn(const std::vector<std::string>& command, const SignalState& 
 // Waits until the child runs its program; else the errno that kept it from doing so.
 int wait_for_exec(Child& child);
 
-// 127 if there is no such command, else 126; and why, without its arguments.
+// 127 if there is no such command, else 126; and why.
 struct ExecFailure {
   int code;
   std::string reason;
 };
 ExecFailure explain_exec(const std::string& command, int error_number);
 
-// The last part of a path.
-std::string_view base_name(std::string_view path);
+// As a line on stderr shows it: as it was given; of one that would not leave room for the reason, the end.
+std::string shown_command(std::string_view command);
 
 // Lets go of the descriptors that came with our start and that the child now has: whoever waits for their last holder
 // to close them (an IPC channel, a lock) waits for the child alone. They become `null`, so that nothing of ours gets

@@ -11,20 +11,27 @@
 namespace mcptrace::stdio {
 namespace {
 
-TEST(Child, BaseName) {
-  EXPECT_EQ(base_name("/usr/bin/node"), "node");
-  EXPECT_EQ(base_name("node"), "node");
-  EXPECT_EQ(base_name("./dir/"), "dir");
-  EXPECT_EQ(base_name("/"), "/");
-  EXPECT_EQ(base_name(""), "");
+TEST(Child, ShowsTheCommandAsItWasGiven) {
+  EXPECT_EQ(shown_command("/usr/bin/node"), "/usr/bin/node");
+  EXPECT_EQ(shown_command("./dir/"), "./dir/");
+  EXPECT_EQ(shown_command(""), "");
+  EXPECT_EQ(shown_command("/" + std::string(400, 'd') + "/server"), "…" + std::string(293, 'd') + "/server");
+  EXPECT_EQ(shown_command(std::string(100, '/') + "ä" + std::string(299, 'x')), "…" + std::string(299, 'x'));
 }
 
 TEST(Child, ExplainsWhyItDidNotRun) {
   EXPECT_EQ(explain_exec("nothing-of-this-name", ENOENT).code, 127);
+  EXPECT_EQ(explain_exec("nothing-of-this-name", ENOENT).reason, "not found in PATH");
   EXPECT_EQ(explain_exec("/no/such/file", ENOENT).code, 127);
-  EXPECT_EQ(explain_exec("/bin/sh", ENOENT).code, 126);  // it is there, so its interpreter is not
-  EXPECT_EQ(explain_exec("/bin/sh", ENOENT).reason, "its interpreter does not exist");
+  EXPECT_EQ(explain_exec("/no/such/file", ENOENT).reason, "there is no such file");
+  for (const char* there : {"/bin/sh", "sh"}) {  // so its interpreter is not
+    EXPECT_EQ(explain_exec(there, ENOENT).code, 126);
+    EXPECT_EQ(explain_exec(there, ENOENT).reason, "its interpreter does not exist");
+  }
   EXPECT_EQ(explain_exec("/etc", EACCES).code, 126);
+  EXPECT_EQ(explain_exec("/etc", EACCES).reason, "is a directory");
+  EXPECT_EQ(explain_exec("/etc/passwd", EACCES).reason, "Permission denied");
+  EXPECT_EQ(explain_exec("x", ENOEXEC).reason, "not an executable format");
   EXPECT_EQ(explain_exec("x", E2BIG).reason, "Argument list too long");
 }
 

@@ -3,13 +3,17 @@
 
 namespace mcptrace::stdio {
 
-PlainClientTap::PlainClientTap() : buffer_(64 << 10) {}
+namespace {
+constexpr std::size_t kBufferBytes = 64 << 10;
+}
 
-std::span<char> PlainClientTap::room() { return buffer_; }
+PlainClientTap::PlainClientTap() : buffer_(make_page_buffer(kBufferBytes)) {}
+
+std::span<char> PlainClientTap::room() { return {buffer_.get(), kBufferBytes}; }
 
 void PlainClientTap::arrived(std::size_t count) {
-  MCPTRACE_CHECK(count <= buffer_.size());
-  piece_ = {buffer_.data(), count};
+  MCPTRACE_CHECK(count <= kBufferBytes);
+  piece_ = {buffer_.get(), count};
 }
 
 std::span<const iovec> PlainClientTap::ready() {

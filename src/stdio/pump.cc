@@ -9,25 +9,18 @@
 #include <cerrno>
 #include <climits>
 
+#include "base/thread.h"
 #include "stdio/signals.h"
 
 namespace mcptrace::stdio {
 namespace {
 
 constexpr std::size_t kStackBytes = 128 << 10;
-constexpr std::size_t kBufferBytes = 64 << 10;
-
-Nanos monotonic() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
 }  // namespace
 
 Result<> Pump::start() {
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, kStackBytes);
-  const int failed = pthread_create(&thread_, &attributes, thread_main, this);
-  pthread_attr_destroy(&attributes);
-  if (failed) return std::unexpected(errno_error("starting a thread", failed));
+  MCPTRACE_TRY(thread_, start_thread(kStackBytes, thread_main, this));
   started_ = true;
   return {};
 }
@@ -163,8 +156,8 @@ std::optional<Pump::End> ClientPump::pass_ready() {
   return std::nullopt;
 }
 
-ServerPump::ServerPump(int from, int to, int wake, ServerTap& tap)
-    : Pump(from, to, wake), tap_(tap), buffer_(make_page_buffer(kBufferBytes)) {}
+ServerPump::ServerPump(int from, int to, int wake, ServerTap& tap, PageBuffer buffer)
+    : Pump(from, to, wake), tap_(tap), buffer_(std::move(buffer)) {}
 
 Pump::End ServerPump::pump() {
   const End end = pass_all();
@@ -186,21 +179,25 @@ Pump::End ServerPump::pass_all() {
   }
 }
 
-Pump::End ServerPump::drain() {
+ServerPump::Drain ServerPump::begin_drain() const {
   int owed = 0;
   ioctl(from_, FIONREAD, &owed);
-  std::optional<Nanos> last;  // when to end though a child of the server goes on writing
+  return {.owed = owed, .last = std::nullopt, .quiet = monotonic() + kEmptyWait};
+}
+
+Pump::End ServerPump::drain() {
+  Drain drain = begin_drain();
   for (;;) {
     if (mode() == Mode::kStop) return End::kStopped;
-    if (owed <= 0 && !last) last = monotonic() + kLongestExtra;
-    if (last && monotonic() >= *last) return End::kEof;
+    if (drain.owed <= 0 && !drain.last) drain.last = monotonic() + kLongestExtra;
+    if (drain.last && monotonic() >= *drain.last) return End::kEof;
     const Wait wait = wait_for(from_, POLLIN, kEmptyWait);
     if (wait == Wait::kTimeout) return End::kEof;
     if (wait == Wait::kInterrupted) continue;
     const ssize_t got = ::read(from_, buffer_.get(), kBufferBytes);
     if (got == 0 || (got < 0 && errno != EINTR)) return End::kEof;
     if (got < 0) continue;
-    owed -= static_cast<int>(got);
+    drain.owed -= static_cast<int>(got);
     if (const std::optional<End> end = pass(static_cast<std::size_t>(got))) return *end;
   }
 }

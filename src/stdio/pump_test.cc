@@ -6,8 +6,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "base/fd.h"
 #include "stdio/signals.h"
@@ -47,6 +50,7 @@ class HoldingTap final : public ClientTap {
   HoldingTap(Nanos hold, std::size_t piece_bytes) : hold_(hold), piece_bytes_(piece_bytes) {}
   std::span<char> room() override { return block_; }
   void arrived(std::size_t count) override {
+    if (text_.empty()) since_ = now();
     text_.append(block_, count);
     if (text_.ends_with('\n')) make_ready();
   }
@@ -55,7 +59,9 @@ class HoldingTap final : public ClientTap {
     if (!pieces_.empty()) text_.clear();
     pieces_.clear();
   }
-  std::optional<Nanos> hold_left() override { return text_.empty() ? std::nullopt : std::optional(hold_); }
+  std::optional<Nanos> hold_left() override {
+    return text_.empty() ? std::nullopt : std::optional(since_ + hold_ - now());
+  }
   void on_hold_over() override { ++holds_over, make_ready(); }
   void end() override { ++ends, make_ready(); }
 
@@ -69,8 +75,11 @@ class HoldingTap final : public ClientTap {
     }
   }
 
+  static Nanos now() { return std::chrono::steady_clock::now().time_since_epoch(); }
+
   const Nanos hold_;
   const std::size_t piece_bytes_;
+  Nanos since_{};
   char block_[4096];
   std::string text_;
   std::vector<iovec> pieces_;
@@ -83,17 +92,62 @@ struct CountingServerTap final : ServerTap {
   int ends = 0;
 };
 
-class PumpTest : public testing::Test {
+enum class By : std::uint8_t { kThread, kTurns };
+
+// A pump that runs, on its thread or by turns that a thread of the test takes with it.
+template <class Kind>
+class Running {
+ public:
+  template <class... Arguments>
+  Running(By by, Arguments&&... arguments) : pump_(std::forward<Arguments>(arguments)...) {
+    if (by == By::kThread) {
+      EXPECT_TRUE(pump_.start());
+    } else {
+      turner_ = std::thread([this] { take_turns(); });
+    }
+  }
+  ~Running() {
+    if (turner_.joinable()) turner_.join();
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+  // Until it has heard that.
+  void ask(Mode mode) {
+    pump_.ask(mode);
+    while (pump_.nudge()) poll(nullptr, 0, 1);
+  }
+  std::optional<End> ended() const { return pump_.ended(); }
+  End end() {
+    if (turner_.joinable()) turner_.join();
+    pump_.join();
+    return pump_.ended().value();
+  }
+
+ private:
+  void take_turns() {
+    while (!pump_.ended()) {
+      const Pump::Wish wish = pump_.wish();
+      pollfd one{wish.fd, wish.events, 0};
+      // Not for long: nobody wakes it to hear what the pump is asked.
+      constexpr Nanos kShort = std::chrono::milliseconds(1);
+      const Nanos limit = std::clamp(wish.limit.value_or(kShort), Nanos(0), kShort);
+      poll(&one, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(limit).count()));
+      pump_.turn(one.revents != 0);
+    }
+  }
+
+  Kind pump_;
+  std::thread turner_;
+};
+
+class PumpTest : public testing::TestWithParam<By> {
  protected:
   PumpTest() { alarm(60); }  // a pump that is stuck fails the test
   ~PumpTest() override { signals_.restore(); }
-  // Nudges until the pump has ended, or heard.
-  static void settle(Pump& pump) {
-    while (pump.nudge()) poll(nullptr, 0, 1);
-  }
-  End end_of(Pump& pump) {
-    pump.join();
-    return pump.ended().value();
+  Running<ClientPump> client(ClientTap& tap) { return {GetParam(), from_.out.get(), to_.in.get(), wake_.get(), tap}; }
+  Running<ServerPump> server(ServerTap& tap) {
+    return {GetParam(), from_.out.get(), to_.in.get(), wake_.get(), tap, make_page_buffer(ServerPump::kBufferBytes)};
   }
 
   const SignalState signals_;
@@ -101,56 +155,55 @@ class PumpTest : public testing::Test {
   Pipe from_, to_;
 };
 
+INSTANTIATE_TEST_SUITE_P(By, PumpTest, testing::Values(By::kThread, By::kTurns),
+                         [](const auto& by) { return by.param == By::kThread ? "Thread" : "Turns"; });
+
 constexpr Nanos kHour = std::chrono::hours(1);
 
-TEST_F(PumpTest, ClientPassesToTheEnd) {
+TEST_P(PumpTest, ClientPassesToTheEnd) {
   PlainClientTap tap;
-  ClientPump pump(from_.out.get(), to_.in.get(), wake_.get(), tap);
-  ASSERT_TRUE(pump.start());
+  Running<ClientPump> pump = client(tap);
   ASSERT_TRUE(write_all(from_.in.get(), "one"));
   EXPECT_EQ(take(to_.out.get(), 3), "one");
   EXPECT_FALSE(pump.ended());
   from_.in.reset();
+  EXPECT_EQ(pump.end(), End::kEof);
   std::uint64_t count = 0;
-  EXPECT_EQ(8, read(wake_.get(), &count, 8));  // it says so
-  EXPECT_EQ(end_of(pump), End::kEof);
+  if (GetParam() == By::kThread) EXPECT_EQ(8, read(wake_.get(), &count, 8));  // it says so
 }
 
-TEST_F(PumpTest, HeldBytesGoOnWhenTheHoldIsOver) {
+TEST_P(PumpTest, HeldBytesGoOnWhenTheHoldIsOver) {
   for (const Nanos hold : {Nanos(0), Nanos(2'000'000)}) {
     Pipe from, to;
     HoldingTap tap(hold, 100);
-    ClientPump pump(from.out.get(), to.in.get(), wake_.get(), tap);
-    ASSERT_TRUE(pump.start());
+    Running<ClientPump> pump(GetParam(), from.out.get(), to.in.get(), wake_.get(), tap);
     ASSERT_TRUE(write_all(from.in.get(), "half"));
     EXPECT_EQ(take(to.out.get(), 4), "half");
     from.in.reset();
-    EXPECT_EQ(end_of(pump), End::kEof);
+    EXPECT_EQ(pump.end(), End::kEof);
     EXPECT_EQ(tap.holds_over, 1);
     EXPECT_EQ(tap.ends, 1);
   }
 }
 
-TEST_F(PumpTest, HeldBytesGoOnWhenCompleteOrAtTheEnd) {
+TEST_P(PumpTest, HeldBytesGoOnWhenCompleteOrAtTheEnd) {
   HoldingTap tap(kHour, 100);
-  ClientPump pump(from_.out.get(), to_.in.get(), wake_.get(), tap);
-  ASSERT_TRUE(pump.start());
+  Running<ClientPump> pump = client(tap);
   ASSERT_TRUE(write_all(from_.in.get(), "line\nre"));
   ASSERT_TRUE(write_all(from_.in.get(), "st\n"));
   EXPECT_EQ(take(to_.out.get(), 10), "line\nrest\n");
   ASSERT_TRUE(write_all(from_.in.get(), "no newline"));
   from_.in.reset();
   EXPECT_EQ(take(to_.out.get(), 10), "no newline");
-  EXPECT_EQ(end_of(pump), End::kEof);
+  EXPECT_EQ(pump.end(), End::kEof);
   EXPECT_EQ(tap.holds_over, 0);
 }
 
-TEST_F(PumpTest, ManyPiecesAndShortWrites) {
+TEST_P(PumpTest, ManyPiecesAndShortWrites) {
   HoldingTap tap(kHour, 3);
   fcntl(to_.in.get(), F_SETPIPE_SZ, 4096);
   fcntl(to_.in.get(), F_SETFL, O_NONBLOCK);  // so that writes are short
-  ClientPump pump(from_.out.get(), to_.in.get(), wake_.get(), tap);
-  ASSERT_TRUE(pump.start());
+  Running<ClientPump> pump = client(tap);
   std::string text;
   for (int i = 0; text.size() < 50'000; ++i) text += std::to_string(i) + " ";
   ASSERT_GT(text.size() / 3, static_cast<std::size_t>(IOV_MAX));
@@ -158,28 +211,26 @@ TEST_F(PumpTest, ManyPiecesAndShortWrites) {
   ASSERT_TRUE(write_all(from_.in.get(), text));
   EXPECT_EQ(take(to_.out.get(), text.size()), text);
   from_.in.reset();
-  EXPECT_EQ(end_of(pump), End::kEof);
+  EXPECT_EQ(pump.end(), End::kEof);
 }
 
-TEST_F(PumpTest, NonBlockingInputIsWaitedFor) {
+TEST_P(PumpTest, NonBlockingInputIsWaitedFor) {
   fcntl(from_.out.get(), F_SETFL, O_NONBLOCK);
   PlainClientTap tap;
-  ClientPump pump(from_.out.get(), to_.in.get(), wake_.get(), tap);
-  ASSERT_TRUE(pump.start());
+  Running<ClientPump> pump = client(tap);
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(write_all(from_.in.get(), "x"));
     ASSERT_EQ(take(to_.out.get(), 1), "x");
   }
   from_.in.reset();
-  EXPECT_EQ(end_of(pump), End::kEof);
+  EXPECT_EQ(pump.end(), End::kEof);
 }
 
-TEST_F(PumpTest, ClientStopsWhereverItIs) {
+TEST_P(PumpTest, ClientStopsWhereverItIs) {
   for (const bool full : {false, true}) {
     Pipe from, to;
     HoldingTap tap(kHour, 4096);
-    ClientPump pump(from.out.get(), to.in.get(), wake_.get(), tap);
-    ASSERT_TRUE(pump.start());
+    Running<ClientPump> pump(GetParam(), from.out.get(), to.in.get(), wake_.get(), tap);
     if (full) {
       fcntl(from.in.get(), F_SETFL, O_NONBLOCK);
       const std::string line = std::string(4095, 'x') + "\n";
@@ -188,77 +239,66 @@ TEST_F(PumpTest, ClientStopsWhereverItIs) {
         const ssize_t wrote = write(from.in.get(), line.data(), line.size());
     }
     pump.ask(Mode::kStop);
-    settle(pump);
-    EXPECT_EQ(end_of(pump), End::kStopped);
+    EXPECT_EQ(pump.end(), End::kStopped);
     EXPECT_EQ(tap.ends, 1);
   }
 }
 
-TEST_F(PumpTest, ClientDrainsWhatIsThere) {
+TEST_P(PumpTest, ClientDrainsWhatIsThere) {
   PlainClientTap tap;
   ASSERT_TRUE(write_all(from_.in.get(), "last words"));
-  ClientPump pump(from_.out.get(), to_.in.get(), wake_.get(), tap);
+  Running<ClientPump> pump = client(tap);
   pump.ask(Mode::kDrain);
-  ASSERT_TRUE(pump.start());
-  settle(pump);
-  EXPECT_EQ(end_of(pump), End::kEof);
+  EXPECT_EQ(pump.end(), End::kEof);
   to_.in.reset();
   EXPECT_EQ(take(to_.out.get(), 100), "last words");
 }
 
-TEST_F(PumpTest, ReaderGone) {
+TEST_P(PumpTest, ReaderGone) {
   PlainClientTap tap;
   CountingServerTap server_tap;
-  ClientPump client(from_.out.get(), to_.in.get(), wake_.get(), tap);
-  ASSERT_TRUE(client.start());
+  Running<ClientPump> before = client(tap);
   to_.out.reset();
   ASSERT_TRUE(write_all(from_.in.get(), "x"));
-  EXPECT_EQ(end_of(client), End::kReaderGone);
+  EXPECT_EQ(before.end(), End::kReaderGone);
   ASSERT_TRUE(write_all(from_.in.get(), "y"));
-  ServerPump server(from_.out.get(), to_.in.get(), wake_.get(), server_tap);
-  ASSERT_TRUE(server.start());
-  EXPECT_EQ(end_of(server), End::kReaderGone);
+  Running<ServerPump> pump = server(server_tap);
+  EXPECT_EQ(pump.end(), End::kReaderGone);
   EXPECT_EQ(server_tap.text, "");  // it was not passed on
   EXPECT_EQ(server_tap.ends, 1);
 }
 
-TEST_F(PumpTest, ServerPassesToTheEnd) {
+TEST_P(PumpTest, ServerPassesToTheEnd) {
   CountingServerTap tap;
-  ServerPump pump(from_.out.get(), to_.in.get(), wake_.get(), tap);
-  ASSERT_TRUE(pump.start());
+  Running<ServerPump> pump = server(tap);
   ASSERT_TRUE(write_all(from_.in.get(), "answer"));
   EXPECT_EQ(take(to_.out.get(), 6), "answer");
   from_.in.reset();
-  EXPECT_EQ(end_of(pump), End::kEof);
+  EXPECT_EQ(pump.end(), End::kEof);
   EXPECT_EQ(tap.text, "answer");
   EXPECT_EQ(tap.ends, 1);
 }
 
-TEST_F(PumpTest, ServerDrainsThoughTheWriterLives) {
+TEST_P(PumpTest, ServerDrainsThoughTheWriterLives) {
   CountingServerTap tap;
   const std::string text(60'000, 's');
-  ServerPump pump(from_.out.get(), to_.in.get(), wake_.get(), tap);
-  ASSERT_TRUE(pump.start());
+  Running<ServerPump> pump = server(tap);
   ASSERT_TRUE(write_all(from_.in.get(), text));
   pump.ask(Mode::kDrain);
-  settle(pump);
   EXPECT_EQ(take(to_.out.get(), text.size()), text);
-  EXPECT_EQ(end_of(pump), End::kEof);  // its input is still open
+  EXPECT_EQ(pump.end(), End::kEof);  // its input is still open
   EXPECT_EQ(tap.text, text);
 }
 
-TEST_F(PumpTest, ServerStopsInAWriteThatNobodyTakes) {
+TEST_P(PumpTest, ServerStopsInAWriteThatNobodyTakes) {
   CountingServerTap tap;
   fcntl(to_.in.get(), F_SETPIPE_SZ, 4096);
-  ServerPump pump(from_.out.get(), to_.in.get(), wake_.get(), tap);
-  ASSERT_TRUE(pump.start());
+  Running<ServerPump> pump = server(tap);
   ASSERT_TRUE(write_all(from_.in.get(), std::string(30'000, 's')));
   pump.ask(Mode::kDrain);
-  settle(pump);
   EXPECT_FALSE(pump.ended());
   pump.ask(Mode::kStop);
-  settle(pump);
-  EXPECT_EQ(end_of(pump), End::kStopped);
+  EXPECT_EQ(pump.end(), End::kStopped);
 }
 
 }  // namespace

@@ -16,16 +16,28 @@
 namespace mcptrace::stdio {
 namespace {
 
-Result<Ends> make_ends(const RunOptions& options) {
+struct Started {
+  Child child;
+  Ends ends;
+};
+
+Result<Started> start(const RunOptions& options, const SignalState& signals) {
   Ends ends{options.client_in,
             options.client_out,
             UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC)),
             UniqueFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-            {}};
+            {},
+            make_page_buffer(ServerPump::kBufferBytes)};
   if (!ends.null.valid()) return std::unexpected(errno_error("opening /dev/null", errno));
   if (!ends.wake.valid()) return std::unexpected(errno_error("making an eventfd", errno));
   MCPTRACE_TRY(ends.signals, SignalState::open_fd());
-  return ends;
+  MCPTRACE_TRY(Child child, spawn(options.command, signals));
+  return Started{std::move(child), std::move(ends)};
+}
+
+ChildExit cannot_run(const RunOptions& options, Log& log, int code, std::string_view reason) {
+  log.once(LogReason::kChild, "cannot run " + shown_command(options.command.front()) + ": " + std::string(reason));
+  return {.code = code};
 }
 
 }  // namespace
@@ -38,27 +50,25 @@ void reserve_standard_fds() {
   }
 }
 
-Result<ChildExit> run(const RunOptions& options, ClientTap& client, ServerTap& server, Log& log,
-                      const std::function<void(int child_pid)>& start_threads) {
+ChildExit run(const RunOptions& options, Log& log, const std::function<Taps(int child_pid)>& begin) {
   MCPTRACE_CHECK(!options.command.empty());
   reserve_standard_fds();
   const SignalState signals;
-  Result<Ends> ends = make_ends(options);
-  if (!ends) return signals.restore(), std::unexpected(std::move(ends).error());
-  Result<Child> child = spawn(options.command, signals);
-  if (!child) return signals.restore(), std::unexpected(std::move(child).error());
-
-  const std::array keep = {options.client_in, options.client_out};
-  let_go_of_inherited(keep, ends->null.get());
-  if (const int failed = wait_for_exec(*child)) {
-    while (waitpid(child->pid, nullptr, 0) < 0 && errno == EINTR) continue;
-    const ExecFailure failure = explain_exec(options.command.front(), failed);
-    log.once(LogReason::kChild,
-             "cannot run " + std::string(base_name(options.command.front())) + ": " + failure.reason);
-    return ChildExit{.code = failure.code};
+  Result<Started> started = start(options, signals);
+  if (!started) {
+    signals.restore();
+    return cannot_run(options, log, 126, started.error().message);
   }
-  if (start_threads) start_threads(child->pid);
-  return Supervisor(*std::move(child), *std::move(ends), client, server).run();
+  Child& child = started->child;
+  const std::array keep = {options.client_in, options.client_out};
+  let_go_of_inherited(keep, started->ends.null.get());
+  if (const int failed = wait_for_exec(child)) {
+    while (waitpid(child.pid, nullptr, 0) < 0 && errno == EINTR) continue;
+    const ExecFailure failure = explain_exec(options.command.front(), failed);
+    return cannot_run(options, log, failure.code, failure.reason);
+  }
+  const Taps taps = begin(child.pid);
+  return Supervisor(std::move(child), std::move(started->ends), taps.client, taps.server).run(log);
 }
 
 }  // namespace mcptrace::stdio

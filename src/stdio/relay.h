@@ -1,12 +1,13 @@
-// The stdio relay: a child process between two pipes, two blocking threads, one a direction.
+// The stdio relay: a child process between two pipes, two blocking threads, one a direction; where the system gives us
+// none, the main thread does what they would.
 //
 // Forwards every byte exactly, in order, as soon as it has it, with back-pressure and no limit of its own. The taps see
 // the bytes and may splice; nothing that they do can fail the traffic. The inherited descriptors 0 and 1 are never made
 // non-blocking: they are shared with other processes. fd 2, the process group, environment and working directory are
 // the child's own.
 //
-//   Result<ChildExit> child = run(options, client_tap, server_tap, log, start_threads);
-//   …say what there is to say; then exit_like(*child);
+//   const ChildExit child = run(options, log, [&](int child_pid) { …start threads…; return Taps{client, server}; });
+//   …say what there is to say; then exit_like(child);
 #pragma once
 
 #include <sys/uio.h>
@@ -21,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/page_buffer.h"
 #include "base/result.h"
 
 namespace mcptrace::stdio {
@@ -65,7 +67,7 @@ class PlainClientTap final : public ClientTap {
   void end() override {}
 
  private:
-  std::vector<char> buffer_;
+  PageBuffer buffer_;
   iovec piece_{};
 };
 class PlainServerTap final : public ServerTap {
@@ -74,8 +76,13 @@ class PlainServerTap final : public ServerTap {
   void end() override {}
 };
 
+struct Taps {
+  ClientTap& client;
+  ServerTap& server;
+};
+
 struct ChildExit {
-  bool started = false;  // false: exec failed; `code` is 126 or 127 and the reason was said on stderr
+  bool started = false;  // false: it could not be; `code` is 126 or 127 and the reason was said on stderr
   bool signalled = false;
   int code = 0;               // exit code, or the signal's number
   bool closed_first = false;  // it closed its output before the client closed its own, and ended only after that
@@ -94,8 +101,8 @@ void reserve_standard_fds();
 
 // Starts the command and relays until it has exited and everything it wrote was taken; W12: at most 100 ms on an empty
 // pipe after its exit. To be called on the main thread, before any other thread exists: the child's parent-death signal
-// is tied to it, and `start_threads` is called once the command runs (never if it could not), where threads of our own
-// may be started.
+// is tied to it, and `begin` is called once the command runs (never if it could not), where threads of our own may be
+// started: it gives the taps.
 //
 // The signal mask and dispositions of the moment of the call are the child's, so they must be those that we were
 // started with. From here to the process's end the signals that are passed on are blocked in every thread: exit_like()
@@ -104,10 +111,8 @@ void reserve_standard_fds();
 // all unless `started`.
 //
 // If the reader of client_out is gone (never by end of file on client_in alone), the child gets its end of file,
-// SIGTERM after 2 s, SIGKILL after 2 s more. Errors: kIo where no process could be made; the caller exits with 126
-// (E2BIG and the like) after saying so.
-Result<ChildExit> run(const RunOptions& options, ClientTap& client, ServerTap& server, Log& log,
-                      const std::function<void(int child_pid)>& start_threads);
+// SIGTERM after 2 s, SIGKILL after 2 s more.
+ChildExit run(const RunOptions& options, Log& log, const std::function<Taps(int child_pid)>& begin);
 
 // Ends this process as the child ended: the same code, or the same signal (no core file of our own; 128 + n if the
 // signal does not end us). Does not return.

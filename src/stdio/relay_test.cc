@@ -75,17 +75,19 @@ class Relay {
     Counting server;
     Log log(STDERR_FILENO);
     int told = 0;
-    const Result<ChildExit> ended = run(options, client, server, log, [&told](int pid) { told = pid; });
-    if (!ended) _exit(125);
-    std::string text = ended->started ? "started" : "not started";
-    if (ended->signalled) text += " signalled";
-    text += " " + std::to_string(ended->code);
-    if (ended->server_first) text += " server first";
-    if (ended->closed_first) text += " closed first";
-    if ((told > 0) != ended->started) text += " told wrongly";
+    const ChildExit ended = run(options, log, [&](int pid) -> Taps {
+      told = pid;
+      return {client, server};
+    });
+    std::string text = ended.started ? "started" : "not started";
+    if (ended.signalled) text += " signalled";
+    text += " " + std::to_string(ended.code);
+    if (ended.server_first) text += " server first";
+    if (ended.closed_first) text += " closed first";
+    if ((told > 0) != ended.started) text += " told wrongly";
     text += " passed " + std::to_string(server.count) + " ends " + std::to_string(server.ends);
     static_cast<void>(write_all(report, text));
-    exit_like(*ended);
+    exit_like(ended);
   }
   static std::string all_of(int fd) {
     std::string text;

@@ -35,11 +35,11 @@ Supervisor::Supervisor(Child child, Ends ends, ClientTap& client, ServerTap& ser
     : child_(std::move(child)),
       ends_(std::move(ends)),
       client_(ends_.client_in, child_.to_stdin.get(), ends_.wake.get(), client),
-      server_(child_.from_stdout.get(), ends_.client_out, ends_.wake.get(), server),
+      server_(child_.from_stdout.get(), ends_.client_out, ends_.wake.get(), server, std::move(ends_.buffer)),
       session_leader_(getsid(0) == getpid()) {}
 
-Result<ChildExit> Supervisor::run() {
-  MCPTRACE_TRY_VOID(start_pumps());
+ChildExit Supervisor::run(Log& log) {
+  start_pumps(log);
   while (relaying()) {
     nudging_ = client_.nudge();
     nudging_ = server_.nudge() || nudging_;
@@ -53,25 +53,25 @@ Result<ChildExit> Supervisor::run() {
   return *exit_;
 }
 
-Result<> Supervisor::start_pumps() {
-  Result<> started = server_.start();
-  if (started) started = client_.start();
-  if (started) return {};
-  send(SIGKILL);
-  server_.ask(Pump::Mode::kStop);
-  while (server_.nudge()) poll(nullptr, 0, 1);
-  server_.join();
-  while (waitpid(child_.pid, nullptr, 0) < 0 && errno == EINTR) continue;
-  return started;
+void Supervisor::start_pumps(Log& log) {
+  for (Pump* pump : {static_cast<Pump*>(&server_), static_cast<Pump*>(&client_)}) {
+    if (const Result<> started = pump->start(); !started) {
+      log.once(LogReason::kThreads, "traffic goes on in fewer threads, slower: " + started.error().message);
+    }
+  }
 }
 
 void Supervisor::wait() {
   const bool watch_child = child_.to_stdin.valid() && !stdin_closed_;
-  pollfd watched[] = {{ends_.signals.get(), POLLIN, 0},
-                      {ends_.wake.get(), POLLIN, 0},
-                      {watch_out_ ? ends_.client_out : -1, 0, 0},
-                      {watch_child ? child_.to_stdin.get() : -1, 0, 0}};
-  if (poll(watched, std::size(watched), milliseconds_left()) <= 0) return;
+  const Pump::Wish from_client = client_.wish(), from_server = server_.wish();
+  pollfd watched[] = {{ends_.signals.get(), POLLIN, 0},           {ends_.wake.get(), POLLIN, 0},
+                      {watch_out_ ? ends_.client_out : -1, 0, 0}, {watch_child ? child_.to_stdin.get() : -1, 0, 0},
+                      {from_client.fd, from_client.events, 0},    {from_server.fd, from_server.events, 0}};
+  std::optional<Nanos> turn = from_client.limit;
+  if (from_server.limit) turn = std::min(turn.value_or(Nanos::max()), *from_server.limit);
+  if (poll(watched, std::size(watched), milliseconds_left(turn)) < 0) return;
+  client_.turn(watched[4].revents != 0);
+  server_.turn(watched[5].revents != 0);
   if (watched[1].revents) {
     std::uint64_t count;
     [[maybe_unused]] const ssize_t got = ::read(ends_.wake.get(), &count, sizeof(count));
@@ -85,8 +85,9 @@ void Supervisor::wait() {
   }
 }
 
-int Supervisor::milliseconds_left() const {
+int Supervisor::milliseconds_left(std::optional<Nanos> turn) const {
   std::optional<Time> next;
+  if (turn) sooner(next, steady_clock::now() + *turn);
   for (const std::optional<Time>& at : {term_at_, kill_at_, stop_until_, cut_at_}) {
     if (at) sooner(next, *at);
   }

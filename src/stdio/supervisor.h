@@ -1,9 +1,9 @@
 // The main thread's part of a relay: it waits for signals, for the child, for the two pumps and for the client to be
 // gone, and decides what follows. It alone closes descriptors: a close elsewhere would take effect only when its
-// poll(2) returns.
+// poll(2) returns. A pump for which there is no thread takes turns with it.
 //
 //   Supervisor supervisor(std::move(child), ends, client_tap, server_tap);
-//   MCPTRACE_TRY(ChildExit ended, supervisor.run());
+//   const ChildExit ended = supervisor.run(log);
 #pragma once
 
 #include <chrono>
@@ -21,6 +21,7 @@ namespace mcptrace::stdio {
 struct Ends {
   int client_in, client_out;
   UniqueFd null, wake, signals;
+  PageBuffer buffer;  // the server pump's
 };
 
 class Supervisor {
@@ -28,14 +29,13 @@ class Supervisor {
   using Time = std::chrono::steady_clock::time_point;
 
   Supervisor(Child child, Ends ends, ClientTap& client, ServerTap& server);
-  // Relays until the child has exited and all it wrote was taken. Error: kIo if no thread could be started; the child
-  // is gone then.
-  Result<ChildExit> run();
+  // Relays until the child has exited and all it wrote was taken.
+  ChildExit run(Log& log);
 
  private:
-  Result<> start_pumps();
+  void start_pumps(Log& log);
   void wait();
-  int milliseconds_left() const;
+  int milliseconds_left(std::optional<Nanos> turn) const;
   void take_signals();
   bool read_signals();  // true: the child changed its state
   void take_signal(int signal, bool from_kernel);

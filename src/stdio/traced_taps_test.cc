@@ -40,7 +40,7 @@ class TracedTapsTest : public testing::Test {
     observe::Observer observer(options, activity_, clock_, observer_random_, log_);
     TracedClientTap client(scanner(mcp::Direction::kClientToServer), true, placement, observer, activity_, clock_);
     TracedServerTap server(scanner(mcp::Direction::kServerToClient), observer, activity_, &acceptance_, clock_);
-    observer.start();
+    EXPECT_TRUE(observer.start());
     traffic(client, server);
     EXPECT_TRUE(observer.finish({}, kPatience));
     std::vector<trace::SpanHeader> headers;

@@ -15,10 +15,5 @@ int main(int argc, char** argv) {
   stdio::PlainServerTap server;
   Log log(STDERR_FILENO);
   const stdio::RunOptions options{.command = std::vector<std::string>(argv + 2, argv + argc)};
-  const Result<stdio::ChildExit> ended = stdio::run(options, client, server, log, [](int) {});
-  if (!ended) {
-    log.once(LogReason::kChild, ended.error().message);
-    _exit(126);
-  }
-  stdio::exit_like(*ended);
+  stdio::exit_like(stdio::run(options, log, [&](int) -> stdio::Taps { return {client, server}; }));
 }

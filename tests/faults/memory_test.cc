@@ -121,7 +121,7 @@ TEST_F(StdioMemory, W5_EveryAllocationThatFailsLosesAFactAndNoByte) {
   observe::Observer observer(options, activity_, clock_, observer_random_, log);
   stdio::TracedClientTap client({mcp::Direction::kClientToServer, key_, {}}, true, placement, observer, activity_,
                                 clock_);
-  observer.start();
+  ASSERT_TRUE(observer.start());
   std::size_t lost = 0, id = 0;
   do {
     const std::string line = call_line(id);

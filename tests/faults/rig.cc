@@ -14,6 +14,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "denied.h"
+
 namespace mcptrace::faults {
 namespace {
 
@@ -73,8 +75,14 @@ Pair make_pair(bool socket, bool towards_them) {
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   if (start.prepare) start.prepare();
+  if (without_threads()) deny_threads();
   execvp(argv[0], argv.data());
   _exit(errno == ENOENT ? 127 : 126);
+}
+
+// What the wrapper has to say of that is no test's business but that of threads.
+bool says_no_threads(std::string_view line) {
+  return without_threads() && line.starts_with("mcptrace: ") && line.contains(": starting a thread: ");
 }
 
 }  // namespace
@@ -88,6 +96,8 @@ bool instrumented() {
   return false;
 #endif
 }
+
+bool without_threads() { return std::getenv("FAULTS_WITHOUT_THREADS") != nullptr; }
 
 bool long_form() { return std::getenv("MCPTRACE_LONG") != nullptr; }
 
@@ -183,6 +193,23 @@ std::string Session::take(std::size_t count, milliseconds limit) {
       break;
   }
   return std::exchange(out_, {});
+}
+
+std::string Session::take_stderr_line(milliseconds limit) {
+  std::string line = line_of(err_.get(), err_buffer_, limit);
+  return says_no_threads(line) ? line_of(err_.get(), err_buffer_, limit) : line;
+}
+
+std::optional<std::string> Session::take_stderr(milliseconds limit) {
+  std::optional<std::string> said = rest_of(err_.get(), err_buffer_, limit);
+  if (!said) return said;
+  std::string kept;
+  for (std::size_t from = 0; from < said->size();) {
+    const std::size_t end = std::min(said->find('\n', from), said->size() - 1) + 1;
+    if (!says_no_threads(said->substr(from, end - from))) kept.append(*said, from, end - from);
+    from = end;
+  }
+  return kept;
 }
 
 std::string Session::line_of(int fd, std::string& buffer, milliseconds limit) {

@@ -36,6 +36,8 @@ std::chrono::steady_clock::duration since(std::chrono::steady_clock::time_point 
 // True under a sanitizer: fewer rounds, no limits of memory or time.
 bool instrumented();
 bool long_form();
+// The wrapper finds no thread to start (FAULTS_WITHOUT_THREADS), in all that is tried.
+bool without_threads();
 // The wrapper's words before CMD.
 std::vector<std::string> wrapper_words();
 // A repeatable stream of bytes.
@@ -67,10 +69,10 @@ class Session {
   // Exactly `count` bytes of stdout, fewer at end of file or deadline.
   std::string take(std::size_t count, milliseconds limit = kSoon);
   std::string take_line(milliseconds limit = kSoon) { return line_of(from_.get(), out_, limit); }
-  std::string take_stderr_line(milliseconds limit = kSoon) { return line_of(err_.get(), err_buffer_, limit); }
+  std::string take_stderr_line(milliseconds limit = kSoon);
   // To the end of file; nothing if it did not come in time.
   std::optional<std::string> take_rest(milliseconds limit = kSoon) { return rest_of(from_.get(), out_, limit); }
-  std::optional<std::string> take_stderr(milliseconds limit = kSoon) { return rest_of(err_.get(), err_buffer_, limit); }
+  std::optional<std::string> take_stderr(milliseconds limit = kSoon);
   // "pid N" on stderr: how a mode says that it is ready.
   pid_t child_pid();
 

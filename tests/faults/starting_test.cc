@@ -32,8 +32,9 @@ class Starting : public testing::Test {
   std::string directory_;
 };
 
-// It ends with `code`, at once, and says why in one line without the arguments.
-void expect_refused(const std::string& command, int code, const std::function<void()>& prepare = {}) {
+// It ends with `code`, at once, and says why in one line, which names the command as it was given, but no arguments.
+void expect_refused(const std::string& command, int code, const std::string& reason,
+                    const std::function<void()>& prepare = {}) {
   SCOPED_TRACE(command);
   auto best = std::chrono::steady_clock::duration::max();
   for (int round = 0; round < 3; ++round) {
@@ -45,22 +46,20 @@ void expect_refused(const std::string& command, int code, const std::function<vo
     EXPECT_EQ(WEXITSTATUS(*status), code);
     EXPECT_EQ(session.take_rest(), "");
     const std::string said = session.take_stderr().value_or("late");
-    EXPECT_TRUE(said.starts_with("mcptrace: ")) << said;
-    EXPECT_EQ(std::ranges::count(said, '\n'), 1) << said;
-    EXPECT_FALSE(said.contains("secret-argument")) << said;
-    EXPECT_TRUE(said.contains(command.substr(command.rfind('/') + 1))) << said;
-    EXPECT_FALSE(said.contains("/tmp/")) << said;
+    EXPECT_EQ(said, "mcptrace: cannot run " + command + ": " + reason + "\n");
   }
   EXPECT_LE(best, milliseconds(instrumented() ? 500 : 100));
 }
 
 TEST_F(Starting, W16_CommandsThatCannotRun) {
-  expect_refused("no-such-command-anywhere", 127);
-  expect_refused(directory_ + "/missing", 127);
-  expect_refused(file("not-executable", "#!/bin/sh\n", 0644), 126);
-  expect_refused(directory_, 126);
-  expect_refused(file("bad-interpreter", "#!/no/such/interpreter\n", 0755), 126);
-  expect_refused(file("as-directory", "", 0644) + "/x", 126);
+  const std::string no_interpreter = "its interpreter does not exist";
+  expect_refused("no-such-command-anywhere", 127, "not found in PATH");
+  expect_refused(directory_ + "/missing", 127, "there is no such file");
+  expect_refused(file("not-executable", "#!/bin/sh\n", 0644), 126, "Permission denied");
+  expect_refused(directory_, 126, "is a directory");
+  expect_refused(file("bad-interpreter", "#!/no/such/interpreter\n", 0755), 126, no_interpreter);
+  expect_refused("bad-interpreter", 126, no_interpreter, [this] { setenv("PATH", directory_.c_str(), 1); });
+  expect_refused(file("as-directory", "", 0644) + "/x", 126, "Not a directory");
 }
 
 TEST_F(Starting, W16_DeletedWorkingDirectory) {
@@ -69,7 +68,7 @@ TEST_F(Starting, W16_DeletedWorkingDirectory) {
     if (!mkdtemp(name) || chdir(name) != 0) _exit(90);
     rmdir(name);
   };
-  expect_refused("./here", 127, go_nowhere);
+  expect_refused("./here", 127, "there is no such file", go_nowhere);
   for (const Way way : kBothWays) {
     Session session(way, {"@exit", "33"}, {.prepare = go_nowhere});
     EXPECT_EQ(session.wait(), 33 << 8);
