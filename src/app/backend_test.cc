@@ -265,6 +265,37 @@ TEST_F(Backend, ASpoolThatCannotBeUsedIsNoWrongUse) {
   refused(" is a symbolic link");
 }
 
+// Then it would be no answer that nothing was traced.
+TEST_F(Backend, AStateDirectoryThatCannotBeUsedIsSaid) {
+  const std::string file = home_ + "/file", link = home_ + "/link", state = home_ + "/state";
+  UniqueFd(::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+  std::filesystem::create_symlink("nowhere", link);
+  const std::string name(300, 'n');
+  const auto refused = [this](const std::string& state, const std::string& why) {
+    environment_["MCPTRACE_HOME"] = state;
+    for (const char* command : {"sessions", "trace", "clear"}) {
+      const Answer answer = run({command});
+      EXPECT_EQ(answer.status, 1) << command;
+      EXPECT_EQ(answer.out, "");
+      EXPECT_EQ(answer.err, "mcptrace: the state directory " + state + " cannot be used: " + why + "\n");
+    }
+  };
+  refused(file, file + ": Not a directory");
+  refused(file + "/below/it", file + ": Not a directory");
+  refused(link, link + " is a link that leads nowhere: No such file or directory");
+  refused(link + "/below", link + " is a link that leads nowhere: No such file or directory");
+  refused(home_ + "/" + name, home_ + "/" + name + ": File name too long");
+  // Root may write anywhere; somebody else not where only it may.
+  std::filesystem::permissions(home_, std::filesystem::perms(0555));
+  const uid_t self = ::geteuid();
+  if (self == 0) ASSERT_EQ(::seteuid(123'456), 0);
+  refused(state, home_ + ": Permission denied");
+  if (self == 0) ASSERT_EQ(::seteuid(self), 0);
+  std::filesystem::permissions(home_, std::filesystem::perms(0700));
+  environment_["MCPTRACE_HOME"] = state;
+  EXPECT_EQ(run({"sessions"}).status, 0);
+}
+
 TEST_F(Backend, WhatCannotBePrintedIsSaid) {
   const UniqueFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC)), err(::memfd_create("err", 0));
   World world = this->world({"--help"}, full.get(), err.get());

@@ -1,9 +1,13 @@
 #include "app/world.h"
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <ctime>
 
@@ -52,6 +56,26 @@ std::optional<std::string> set_and_not_empty(const World& world, std::string_vie
   return value;
 }
 
+// Looks only: could this directory be made, with those above it?
+Result<> can_be_made(std::string path) {
+  for (;;) {
+    const std::size_t slash = path.find_last_of('/');
+    const bool top = slash == std::string::npos || slash == 0;
+    path = slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+    struct stat info;
+    if (::stat(path.c_str(), &info) != 0) {
+      const int why = errno;
+      const bool is_link = ::lstat(path.c_str(), &info) == 0;
+      if (is_link) return std::unexpected(errno_error(path + " is a link that leads nowhere", why));
+      if ((why == ENOENT || why == ENOTDIR) && !top) continue;
+      return std::unexpected(errno_error(path, why));
+    }
+    if (!S_ISDIR(info.st_mode)) return std::unexpected(errno_error(path, ENOTDIR));
+    if (::faccessat(AT_FDCWD, path.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return {};
+    return std::unexpected(errno_error(path, errno));
+  }
+}
+
 }  // namespace
 
 World system_world(int argc, char** argv, const Clock& clock, Random& random) {
@@ -92,8 +116,14 @@ Result<std::string> state_directory(const World& world) {
 }
 
 Result<std::string> spool_directory(const World& world) {
-  MCPTRACE_TRY(std::string directory, state_directory(world));
-  return directory + "/spool";
+  MCPTRACE_TRY(const std::string state, state_directory(world));
+  std::string spool = state + "/spool";
+  struct stat info;
+  if (::lstat(spool.c_str(), &info) == 0) return spool;
+  if (auto usable = can_be_made(spool); !usable) {
+    return std::unexpected(std::move(usable).error().with_context("the state directory " + state + " cannot be used"));
+  }
+  return spool;
 }
 
 }  // namespace mcptrace::app

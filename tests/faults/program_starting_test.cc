@@ -269,6 +269,8 @@ void make_file(const std::string& path, std::string_view content = {}, mode_t mo
   ASSERT_EQ(fchmod(fd.get(), mode), 0);
 }
 
+void make_link(const std::string& path, const char* to) { ASSERT_EQ(symlink(to, path.c_str()), 0); }
+
 TEST(ProgramStarting, PlacesThatCannotBeUsed) {
   struct Place {
     std::string name;
@@ -279,18 +281,17 @@ TEST(ProgramStarting, PlacesThatCannotBeUsed) {
   const std::string digits(64, 'a');
   const Place all[] = {
       {"a file above it", kLost, [](const auto& home) { make_file(home + "/file"); }, "/file/state"},
-      {"a link to nowhere", kLost, [](const auto& home) { symlink("nowhere/at/all", (home + "/link").c_str()); },
-       "/link"},
-      {"a link to itself", kLost, [](const auto& home) { symlink("link", (home + "/link").c_str()); }, "/link"},
+      {"a link to nowhere", kLost, [](const auto& home) { make_link(home + "/link", "nowhere/at/all"); }, "/link"},
+      {"a link to itself", kLost, [](const auto& home) { make_link(home + "/link", "link"); }, "/link"},
       {"a name too long", kLost, [](const auto&) {}, "/" + std::string(300, 'n')},
-      {"the spool is a link", kLost, [](const auto& home) { symlink("/tmp", (home + "/spool").c_str()); }},
+      {"the spool is a link", kLost, [](const auto& home) { make_link(home + "/spool", "/tmp"); }},
       {"everybody may write to the spool", kLost,
        [](const auto& home) {
          mkdir((home + "/spool").c_str(), 0700);
          chmod((home + "/spool").c_str(), 0777);
        }},
       {"the secret is a directory", kKey, [](const auto& home) { mkdir((home + "/secret").c_str(), 0700); }},
-      {"the secret is a link to nowhere", kKey, [](const auto& home) { symlink("x", (home + "/secret").c_str()); }},
+      {"the secret is a link to nowhere", kKey, [](const auto& home) { make_link(home + "/secret", "x"); }},
       {"the secret is short", kKey, [&](const auto& home) { make_file(home + "/secret", digits.substr(1)); }},
       {"the secret is empty", kKey, [](const auto& home) { make_file(home + "/secret"); }},
       {"the secret is everybody's", kKey, [&](const auto& home) { make_file(home + "/secret", digits, 0644); }},
