@@ -121,7 +121,7 @@ class Traced {
   http::TapSource* start() {
     const Result<> started = observer_.start();
     if (started) return &tracing_;
-    log_.once(LogReason::kThreads, not_traced(started.error()));
+    log_.once(LogReason::kAtStart, not_traced(started.error()));
     return nullptr;
   }
   [[nodiscard]] bool finish() { return observer_.finish({}, kPatience); }
@@ -154,7 +154,7 @@ class Traced {
 Result<std::unique_ptr<Traced>> make_traced(World& world, const ProxyCommandOptions& options, Log& log) {
   const Result<std::string> state = state_directory(world);
   if (!state) {
-    log.once(LogReason::kStateDirectory, not_traced(state.error()));
+    log.once(LogReason::kAtStart, not_traced(state.error()));
     return nullptr;
   }
   std::optional<HashKey> key;
@@ -168,7 +168,7 @@ Result<std::unique_ptr<Traced>> make_traced(World& world, const ProxyCommandOpti
   try {
     return std::make_unique<Traced>(world, options, log, *key, *state);
   } catch (const std::bad_alloc&) {
-    log.once(LogReason::kMemory, not_traced({Errc::kLimit, "there is not enough memory"}));
+    log.once(LogReason::kAtStart, not_traced({Errc::kLimit, "there is not enough memory"}));
     return nullptr;
   }
 }

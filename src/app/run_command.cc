@@ -91,7 +91,7 @@ class Tracing {
   // False: nothing is traced, and that was said.
   bool start() {
     const Result<> started = observer_.start();
-    if (!started) log_.once(LogReason::kThreads, not_traced(started.error()));
+    if (!started) log_.once(LogReason::kAtStart, not_traced(started.error()));
     return started.has_value();
   }
   stdio::Taps taps() { return {client_, server_}; }
@@ -131,13 +131,13 @@ class Tracing {
 std::unique_ptr<Tracing> make_tracing(World& world, const RunOptions& options, Log& log) {
   const Result<std::string> state = state_directory(world);
   if (!state) {
-    log.once(LogReason::kStateDirectory, not_traced(state.error()));
+    log.once(LogReason::kAtStart, not_traced(state.error()));
     return nullptr;
   }
   try {
     return std::make_unique<Tracing>(world, options, *state, log);
   } catch (const std::bad_alloc&) {
-    log.once(LogReason::kMemory, not_traced({Errc::kLimit, "there is not enough memory"}));
+    log.once(LogReason::kAtStart, not_traced({Errc::kLimit, "there is not enough memory"}));
     return nullptr;
   }
 }
@@ -171,7 +171,12 @@ int run_command(World& world, std::span<const std::string> args) {
     return 2;
   }
   if (parsed->help) return print(world, kRunHelp);
-  relay(world, parsed->options, log);
+  try {
+    relay(world, parsed->options, log);
+  } catch (const std::bad_alloc&) {  // not even for the relay's buffers
+    log.once(LogReason::kChild, "cannot run the server: there is not enough memory");
+    return 126;
+  }
 }
 
 }  // namespace mcptrace::app

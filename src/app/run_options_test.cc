@@ -179,10 +179,10 @@ class SecretTest : public testing::Test {
 };
 
 TEST_F(SecretTest, IsMadeOnceHoweverManyAskAtOnce) {
-  constexpr int kThreads = 16;
-  std::array<Result<Secret>, kThreads> got;
+  constexpr int kAtStart = 16;
+  std::array<Result<Secret>, kAtStart> got;
   std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; ++i) {
+  for (int i = 0; i < kAtStart; ++i) {
     threads.emplace_back([&, i] {
       SystemRandom random;
       got[static_cast<std::size_t>(i)] = load_or_make_secret(state_, random);

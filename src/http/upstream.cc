@@ -67,7 +67,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
                               });
     } catch (const boost::system::system_error& error) {
       // There is no thread for it. Everything waits while this one does it; without, the server were never reached.
-      log_.once(LogReason::kThreads,
+      log_.once(LogReason::kAtStart,
                 std::string("traffic stands still while servers' names are looked up: starting a thread: ") +
                     error.code().message());
       error_code failed;

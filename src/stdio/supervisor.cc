@@ -56,7 +56,7 @@ ChildExit Supervisor::run(Log& log) {
 void Supervisor::start_pumps(Log& log) {
   for (Pump* pump : {static_cast<Pump*>(&server_), static_cast<Pump*>(&client_)}) {
     if (const Result<> started = pump->start(); !started) {
-      log.once(LogReason::kThreads, "traffic goes on in fewer threads, slower: " + started.error().message);
+      log.once(LogReason::kAtStart, "traffic goes on in fewer threads, slower: " + started.error().message);
     }
   }
 }
