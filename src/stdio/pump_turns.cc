@@ -123,7 +123,7 @@ void ServerPump::read_turn() {
   const ssize_t got = ::read(from_, buffer_.get(), kBufferBytes);
   if (comes_later(got)) return;
   if (got <= 0) return finish_turns(End::kEof);
-  tap_.arrived();
+  tap_.arrived({buffer_.get(), static_cast<std::size_t>(got)});
   piece_ = {buffer_.get(), static_cast<std::size_t>(got)};
   ready_ = {&piece_, 1};
   if (drain_) drain_->owed -= static_cast<int>(got);
