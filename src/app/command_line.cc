@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <utility>
 
 #include "base/shown.h"
 #include "query/text.h"
@@ -128,6 +129,20 @@ Result<std::chrono::seconds> parse_age(std::string_view option, std::string_view
   }
   if (count > 100LL * 365 * 86400 / unit) return wrong();
   return std::chrono::seconds(count * unit);
+}
+
+Result<std::size_t> parse_size(std::string_view option, std::string_view text) {
+  constexpr std::size_t kMost = std::size_t{1} << 40;
+  std::size_t count = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), count);
+  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  for (const auto& [name, bytes] :
+       {std::pair<std::string_view, std::size_t>{"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}}) {
+    if (code == std::errc() && unit == name && count < kMost / bytes) return count * bytes;
+  }
+  return std::unexpected(Error{Errc::kInvalidArgument, std::string(option) +
+                                                           " wants a number and KiB, MiB or GiB, like 64MiB; got '" +
+                                                           query::cut(query::display(text), 40) + "'"});
 }
 
 }  // namespace mcptrace::app

@@ -49,4 +49,7 @@ class CommandLine {
 // "30s", "5m", "2h", "7d", "2w" in `option`'s value; at least 1 s.
 Result<std::chrono::seconds> parse_age(std::string_view option, std::string_view text);
 
+// "512KiB", "64MiB", "1GiB", or a number of bytes in `option`'s value; below 1 TiB.
+Result<std::size_t> parse_size(std::string_view option, std::string_view text);
+
 }  // namespace mcptrace::app

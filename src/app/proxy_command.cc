@@ -1,5 +1,6 @@
 #include "app/proxy_command.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <array>
@@ -23,6 +24,7 @@ namespace {
 // A proxy has many clients, and is no wrapper that must be small: room for what they say while the observer waits for
 // its turn on a busy machine.
 constexpr std::size_t kQueueBytes = 2 << 20;
+constexpr int kReturned = 128 << 10;
 
 std::string listening_line(const ProxyCommandOptions& options, const http::Proxy& proxy, std::string_view state) {
   std::string text = "listening on ";
@@ -62,6 +64,7 @@ http::TracingOptions tracing_options(const ProxyCommandOptions& options) {
   tracing.trust_proxy = options.trust_proxy;
   tracing.trusted_proxies = options.trusted_proxies;
   tracing.client_address = options.client_address;
+  tracing.hold_bytes = options.hold_bytes;
   tracing.parent = options.parent;
   tracing.conversation_headers = options.conversation_headers;
   if (options.service_name_fixed) tracing.name = options.service_name;
@@ -190,6 +193,9 @@ int serve(World& world, const ProxyCommandOptions& options, Log& log, Traced* tr
 }  // namespace
 
 int proxy_command(World& world, std::span<const std::string> args) {
+  // What is larger goes back to the system when it is over, also where larger was needed before, which by default is
+  // remembered.
+  mallopt(M_MMAP_THRESHOLD, kReturned);
   Log log(world.stderr_fd);
   auto parsed = parse_proxy(world, args, log);
   if (!parsed) {

@@ -127,13 +127,17 @@ const char kProxyHelp[] =
     "                     a request field that names the conversation; may be given several times\n"
     "  --parent WHICH     a call's parent: the context in _meta, else the header's (meta, the default); the other way\n"
     "                     round (header); or always its session (root)\n"
-    "  --trust-proxy      whatever connects is a proxy that says in X-Forwarded-For or Forwarded who its client is, and\n"
+    "  --trust-proxy      whatever connects is a proxy that says in X-Forwarded-For or Forwarded who its client is, "
+    "and\n"
     "                     in X-Forwarded-Proto and -Host or Forwarded what that called\n"
     "  --trusted-proxy NETWORK\n"
     "                     these proxies say so (10.0.0.0/8, or an address), also of each other; may be given several "
     "times\n"
     "  --client-address   write the client's address and port onto spans; they are personal data\n"
     "  --ready ADDR:PORT  answer GET /-/ready there\n"
+    "  --hold-budget SIZE how much of bodies is held in sum, for trace context and to read them (default: 64MiB); "
+    "beyond\n"
+    "                     it they pass as they come, without\n"
     "  --drain TIME       at SIGTERM, how long what is in flight may take (default: 25s)\n"
     "  -h, --help         this text\n"
     "\n"
@@ -154,7 +158,8 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
   ParsedProxy parsed;
   ProxyCommandOptions& options = parsed.options;
   http::ProxyOptions& proxy = options.proxy;
-  std::string upstream, listen = "127.0.0.1:0", host, certificate, key, ready, drain = "25s", parent = "meta", through;
+  std::string upstream, listen = "127.0.0.1:0", host, certificate, key, ready, drain = "25s", parent = "meta", through,
+                        hold = "64MiB";
   std::vector<std::string> routes, allowed_hosts, allowed_origins, trusted_proxies;
   CommandLine line("proxy");
   const TraceOptionsReader trace(line);
@@ -176,6 +181,7 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
   line.value("--parent", parent);
   line.value("--ready", ready);
   line.value("--drain", drain);
+  line.value("--hold-budget", hold);
   MCPTRACE_TRY_VOID(line.parse(args));
   parsed.help = line.help_wanted();
   if (parsed.help) return parsed;
@@ -207,6 +213,7 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
     MCPTRACE_TRY(proxy.ready, parse_listen("--ready", ready));
   }
   MCPTRACE_TRY(proxy.drain, parse_age("--drain", drain));
+  MCPTRACE_TRY(options.hold_bytes, parse_size("--hold-budget", hold));
   return parsed;
 }
 

@@ -23,6 +23,7 @@ struct ProxyCommandOptions : TraceOptions {
   bool trust_proxy = false;
   http::TrustedProxies trusted_proxies;
   bool client_address = false;
+  std::size_t hold_bytes = 64 << 20;
   observe::ParentOrder parent = observe::ParentOrder::kMetaFirst;
 };
 

@@ -12,6 +12,7 @@ namespace mcptrace::http {
 namespace {
 
 constexpr std::size_t kMaxPieces = 64;
+constexpr std::size_t kMostIdle = 4 << 10;  // of a head's memory that is kept for the next one
 
 // "timeout=5, max=100" -> 5.
 std::chrono::seconds keep_alive_time(std::string_view value) {
@@ -76,7 +77,10 @@ void AnswerRelay::look_at_coding() {
 // The pieces of one read: with chunked framing they become one chunk.
 void AnswerRelay::add_body(bool end) {
   // Nothing changes after a stream's first event, and what is not changed is not copied.
-  if (rewriting_ && asked_.endpoint->done()) rewriting_ = false;
+  if (rewriting_ && asked_.endpoint->done()) {
+    rewriting_ = false;
+    std::string().swap(rewritten_);
+  }
   if (rewriting_) {
     rewritten_.clear();
     if (looking_) look_at_coding();
@@ -142,6 +146,7 @@ void AnswerRelay::pump(Stream& server, ExchangeTap* tap, bool closing, const Clo
       for (const std::string_view piece : pieces_) tap->response_piece(piece, at);
     }
     server.consume(position);
+    if (out_.capacity() > kMostIdle) std::string().swap(out_);
     if (interim) {
       if (!end) continue;
       if (parser_.head().status == 101) state_ = State::kBad;  // never asked for

@@ -2,6 +2,7 @@
 
 #include <brotli/decode.h>
 #include <zlib.h>
+#define ZSTD_STATIC_LINKING_ONLY  // for memory of our own
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -23,6 +24,7 @@ enum class Step : std::uint8_t {
   kDone,  // the encoded data is over; more of it may follow
   kCorrupt,
   kUnsupported,
+  kNoRoom,  // neither memory nor budget
 };
 
 }  // namespace
@@ -45,7 +47,12 @@ using Codec = ContentDecoder::Codec;
 class ZlibCodec final : public Codec {
  public:
   enum class Format : std::uint8_t { kGzip, kDeflate };
-  explicit ZlibCodec(Format format) : format_(format) {}
+  ZlibCodec(Format format, HoldBudget* budget) : format_(format) {
+    if (budget == nullptr) return;
+    stream_.zalloc = [](voidpf from, uInt items, uInt size) { return allocate_held(from, std::size_t{items} * size); };
+    stream_.zfree = free_held;
+    stream_.opaque = budget;
+  }
   ~ZlibCodec() override {
     if (open_) inflateEnd(&stream_);
   }
@@ -54,7 +61,7 @@ class ZlibCodec final : public Codec {
 
   Step step(std::string_view& in, std::span<char> out, std::size_t& written) override {
     if (in.empty() && !open_) return Step::kMore;
-    if (!open_ && inflateInit2(&stream_, window_bits(in.front())) != Z_OK) return Step::kUnsupported;
+    if (!open_ && inflateInit2(&stream_, window_bits(in.front())) != Z_OK) return Step::kNoRoom;
     open_ = true;
     const std::size_t given = std::min<std::size_t>(in.size(), 1 << 30);
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
@@ -65,7 +72,8 @@ class ZlibCodec final : public Codec {
     written = out.size() - stream_.avail_out;
     in.remove_prefix(given - stream_.avail_in);
     if (status == Z_STREAM_END) return Step::kDone;
-    if (status == Z_NEED_DICT || status == Z_MEM_ERROR) return Step::kUnsupported;
+    if (status == Z_MEM_ERROR) return Step::kNoRoom;
+    if (status == Z_NEED_DICT) return Step::kUnsupported;
     return status == Z_OK || status == Z_BUF_ERROR ? Step::kMore : Step::kCorrupt;
   }
 
@@ -91,8 +99,11 @@ class ZlibCodec final : public Codec {
 
 class BrotliCodec final : public Codec {
  public:
+  explicit BrotliCodec(HoldBudget* budget)
+      : state_(budget != nullptr ? BrotliDecoderCreateInstance(allocate_held, free_held, budget)
+                                 : BrotliDecoderCreateInstance(nullptr, nullptr, nullptr)) {}
   Step step(std::string_view& in, std::span<char> out, std::size_t& written) override {
-    if (state_ == nullptr) return Step::kUnsupported;
+    if (state_ == nullptr) return Step::kNoRoom;
     auto next_in = reinterpret_cast<const std::uint8_t*>(in.data());
     auto next_out = reinterpret_cast<std::uint8_t*>(out.data());
     std::size_t in_left = in.size(), out_left = out.size();
@@ -100,7 +111,11 @@ class BrotliCodec final : public Codec {
     written = out.size() - out_left;
     in.remove_prefix(in.size() - in_left);
     if (result == BROTLI_DECODER_RESULT_SUCCESS) return Step::kDone;
-    return result == BROTLI_DECODER_RESULT_ERROR ? Step::kCorrupt : Step::kMore;
+    if (result != BROTLI_DECODER_RESULT_ERROR) return Step::kMore;
+    const BrotliDecoderErrorCode why = BrotliDecoderGetErrorCode(state_.get());
+    const bool memory =
+        why <= BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MODES && why >= BROTLI_DECODER_ERROR_ALLOC_BLOCK_TYPE_TREES;
+    return memory ? Step::kNoRoom : Step::kCorrupt;
   }
   bool goes_on(std::string_view) override { return false; }
 
@@ -108,16 +123,17 @@ class BrotliCodec final : public Codec {
   struct Destroy {
     void operator()(BrotliDecoderState* state) const { BrotliDecoderDestroyInstance(state); }
   };
-  std::unique_ptr<BrotliDecoderState, Destroy> state_{BrotliDecoderCreateInstance(nullptr, nullptr, nullptr)};
+  std::unique_ptr<BrotliDecoderState, Destroy> state_;
 };
 
 class ZstdCodec final : public Codec {
  public:
-  ZstdCodec() {
+  explicit ZstdCodec(HoldBudget* budget)
+      : stream_(budget != nullptr ? ZSTD_createDCtx_advanced({allocate_held, free_held, budget}) : ZSTD_createDCtx()) {
     if (stream_ != nullptr) ZSTD_DCtx_setParameter(stream_.get(), ZSTD_d_windowLogMax, kZstdWindowLog);
   }
   Step step(std::string_view& in, std::span<char> out, std::size_t& written) override {
-    if (stream_ == nullptr) return Step::kUnsupported;
+    if (stream_ == nullptr) return Step::kNoRoom;
     if (!is_frame(in)) return Step::kCorrupt;
     ZSTD_inBuffer input{in.data(), in.size(), 0};
     ZSTD_outBuffer output{out.data(), out.size(), 0};
@@ -153,14 +169,15 @@ class ZstdCodec final : public Codec {
     switch (ZSTD_getErrorCode(result)) {
       case ZSTD_error_frameParameter_windowTooLarge:
       case ZSTD_error_dictionary_wrong:
-      case ZSTD_error_memory_allocation:
         return Step::kUnsupported;
+      case ZSTD_error_memory_allocation:
+        return Step::kNoRoom;
       default:
         return Step::kCorrupt;
     }
   }
 
-  std::unique_ptr<ZSTD_DCtx, Free> stream_{ZSTD_createDCtx()};
+  std::unique_ptr<ZSTD_DCtx, Free> stream_;
   std::size_t magic_seen_ = 0;  // bytes of a frame's first four
 };
 
@@ -226,7 +243,8 @@ bool is_encoded(std::string_view content_encoding) {
   return encoded;
 }
 
-std::unique_ptr<ContentDecoder> ContentDecoder::make(std::string_view content_encoding, DecodeLimits limits) {
+std::unique_ptr<ContentDecoder> ContentDecoder::make(std::string_view content_encoding, DecodeLimits limits,
+                                                     HoldBudget* budget) {
   std::string_view coding;
   std::size_t codings = 0;
   each_coding(content_encoding, [&](std::string_view named) {
@@ -235,13 +253,13 @@ std::unique_ptr<ContentDecoder> ContentDecoder::make(std::string_view content_en
   });
   std::unique_ptr<Codec> codec;
   if (same_text(coding, "gzip") || same_text(coding, "x-gzip")) {
-    codec = std::make_unique<ZlibCodec>(ZlibCodec::Format::kGzip);
+    codec = std::make_unique<ZlibCodec>(ZlibCodec::Format::kGzip, budget);
   } else if (same_text(coding, "deflate")) {
-    codec = std::make_unique<ZlibCodec>(ZlibCodec::Format::kDeflate);
+    codec = std::make_unique<ZlibCodec>(ZlibCodec::Format::kDeflate, budget);
   } else if (same_text(coding, "br")) {
-    codec = std::make_unique<BrotliCodec>();
+    codec = std::make_unique<BrotliCodec>(budget);
   } else if (same_text(coding, "zstd")) {
-    codec = std::make_unique<ZstdCodec>();
+    codec = std::make_unique<ZstdCodec>(budget);
   }
   return std::unique_ptr<ContentDecoder>(new ContentDecoder(std::move(codec), limits));
 }
@@ -295,8 +313,8 @@ Result<> ContentDecoder::decode(std::string_view bytes, const Sink& sink) {
     }
     if (written > 0) sink({out.data(), written});
     if (step == Step::kCorrupt) return stop(Errc::kCorrupt, "not what its coding says");
-    if (step == Step::kUnsupported)
-      return stop(Errc::kUnsupported, "wants a dictionary, or more memory than it may have");
+    if (step == Step::kUnsupported) return stop(Errc::kUnsupported, "wants a dictionary, or too large a window");
+    if (step == Step::kNoRoom) return stop(Errc::kIo, "there is no memory for it");
     if (step == Step::kDone) state_ = State::kDone;
     if (state_ == State::kGoing && bytes.size() == before && written == 0) return {};
   }

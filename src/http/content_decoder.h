@@ -21,6 +21,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "http/hold_budget.h"
 
 namespace mcptrace::http {
 
@@ -46,11 +47,14 @@ class ContentDecoder {
   using Sink = std::function<void(std::string_view)>;
 
   // `content_encoding`: the field's value. Of a coding that we do not read, or of several, only plain text is read.
-  static std::unique_ptr<ContentDecoder> make(std::string_view content_encoding, DecodeLimits limits = {});
+  // What it remembers is taken from `budget`; null: there is none.
+  static std::unique_ptr<ContentDecoder> make(std::string_view content_encoding, DecodeLimits limits = {},
+                                              HoldBudget* budget = nullptr);
   ~ContentDecoder();
 
   // kCorrupt: neither what the coding says nor plain. kLimit: decodes to too much. kUnsupported: a coding that we do
-  // not read, or it wants a dictionary or a larger window. What was handed out before stays valid. Bytes behind the end
+  // not read, or it wants a dictionary or a larger window. kIo: there is no room for what it remembers. What was handed
+  // out before stays valid. Bytes behind the end
   // of the encoded data are passed over.
   Result<> feed(std::string_view bytes, const Sink& sink);
   // The body is over: kCorrupt if the encoded data is not. A body without any bytes is whole. Plain text that is

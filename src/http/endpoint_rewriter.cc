@@ -25,7 +25,7 @@ void EndpointRewriter::begin(const RouteTable& routes, std::size_t route, const 
 
 void EndpointRewriter::finish(std::string& out) {
   out.append(held_, sent_);
-  held_.clear();
+  std::string().swap(held_);  // a stream may be idle for long from here on
   sent_ = 0;
   stage_ = Stage::kPassing;
 }

@@ -23,7 +23,7 @@ Exchange::Exchange(Context& context, Stream& client, Signal& signal, PeerAddress
       trusts_peer_(context.trust_proxy || context.trusted_proxies.contains(canonical_address(peer.address))),
       deadline_(context.io.get_executor(), signal),
       tap_(context.tracing != nullptr ? context.tracing->tap() : nullptr),
-      request_(client),
+      request_(client, context.tracing != nullptr ? &context.tracing->budget() : nullptr),
       answer_(client) {}
 
 Exchange::~Exchange() {
@@ -57,6 +57,7 @@ void Exchange::end(After after, ExchangeEnd how, std::string_view error_type, In
   stage_ = Stage::kEnded;
   after_ = after;
   deadline_.clear();
+  request_.forget();
   connecting_.reset();
   if (server_) {
     server_->listen(nullptr);
@@ -229,7 +230,7 @@ void Exchange::send_request() {
 
 // Both ways at once, until the answer is over or somebody leaves.
 void Exchange::relay() {
-  if (request_.state() == RequestRelay::State::kStreaming) request_.pump(*server_, tap_.get(), context_.clock.now());
+  if (request_.state() != RequestRelay::State::kDone) request_.pump(*server_, tap_.get(), context_.clock.now());
   if (request_.state() != RequestRelay::State::kStreaming) deadline_.clear();
   // What follows an answer that came before the request's end cannot be told from the rest of that request.
   const bool last = context_.draining || request_.state() != RequestRelay::State::kDone;
@@ -254,8 +255,11 @@ void Exchange::relay() {
 // What the streams have read may move from here to the next signal, and at no other time.
 void Exchange::before_waiting() {
   if (stage_ != Stage::kRelaying) request_.let_go();
-  client_.read_more();
-  if (server_) server_->read_more();
+  const auto room = [](const Stream* taker) {
+    return taker != nullptr && taker->blocked() ? Stream::Room::kLittle : Stream::Room::kMuch;
+  };
+  client_.read_more(room(server_.get()));
+  if (server_) server_->read_more(room(&client_));
   const bool owes_body = stage_ == Stage::kHolding ||
                          (request_.state() == RequestRelay::State::kStreaming && server_ && !server_->blocked());
   if (!owes_body) return;
@@ -311,6 +315,8 @@ void Exchange::look_at_client() {
     return end(After::kFinish, ExchangeEnd::kClientClosed, late ? "timeout" : "");
   }
   if (client_.read_end() == StreamEnd::kOpen || client_finished_) return;
+  // The server has to take the request's rest first, which is here.
+  if (request_.state() == RequestRelay::State::kSending) return;
   if (request_.state() != RequestRelay::State::kDone) return end(After::kClose, ExchangeEnd::kClientClosed, {});
   client_finished_ = true;
   client_finished_at_ = context_.clock.now();

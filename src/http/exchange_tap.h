@@ -6,7 +6,8 @@
 //   begin()        the request's head is in
 //   whole_body()   if body_wish() was kWhole and the body is complete and at most kHoldBytes long: says what to change.
 //                  Before anything of the request goes on.
-//   body_piece()*, body_end()   instead, for kPieces and for what turned out too long to hold. Before the bytes go on.
+//   not_held()     once, before the first body_piece(), where body_wish() was kWhole and the body is not held after all
+//   body_piece()*, body_end()   instead of whole_body(). Before the bytes go on.
 //   leads_away()   before that, if the answer redirects its client to where we are not
 //   response()     the final answer's head is in (not 1xx); of an answer of our own it has a status and no fields
 //   response_piece()*           after the bytes went on to the client; freed of chunk framing, otherwise as they came
@@ -19,6 +20,7 @@
 
 #include "base/clock.h"
 #include "http/head.h"
+#include "http/hold_budget.h"
 #include "mcp/splice.h"
 
 namespace mcptrace::http {
@@ -62,6 +64,8 @@ class ExchangeTap {
                      Instant first_byte) = 0;
   [[nodiscard]] virtual BodyWish body_wish() const = 0;
   virtual Rewrite whole_body(std::string_view body, Instant at) = 0;
+  // `why`: kTooLarge, or kNoRoom.
+  virtual void not_held(mcp::NotInjected why) = 0;
   virtual void body_piece(std::string_view bytes) = 0;
   virtual void body_end(Instant at) = 0;
   virtual void leads_away() = 0;
@@ -78,6 +82,8 @@ class TapSource {
   virtual ~TapSource() = default;
   // One for each client connection, used for its exchanges one after the other.
   virtual std::unique_ptr<ExchangeTap> tap() = 0;
+  // What bodies are held on.
+  virtual HoldBudget& budget() = 0;
   // Bytes went on: the observer may be woken now, if it has to be.
   virtual void wake() = 0;
 };

@@ -26,6 +26,7 @@ class GuardedExchange final : public ExchangeTap {
     guard([&] { rewrite = traced_.whole_body(body, at); });
     return rewrite;
   }
+  void not_held(mcp::NotInjected why) override { traced_.not_held(why); }
   void body_piece(std::string_view bytes) override {
     guard([&] { traced_.body_piece(bytes); });
   }

@@ -1,5 +1,7 @@
 #include "http/request_relay.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "http/head_writer.h"
 
@@ -7,6 +9,9 @@ namespace mcptrace::http {
 namespace {
 
 constexpr std::size_t kMaxPieces = 64;
+// Of what is held, so much at a time: what the server does not take at once is copied.
+constexpr std::size_t kPortionBytes = 64 << 10;
+constexpr std::size_t kMostIdle = 4 << 10;  // of a head's memory that is kept for the next one
 
 std::uint64_t spliced_size(std::uint64_t size, const mcp::Edits& edits) {
   for (std::size_t i = 0; i < edits.count; ++i) size += edits.edit[i].inserted.size() - edits.edit[i].removed_size;
@@ -23,9 +28,12 @@ void RequestRelay::begin(RequestParser& parser, std::size_t head_size) {
   head_size_ = position_ = head_size;
   received_ = 0;
   head_copy_.clear();
-  body_copy_.clear();
+  held_.release();
+  not_held_ = mcp::NotInjected::kNone;
   body_ = {};
   rewrite_ = {};
+  outgoing_.start(false);
+  next_ = gone_ = 0;
 }
 
 void RequestRelay::collect() {
@@ -35,22 +43,12 @@ void RequestRelay::collect() {
     const ParseEvent event = parser_->next(client_.unread().substr(position_), used);
     position_ += used;
     switch (event) {
-      case ParseEvent::kBody: {
-        const std::string_view piece = parser_->body();
-        if (received_ == 0) {
-          body_ = piece;  // most bodies are one piece, and are never copied
-        } else {
-          if (body_copy_.empty()) body_copy_.assign(body_);
-          body_copy_.append(piece);
-        }
-        received_ += piece.size();
-        if (received_ <= kHoldBytes) break;
-        if (body_copy_.empty()) body_copy_.assign(body_);
-        state_ = State::kStreaming;
-        return;
-      }
+      case ParseEvent::kBody:
+        collect_piece(parser_->body());
+        if (state_ != State::kHolding) return;
+        break;
       case ParseEvent::kEnd:
-        if (!body_copy_.empty()) body_ = body_copy_;
+        if (!held_.empty()) body_ = held_.view();
         state_ = State::kWhole;
         return;
       case ParseEvent::kBad:
@@ -63,6 +61,23 @@ void RequestRelay::collect() {
   }
 }
 
+// Most bodies are one piece, and are never copied.
+void RequestRelay::collect_piece(std::string_view piece) {
+  received_ += piece.size();
+  if (received_ == piece.size()) {
+    body_ = piece;
+    return;
+  }
+  const bool fits = held_.append(body_, *budget_);
+  if (fits) body_ = {};
+  if (received_ <= kHoldBytes && fits && held_.append(piece, *budget_)) return;
+  not_held_ = received_ > kHoldBytes ? mcp::NotInjected::kTooLarge : mcp::NotInjected::kNoRoom;
+  held_.append_anyway(body_);
+  held_.append_anyway(piece);
+  body_ = {};
+  state_ = State::kStreaming;
+}
+
 void RequestRelay::let_go() {
   if (head_copy_.empty()) {
     head_copy_.assign(client_.unread().substr(0, head_size_));
@@ -73,13 +88,16 @@ void RequestRelay::let_go() {
     MCPTRACE_CHECK(event == ParseEvent::kHead);
     head_ = &kept_parser_->head();
   }
-  if (body_copy_.empty() && !body_.empty()) {
-    body_copy_.assign(body_);
-    body_ = body_copy_;
-  } else if (state_ == State::kWhole) {
-    body_ = body_copy_;
-  }
+  if (held_.empty() && !body_.empty()) held_.append_anyway(body_);
+  body_ = state_ == State::kWhole ? held_.view() : std::string_view{};
   finish_taking();
+}
+
+void RequestRelay::forget() {
+  held_.release();
+  body_ = {};
+  outgoing_.start(false);
+  next_ = gone_ = 0;
 }
 
 void RequestRelay::finish_taking() {
@@ -101,64 +119,96 @@ void RequestRelay::add_spliced(const mcp::Edits& edits) {
 void RequestRelay::show(ExchangeTap& tap, Instant at) {
   if (state_ == State::kWhole) {
     rewrite_ = tap.whole_body(body_, at);
-  } else if (!body_copy_.empty()) {  // held until it proved too large
-    tap.body_piece(body_copy_);
+    return;
   }
+  tap.not_held(not_held_);
+  if (!held_.empty()) tap.body_piece(held_.view());
 }
 
-void RequestRelay::send(Stream& server, const Destination& destination) {
-  if (state_ == State::kWhole) return send_whole(server, destination);
-  MCPTRACE_CHECK(state_ == State::kStreaming);
+void RequestRelay::write_head(const Destination& destination, BodyFraming framing, std::uint64_t length) {
   outgoing_.start(chunked_);
+  next_ = gone_ = 0;
   write_request_head(*head_,
                      {.target = destination.target,
                       .host = destination.host,
-                      .framing = head_->framing,
-                      .length = head_->length,
-                      .proxy_authorization = destination.proxy_authorization,
-                      .close = destination.close,
-                      .with_expect = head_->expects_continue},
-                     out_);
-  outgoing_.add(out_);
-  if (!body_copy_.empty()) {
-    outgoing_.begin_body(body_copy_.size());
-    outgoing_.add(body_copy_);
-    outgoing_.end_body(false);
-  }
-  server.write(outgoing_.pieces());
-  body_copy_.clear();
-  body_copy_.shrink_to_fit();
-  finish_taking();
-}
-
-void RequestRelay::send_whole(Stream& server, const Destination& destination) {
-  const std::uint64_t size = rewrite_.edits != nullptr ? spliced_size(body_.size(), *rewrite_.edits) : body_.size();
-  outgoing_.start(chunked_);
-  write_request_head(*head_,
-                     {.target = destination.target,
-                      .host = destination.host,
-                      .framing = head_->framing,
-                      .length = size,
+                      .framing = framing,
+                      .length = length,
                       .traceparent = rewrite_.traceparent,
                       .tracestate = rewrite_.tracestate,
                       .proxy_authorization = destination.proxy_authorization,
-                      .close = destination.close},
+                      .close = destination.close,
+                      .with_expect = state_ == State::kStreaming && head_->expects_continue},
                      out_);
   outgoing_.add(out_);
-  outgoing_.begin_body(size);
-  if (rewrite_.edits != nullptr) {
-    add_spliced(*rewrite_.edits);
+}
+
+void RequestRelay::send(Stream& server, const Destination& destination) {
+  if (state_ == State::kWhole) {
+    const std::uint64_t size = rewrite_.edits != nullptr ? spliced_size(body_.size(), *rewrite_.edits) : body_.size();
+    write_head(destination, head_->framing, size);
+    outgoing_.begin_body(size);
+    if (rewrite_.edits != nullptr) {
+      add_spliced(*rewrite_.edits);
+    } else {
+      outgoing_.add(body_);
+    }
+    outgoing_.end_body(true);
+    state_ = State::kSending;
   } else {
-    outgoing_.add(body_);
+    MCPTRACE_CHECK(state_ == State::kStreaming);
+    write_head(destination, head_->framing, head_->length);
+    if (!held_.empty()) {
+      outgoing_.begin_body(held_.view().size());
+      outgoing_.add(held_.view());
+      outgoing_.end_body(false);
+    }
   }
-  outgoing_.end_body(true);
-  server.write(outgoing_.pieces());
-  state_ = State::kDone;
+  // What is in the client's buffer is small, and has to leave it now.
+  if (held_.empty()) {
+    server.write(outgoing_.pieces());
+    next_ = outgoing_.pieces().size();
+  }
   finish_taking();
-  if (body_copy_.capacity() > 64 << 10) body_copy_.shrink_to_fit();
+  pass_held(server);
+}
+
+// Sends on what was held as the server takes it. True: all of it is gone.
+bool RequestRelay::pass_held(Stream& server) {
+  const std::span<const iovec> all = outgoing_.pieces();
+  while (next_ < all.size() && !server.blocked() && !server.write_failed()) {
+    portion_.clear();
+    for (std::size_t size = 0; next_ < all.size() && size < kPortionBytes;) {
+      const std::size_t count = std::min(all[next_].iov_len - gone_, kPortionBytes - size);
+      portion_.push_back({static_cast<char*>(all[next_].iov_base) + gone_, count});
+      size += count;
+      gone_ += count;
+      if (gone_ < all[next_].iov_len) continue;
+      ++next_;
+      gone_ = 0;
+    }
+    server.write(portion_);
+  }
+  if (next_ < all.size()) return false;
+  held_.release();
+  body_ = {};
+  if (state_ == State::kSending) finish();
+  return true;
+}
+
+// All of the request has gone on: nothing that is large of it stays.
+void RequestRelay::finish() {
+  state_ = State::kDone;
+  if (head_copy_.capacity() <= kMostIdle && out_.capacity() <= kMostIdle) return;
+  std::string().swap(head_copy_);
+  std::string().swap(out_);
+  kept_parser_.reset();
 }
 
 void RequestRelay::pump(Stream& server, ExchangeTap* tap, Instant at) {
+  if (pass_held(server) && state_ == State::kStreaming) pass_pieces(server, tap, at);
+}
+
+void RequestRelay::pass_pieces(Stream& server, ExchangeTap* tap, Instant at) {
   while (state_ == State::kStreaming && !server.blocked() && !server.write_failed()) {
     pieces_.clear();
     std::uint64_t size = 0;
@@ -180,11 +230,12 @@ void RequestRelay::pump(Stream& server, ExchangeTap* tap, Instant at) {
     outgoing_.end_body(event == ParseEvent::kEnd);
     if (event == ParseEvent::kEnd) {
       if (tap != nullptr) tap->body_end(at);
-      state_ = State::kDone;
+      finish();
     } else if (event == ParseEvent::kBad) {
       state_ = State::kBad;
     }
     if (!outgoing_.pieces().empty()) server.write(outgoing_.pieces());
+    next_ = outgoing_.pieces().size();
     received_ += size;
     const bool nothing = position_ == 0;
     finish_taking();

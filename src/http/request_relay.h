@@ -28,12 +28,14 @@ class RequestRelay {
   enum class State : std::uint8_t {
     kHolding,    // the body is being collected; nothing has gone on
     kWhole,      // the body is here; nothing has gone on
+    kSending,    // ... and the server has not taken all of it yet
     kStreaming,  // it goes on as it comes; nothing, or the beginning, has gone on
     kDone,       // all of it has gone on
     kBad,        // the body's framing is broken: parser().problem()
   };
 
-  explicit RequestRelay(Stream& client) : client_(client) {}
+  // `budget`: for what is held; null where nothing ever is.
+  RequestRelay(Stream& client, HoldBudget* budget) : client_(client), budget_(budget) {}
 
   // `parser` has a head, whose bytes are the first `head_size` of the client's unread ones, and outlives the exchange.
   void begin(RequestParser& parser, std::size_t head_size);
@@ -42,7 +44,8 @@ class RequestRelay {
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] std::uint64_t received() const { return received_; }
 
-  // kHolding: takes what the client has sent; becomes kWhole, kStreaming (too large to hold) or kBad, or stays.
+  // kHolding: takes what the client has sent; becomes kWhole, kStreaming (too large, or no room to hold it) or kBad, or
+  // stays.
   void collect();
   // The client's bytes may move from here on: keeps what is still needed of them.
   void let_go();
@@ -51,15 +54,22 @@ class RequestRelay {
   void show(ExchangeTap& tap, Instant at);
   // Sends the head, and what there is of the body.
   void send(Stream& server, const Destination& destination);
-  // kStreaming: passes on what the client has sent and the server takes.
+  // The exchange is over: nothing of it is held any longer.
+  void forget();
+  // kSending, kStreaming: passes on what is held, or what the client has sent, and the server takes.
   void pump(Stream& server, ExchangeTap* tap, Instant at);
 
  private:
-  void send_whole(Stream& server, const Destination& destination);
+  void write_head(const Destination& destination, BodyFraming framing, std::uint64_t length);
+  void collect_piece(std::string_view piece);
   void add_spliced(const mcp::Edits& edits);
+  bool pass_held(Stream& server);
+  void pass_pieces(Stream& server, ExchangeTap* tap, Instant at);
   void finish_taking();
+  void finish();
 
   Stream& client_;
+  HoldBudget* budget_;
   RequestParser* parser_ = nullptr;
   std::unique_ptr<RequestParser> kept_parser_;  // of head_copy_
   const RequestHead* head_ = nullptr;
@@ -68,8 +78,13 @@ class RequestRelay {
   std::size_t head_size_ = 0;
   std::size_t position_ = 0;  // of the client's unread bytes: parsed, not yet consumed
   std::uint64_t received_ = 0;
-  std::string head_copy_, body_copy_, out_;
-  std::string_view body_;  // kWhole; before that the only piece so far, if body_copy_ is empty
+  std::string head_copy_, out_;
+  HeldBytes held_;
+  mcp::NotInjected not_held_ = mcp::NotInjected::kNone;
+  std::string_view body_;  // kWhole; before that the only piece so far, if held_ is empty
+  // Of outgoing_, while it is passed on in portions: the piece that comes next, and what of it is gone.
+  std::size_t next_ = 0, gone_ = 0;
+  std::vector<iovec> portion_;
   Rewrite rewrite_;
   Outgoing outgoing_;
   std::vector<std::string_view> pieces_;

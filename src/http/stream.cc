@@ -11,8 +11,6 @@
 namespace mcptrace::http {
 namespace {
 
-constexpr std::size_t kSmallBuffer = 4 << 10, kLargeBuffer = 64 << 10;
-
 std::size_t size_of(std::span<const iovec> pieces) {
   std::size_t size = 0;
   for (const iovec& piece : pieces) size += piece.iov_len;
@@ -44,34 +42,54 @@ std::optional<std::size_t> send_some(int fd, std::span<const iovec> pieces) {
 
 }  // namespace
 
-void Stream::read_more() {
+Stream::Stream(Executor executor)
+    : buffers_(asio::use_service<ReadBuffers>(executor.context())), small_(new char[kSmallBytes]), in_(small_.get()) {}
+
+void Stream::use_small() {
+  in_ = small_.get();
+  large_.reset();
+}
+
+// What is unread moves along. False: there is no memory.
+bool Stream::enlarge() {
+  if (large_) return true;
+  large_ = buffers_.lend();
+  if (!large_) return false;
+  filled_ -= taken_;
+  std::memcpy(large_.get(), in_ + taken_, filled_);
+  taken_ = 0;
+  in_ = large_.get();
+  return true;
+}
+
+void Stream::read_more(Room most) {
+  most_ = most;
   if (reading_ || closed_ || read_end_ != StreamEnd::kOpen) return;
   if (taken_ == filled_) {
     taken_ = filled_ = 0;
-    // A large buffer is for bulk; a connection that has gone quiet gives it back.
-    if (in_.size() > kSmallBuffer && last_read_ < in_.size() / 8) {
-      in_.clear();
-      in_.shrink_to_fit();
-    }
+    if (!more_) use_small();
   }
   if (filled_ - taken_ >= kMaxUnread) return;
-  if (in_.empty()) in_.resize(kSmallBuffer);
-  if (taken_ != 0 && filled_ + kSmallBuffer / 4 > in_.size()) {
-    std::memmove(in_.data(), in_.data() + taken_, filled_ - taken_);
+  if (most_ == Room::kMuch && (more_ || filled_ == room())) enlarge();
+  if (taken_ != 0 && filled_ + kSmallBytes / 4 > room()) {
+    std::memmove(in_, in_ + taken_, filled_ - taken_);
     filled_ -= taken_;
     taken_ = 0;
   }
-  if (filled_ == in_.size() || (last_read_ == in_.size() && in_.size() < kLargeBuffer)) {
-    in_.resize(std::min(in_.size() < kLargeBuffer ? in_.size() * 4 : in_.size() * 2, kMaxUnread));
-  }
+  if (filled_ == room()) return;
   reading_ = true;
-  start_read(in_.data() + filled_, in_.size() - filled_);
+  start_read(in_ + filled_, room() - filled_);
 }
 
 void Stream::on_read(const error_code& error, std::size_t count) {
   reading_ = false;
   filled_ += count;
-  last_read_ = count;
+  more_ = !error && filled_ == room();
+  // What did not fit into the small buffer comes along at once: messages are mostly whole then.
+  if (more_ && most_ == Room::kMuch && !large_ && enlarge()) {
+    filled_ += read_now(in_ + filled_, room() - filled_);
+    more_ = filled_ == room();
+  }
   if (error) {
     // TLS without close_notify may have been cut by anybody: that is no clean end.
     read_end_ = error == asio::error::eof ? StreamEnd::kFinished : StreamEnd::kReset;
@@ -99,6 +117,7 @@ void Stream::flush() {
   }
   if (in_flight_.empty()) {
     in_flight_.shrink_to_fit();
+    queued_.shrink_to_fit();
     if (finish_wanted_ && !finished_) {
       finished_ = true;
       start_finish();
@@ -151,7 +170,7 @@ bool nothing_to_read(Socket& socket) {
 
 class PlainStream final : public Stream {
  public:
-  explicit PlainStream(Socket socket) : socket_(std::move(socket)) {}
+  explicit PlainStream(Socket socket) : Stream(socket.get_executor()), socket_(std::move(socket)) {}
   Socket& socket() override { return socket_; }
   void close() override { end(false); }
   void abort() override { end(true); }
@@ -162,6 +181,9 @@ class PlainStream final : public Stream {
     socket_.async_read_some(asio::buffer(into, size), [self = self()](const error_code& error, std::size_t count) {
       self->on_read(error, count);
     });
+  }
+  std::size_t read_now(char* into, std::size_t size) override {
+    return static_cast<std::size_t>(std::max<ssize_t>(recv(socket_.native_handle(), into, size, MSG_DONTWAIT), 0));
   }
   std::size_t write_now(std::span<const iovec> pieces) override {
     const auto sent = send_some(socket_.native_handle(), pieces);
@@ -191,7 +213,7 @@ class PlainStream final : public Stream {
 
 class TlsStream final : public Stream {
  public:
-  explicit TlsStream(std::unique_ptr<TlsSocket> tls) : tls_(std::move(tls)) {}
+  explicit TlsStream(std::unique_ptr<TlsSocket> tls) : Stream(tls->get_executor()), tls_(std::move(tls)) {}
   Socket& socket() override { return tls_->next_layer(); }
   void close() override { end(false); }
   void abort() override { end(true); }
@@ -204,6 +226,7 @@ class TlsStream final : public Stream {
     tls_->async_read_some(asio::buffer(into, size),
                           [self = self()](const error_code& error, std::size_t count) { self->on_read(error, count); });
   }
+  std::size_t read_now(char*, std::size_t) override { return 0; }
   std::size_t write_now(std::span<const iovec>) override { return 0; }
   void start_flush(std::string_view bytes) override {
     tls_->async_write_some(asio::buffer(bytes.data(), bytes.size()),

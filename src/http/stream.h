@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "http/async.h"
+#include "http/read_buffers.h"
 
 namespace mcptrace::http {
 
@@ -36,10 +37,12 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void listen(Signal* signal) { signal_ = signal; }
 
   // What was read and not consumed; in one piece; stays where it is until read_more().
-  [[nodiscard]] std::string_view unread() const { return {in_.data() + taken_, filled_ - taken_}; }
+  [[nodiscard]] std::string_view unread() const { return {in_ + taken_, filled_ - taken_}; }
   void consume(std::size_t count) { taken_ += count; }
-  // Has a read under way, unless the peer ended or kMaxUnread bytes wait to be consumed.
-  void read_more();
+  // Has a read under way, unless the peer ended or as many bytes wait to be consumed as may: few, where who takes them
+  // is blocked.
+  enum class Room : std::uint8_t { kMuch, kLittle };
+  void read_more(Room most = Room::kMuch);
   [[nodiscard]] StreamEnd read_end() const { return read_end_; }
 
   // The pieces are written or copied when this returns.
@@ -62,10 +65,13 @@ class Stream : public std::enable_shared_from_this<Stream> {
   [[nodiscard]] virtual bool is_quiet() = 0;
   [[nodiscard]] virtual Socket& socket() = 0;
 
-  static constexpr std::size_t kMaxUnread = 96 << 10;  // above the limit of a head
+  static constexpr std::size_t kMaxUnread = ReadBuffers::kBytes;  // above the limit of a head
 
  protected:
-  virtual void start_read(char* into, std::size_t size) = 0;         // then on_read()
+  explicit Stream(Executor executor);
+  virtual void start_read(char* into, std::size_t size) = 0;  // then on_read()
+  // What is there already, without waiting; 0 = nothing, or that will be seen by the next read.
+  virtual std::size_t read_now(char* into, std::size_t size) = 0;
   virtual std::size_t write_now(std::span<const iovec> pieces) = 0;  // what the socket took; may set write_failed_
   virtual void start_flush(std::string_view bytes) = 0;              // then on_flushed()
   virtual void start_finish() = 0;
@@ -80,12 +86,23 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
  private:
   void flush();
+  [[nodiscard]] std::size_t room() const { return large_ ? kMaxUnread : kSmallBytes; }
+  bool enlarge();
+  void use_small();
+
+  // While nothing is there to be read, a connection has a small buffer, whatever came before; a large one is lent for
+  // as long as there are more bytes than that.
+  static constexpr std::size_t kSmallBytes = 4 << 10;
 
   Signal* signal_ = nullptr;
-  std::vector<char> in_;
+  ReadBuffers& buffers_;
+  std::unique_ptr<char[]> small_;
+  ReadBuffers::Buffer large_;
+  char* in_ = nullptr;  // one of them
   std::size_t taken_ = 0, filled_ = 0;
-  std::size_t last_read_ = 0;
   bool reading_ = false;
+  Room most_ = Room::kMuch;
+  bool more_ = false;  // the last read took all that there was room for
   StreamEnd read_end_ = StreamEnd::kOpen;
   std::string in_flight_, queued_;  // in_flight_ stays where it is while it is flushed
   std::size_t sending_ = 0;         // of in_flight_: gone

@@ -19,7 +19,8 @@ using mcp::NotInjected;
 using mcp::Text;
 
 constexpr std::size_t kMostSessionId = 16 << 10;
-constexpr std::size_t kMostIdle = 1 << 10;  // of what a connection keeps between its exchanges
+constexpr std::size_t kMostIdle = 1 << 10;            // of what a connection keeps between its exchanges
+constexpr std::size_t kMostWhileStreaming = 4 << 10;  // of a request's head
 
 mcp::HttpEnd end_of(ExchangeEnd how) {
   static_assert(static_cast<int>(mcp::HttpEnd::kComplete) == static_cast<int>(ExchangeEnd::kComplete) + 1);
@@ -32,6 +33,7 @@ std::string_view trim_blank(std::string_view json) {
 }
 
 mcp::BodyProblem problem_of(const Error& error) {
+  if (error.code == Errc::kIo) return mcp::BodyProblem::kNoRoom;
   return error.code == Errc::kLimit ? mcp::BodyProblem::kTooLarge : mcp::BodyProblem::kEncoding;
 }
 
@@ -111,7 +113,7 @@ void TracedExchange::choose_wish(const RequestHead& head) {
   request_done_ = false;
   if (const std::string coding = head.list(FieldName::kContentEncoding); is_encoded(coding)) {
     not_injected_ = NotInjected::kEncoded;
-    request_decoder_ = ContentDecoder::make(coding);
+    request_decoder_ = ContentDecoder::make(coding, {}, &shared_.budget());
   } else if (is_signed(head)) {
     not_injected_ = NotInjected::kSigned;
   } else if (head.expects_continue) {
@@ -147,25 +149,28 @@ void TracedExchange::look_for_mcp(std::string_view body) {
   shared_.learn_mcp(caller_.route, head_.text().target);
 }
 
+void TracedExchange::not_held(NotInjected why) {
+  if (not_injected_ == NotInjected::kNone) not_injected_ = why;
+}
+
 void TracedExchange::body_piece(std::string_view bytes) {
-  if (request_done_) return;
-  // It was to be held, and proved too long.
-  if (not_injected_ == NotInjected::kNone) not_injected_ = NotInjected::kTooLarge;
-  if (!request_decoder_) {
-    if (http_.problem == mcp::BodyProblem::kNone) feed_request(bytes);
-    return;
-  }
+  if (request_done_ || http_.problem != mcp::BodyProblem::kNone) return;
+  if (!request_decoder_) return feed_request(bytes);
   const auto fed = request_decoder_->feed(bytes, [this](std::string_view text) {
     note_plain(request_decoder_->is_plain());
     feed_request(text);
   });
-  if (fed) return;
-  note_undecodable(fed.error());
-  request_decoder_.reset();
+  if (!fed) note_undecodable(fed.error());
+  if (http_.problem != mcp::BodyProblem::kNone) request_decoder_.reset();
 }
 
 void TracedExchange::feed_request(std::string_view bytes) {
+  if (http_.problem != mcp::BodyProblem::kNone) return;
   if (!request_scanner_) request_scanner_ = shared_.lend_scanner(mcp::Direction::kClientToServer);
+  if (!request_scanner_) {
+    http_.problem = mcp::BodyProblem::kNoRoom;
+    return;
+  }
   request_bytes_ += bytes.size();
   request_scanner_->feed(bytes, *this);
 }
@@ -305,6 +310,7 @@ void TracedExchange::release_initialize(bool failed) {
   mcp::scope_ids(fact.message, http_.scope);
   push(fact);
   held_.clear();
+  held_.shrink_to_fit();
 }
 
 void TracedExchange::response(const ResponseHead& head, Instant at) {
@@ -332,11 +338,13 @@ void TracedExchange::response(const ResponseHead& head, Instant at) {
   }
   if (answer_ != Answer::kNothing) {
     const std::string coding = head.list(FieldName::kContentEncoding);
-    if (is_encoded(coding)) decoder_ = ContentDecoder::make(coding);
+    if (is_encoded(coding)) decoder_ = ContentDecoder::make(coding, {}, &shared_.budget());
   }
   // An event stream without a session may prove to be one of HTTP+SSE by its first event.
   const bool may_be_session = answer_ == Answer::kEvents && messages_ == 0 && caller_.session_id.empty();
   if (request_done_ && spans_ == 0 && !may_be_session) begin_http();
+  // A stream may be idle for long from here on.
+  if (began_ && held_.empty() && head_.size() > kMostWhileStreaming) keep_session_only();
 }
 
 void TracedExchange::response_piece(std::string_view bytes, Instant at) {
@@ -374,13 +382,19 @@ void TracedExchange::note_undecodable(const Error& error) {
 }
 
 void TracedExchange::feed_answer(std::string_view bytes) {
+  if (answer_ == Answer::kNothing) return;
+  if (answer_ == Answer::kJson && !scanner_) scanner_ = shared_.lend_scanner(mcp::Direction::kServerToClient);
+  if (answer_ == Answer::kEvents && !framer_) framer_ = shared_.lend_framer();
+  if (!scanner_ && !framer_) {
+    http_.problem = mcp::BodyProblem::kNoRoom;
+    answer_ = Answer::kNothing;
+    return;
+  }
   answer_bytes_ += bytes.size();
   if (answer_ == Answer::kJson) {
-    if (!scanner_) scanner_ = shared_.lend_scanner(mcp::Direction::kServerToClient);
     scanner_->feed(bytes, *this);
     return;
   }
-  if (!framer_) framer_ = shared_.lend_framer();
   framer_->passed(bytes, *this);
   // Between two events there is nothing to remember.
   if (bytes.ends_with("\n\n") || bytes.ends_with("\r\n\r\n")) {
@@ -393,6 +407,21 @@ void TracedExchange::feed_answer(std::string_view bytes) {
 std::uint64_t TracedExchange::event_print(std::uint64_t id) const {
   if (id == 0) return 0;
   return (id ^ (scope_ * 0x9e3779b97f4a7c15u)) | 1;
+}
+
+// Where it has been told whose exchange this is, the head's other texts are not needed any more.
+void TracedExchange::keep_session_only() {
+  head_.keep_session_only();
+  const HeadText& text = head_.text();
+  const std::size_t route = caller_.route;
+  const Instant first_byte = caller_.first_byte;
+  caller_ = {};
+  caller_.route = route;
+  caller_.first_byte = first_byte;
+  caller_.session_id = text.session_id;
+  caller_.address = text.client;
+  caller_.modern = text.modern;
+  caller_.endpoint = endpoint_;
 }
 
 // The session of a stream is opened by requests elsewhere.

@@ -26,6 +26,7 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
              Instant first_byte) override;
   [[nodiscard]] BodyWish body_wish() const override { return wish_; }
   Rewrite whole_body(std::string_view body, Instant at) override;
+  void not_held(mcp::NotInjected why) override;
   void body_piece(std::string_view bytes) override;
   void body_end(Instant at) override;
   void leads_away() override { findings_ |= mcp::finding_bit(mcp::Finding::kForeignRedirect); }
@@ -67,6 +68,7 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
   void note_undecodable(const Error& error);
   void begin_http();
   void set_endpoint(std::string_view uri);
+  void keep_session_only();
   void refresh_session();
   std::uint64_t event_print(std::uint64_t id) const;
   void end_answer(ExchangeEnd how);

@@ -137,6 +137,21 @@ std::string_view KeptHead::keep_list(const RequestHead& head, FieldName name) {
   return std::string_view(bytes_).substr(begin);
 }
 
+void KeptHead::keep_session_only() {
+  const HeadText all = text_;
+  const std::string bytes = std::move(bytes_);
+  bytes_ = {};
+  bytes_.reserve(all.target.size() + all.session_id.size() + all.version.size() + all.client.size());
+  text_ = {};
+  text_.target = keep(all.target);
+  text_.session_id = keep(all.session_id);
+  text_.version = keep(all.version);
+  text_.client = keep(all.client);
+  text_.forwarded = all.forwarded;
+  text_.modern = all.modern;
+  text_.mcp = all.mcp;
+}
+
 void KeptHead::wipe() {
   text_ = {};
   explicit_bzero(bytes_.data(), bytes_.size());  // a plain fill before the memory is freed may be left out

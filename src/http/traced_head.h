@@ -38,6 +38,9 @@ class KeptHead {
   ~KeptHead() { wipe(); }
   void read(const RequestHead& head, std::string_view target, std::string_view client, const TracingOptions& options);
   void wipe();
+  // All texts but the target, the session and the client are empty from here on.
+  void keep_session_only();
+  [[nodiscard]] std::size_t size() const { return bytes_.size(); }
   // Valid until the next call.
   [[nodiscard]] const HeadText& text() const { return text_; }
 

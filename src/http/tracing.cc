@@ -7,8 +7,10 @@
 namespace mcptrace::http {
 namespace {
 
-constexpr std::size_t kMostIdle = 64;
+constexpr std::size_t kMostIdle = 4;  // each is needed for as long as a piece is looked at, mostly
 constexpr std::size_t kMostEndpoints = 16384;
+// What a scanner or framer takes, its buffers included, rounded up.
+constexpr std::size_t kScannerBytes = 32 << 10;
 constexpr std::size_t kMostPaths = 4096;
 
 observe::HttpPlacementOptions placement_options(const TracingOptions& options) {
@@ -26,6 +28,7 @@ observe::HttpPlacementOptions placement_options(const TracingOptions& options) {
 
 TracingShared::TracingShared(TracingOptions options, const HashKey& key, Random& random, FactSink& sink)
     : options_(std::move(options)),
+      budget_(options_.hold_bytes),
       key_(key),
       sink_(sink),
       placement_(placement_options(options_), key, random),
@@ -37,31 +40,37 @@ TracingShared::TracingShared(TracingOptions options, const HashKey& key, Random&
   framers_.reserve(kMostIdle);
 }
 
-mcp::MessageScanner TracingShared::lend_scanner(mcp::Direction direction) {
+std::optional<mcp::MessageScanner> TracingShared::lend_scanner(mcp::Direction direction) {
+  if (!budget_.has(kScannerBytes)) return std::nullopt;
   auto& idle = direction == mcp::Direction::kClientToServer ? client_scanners_ : server_scanners_;
-  if (idle.empty()) return mcp::MessageScanner(direction, key_, {options_.conversation_keys});
+  if (idle.empty()) idle.emplace_back(direction, key_, mcp::ScanOptions{options_.conversation_keys});
+  static_cast<void>(budget_.take(kScannerBytes));
   mcp::MessageScanner scanner = std::move(idle.back());
   idle.pop_back();
   return scanner;
 }
 
 void TracingShared::give_back(mcp::Direction direction, mcp::MessageScanner scanner) {
+  budget_.give(kScannerBytes);
   auto& idle = direction == mcp::Direction::kClientToServer ? client_scanners_ : server_scanners_;
   if (idle.size() >= kMostIdle) return;
   scanner.discard();
   idle.push_back(std::move(scanner));
 }
 
-mcp::SseFramer TracingShared::lend_framer() {
+std::optional<mcp::SseFramer> TracingShared::lend_framer() {
+  if (!budget_.has(kScannerBytes)) return std::nullopt;
   if (framers_.empty()) {
-    return mcp::SseFramer(mcp::MessageScanner(mcp::Direction::kServerToClient, key_, {options_.conversation_keys}));
+    framers_.emplace_back(mcp::MessageScanner(mcp::Direction::kServerToClient, key_, {options_.conversation_keys}));
   }
+  static_cast<void>(budget_.take(kScannerBytes));
   mcp::SseFramer framer = std::move(framers_.back());
   framers_.pop_back();
   return framer;
 }
 
 void TracingShared::give_back(mcp::SseFramer framer) {
+  budget_.give(kScannerBytes);
   if (framers_.size() >= kMostIdle) return;
   framer.reset();
   framers_.push_back(std::move(framer));
@@ -122,6 +131,8 @@ std::string resolve_endpoint(std::string_view target, std::string_view uri) {
 Tracing::Tracing(TracingOptions options, const HashKey& key, Random& random, FactSink& sink)
     : shared_(std::make_unique<TracingShared>(std::move(options), key, random, sink)) {}
 Tracing::~Tracing() = default;
+
+HoldBudget& Tracing::budget() { return shared_->budget(); }
 
 void Tracing::wake() { shared_->sink().passed(); }
 

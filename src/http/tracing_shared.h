@@ -26,10 +26,12 @@ class TracingShared {
   // For a body that is there as a whole: used and done with within one call.
   mcp::MessageScanner& whole_scanner() { return whole_scanner_; }
 
-  // Scanners are large, and most streams are idle most of the time: they are lent.
-  mcp::MessageScanner lend_scanner(mcp::Direction direction);
+  HoldBudget& budget() { return budget_; }
+  // Scanners are large, and most streams are idle most of the time: they are lent, on the budget. Nothing: there is no
+  // room.
+  std::optional<mcp::MessageScanner> lend_scanner(mcp::Direction direction);
   void give_back(mcp::Direction direction, mcp::MessageScanner scanner);
-  mcp::SseFramer lend_framer();
+  std::optional<mcp::SseFramer> lend_framer();
   void give_back(mcp::SseFramer framer);
 
   // HTTP+SSE: requests to this target belong to the session of this endpoint URI, until it is forgotten.
@@ -52,6 +54,7 @@ class TracingShared {
   }
 
   TracingOptions options_;
+  HoldBudget budget_;
   const HashKey& key_;
   FactSink& sink_;
   observe::HttpPlacement placement_;

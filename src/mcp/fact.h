@@ -49,6 +49,7 @@ enum class NotInjected : std::uint8_t {
   kStrict,      // the server refuses what is changed
   kFraming,     // stdio that is framed by Content-Length
   kForeign,     // it is no message of MCP's, whatever it looks like
+  kNoRoom,      // as much as may be is held of other bodies
   kCount
 };
 

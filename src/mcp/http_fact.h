@@ -19,7 +19,7 @@ enum class HttpEnd : std::uint8_t { kOpen, kComplete, kClientClosed, kServerClos
 // Why there was no answer to be had.
 enum class HttpError : std::uint8_t { kNone, kRefused, kDns, kTls, kTimeout, kReset, kClosed, kProxy, kOther };
 // Why the answer's messages were not seen.
-enum class BodyProblem : std::uint8_t { kNone, kEncoding, kTooLarge };
+enum class BodyProblem : std::uint8_t { kNone, kEncoding, kTooLarge, kNoRoom };
 
 enum HttpFlag : std::uint16_t {
   kBegins = 1u << 0,        // the first fact of its exchange: Fact::client is there

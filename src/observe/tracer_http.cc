@@ -68,6 +68,7 @@ CallEnd abandoned(std::string_view error_type) {
 }
 
 std::string_view problem_text(mcp::BodyProblem problem) {
+  if (problem == mcp::BodyProblem::kNoRoom) return "no_room";
   return problem == mcp::BodyProblem::kTooLarge ? "too_large" : "encoding";
 }
 

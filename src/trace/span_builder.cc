@@ -40,6 +40,8 @@ std::string_view not_injected_text(NotInjected why) {
       return "strict_server";
     case NotInjected::kFraming:
       return "framing";
+    case NotInjected::kNoRoom:
+      return "no_room";
     case NotInjected::kNone:
     case NotInjected::kOff:
     case NotInjected::kNotRequest:
