@@ -108,7 +108,7 @@ TEST_F(RunOptionsTest, WhatIsWrongIsSaidInOneClause) {
       {{"--name", "files", "--"}, "run wants a server to run"},
       {{"", "x"}, "run wants a server to run"},
       {{"--wat", "x"}, "unknown option '--wat' of run"},
-      {{"--wat=1", "--name", "x", "y"}, "unknown option '--wat=1' of run"},
+      {{"--wat=1", "--name", "x", "y"}, "unknown option '--wat=…' of run"},
       {{"-x", "y"}, "unknown option '-x' of run"},
       {{"--name"}, "option '--name' of run wants a value"},
       {{"--name", "--", "x"}, "option '--name' of run wants a value"},
