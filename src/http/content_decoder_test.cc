@@ -295,6 +295,35 @@ TEST(ContentDecoder, StopsAtTheLimitOfBytesAndStaysStopped) {
   }
 }
 
+TEST(ContentDecoder, WhatItRemembersIsOnABudget) {
+  const std::string text = "{" + std::string(200'000, ' ') + "}";
+  const std::pair<std::string, std::string> all[] = {{"gzip", deflated({text}, kGzipBits)},
+                                                     {"deflate", deflated({text}, kZlibBits)},
+                                                     {"br", brotli({text})},
+                                                     {"zstd", zstd({text})}};
+  for (const auto& [coding, body] : all) {
+    SCOPED_TRACE(coding);
+    for (const std::size_t bytes : {std::size_t{1000}, std::size_t{20'000}, std::size_t{64} << 20}) {
+      HoldBudget budget(bytes);
+      auto decoder = ContentDecoder::make(coding, {}, &budget);
+      std::string got;
+      const auto fed = decoder->feed(body, [&](std::string_view piece) { got += piece; });
+      EXPECT_LE(budget.used(), bytes);
+      if (bytes > 1 << 20) {
+        EXPECT_TRUE(fed);
+        EXPECT_EQ(got, text);
+        EXPECT_GT(budget.used(), 20'000u);
+      } else {
+        ASSERT_FALSE(fed);
+        EXPECT_EQ(fed.error().code, Errc::kIo);
+        EXPECT_EQ(budget.used(), 0u) << "it is given back at once";
+      }
+      decoder.reset();
+      EXPECT_EQ(budget.used(), 0u);
+    }
+  }
+}
+
 TEST(ContentDecoder, GarbageIsCorrupt) {
   std::mt19937 random(11);
   for (const Coding& coding : codings()) {

@@ -39,7 +39,7 @@ void HeldBytes::add(std::string_view bytes) {
 bool HeldBytes::append(std::string_view bytes, HoldBudget& budget) {
   if (bytes.empty()) return true;
   const std::size_t capacity = room_for(bytes.size()), more = capacity - capacity_;
-  if (!budget.take_to_hold(more)) return false;
+  if (more != 0 && !budget.take_to_hold(more)) return false;
   if (!grow(capacity)) {
     budget.give(more);
     return false;

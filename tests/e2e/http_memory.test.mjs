@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import test from 'node:test';
 import zlib from 'node:zlib';
 import { chunk, lines, listenRaw, raw, startProxy, streamHead } from './http_peers.mjs';
-import { calls, freshHome, sessions } from './peers.mjs';
+import { calls, eventually, freshHome, sessions } from './peers.mjs';
 
 const mib = 1 << 20;
 const streams = 50;
@@ -154,6 +154,7 @@ test('what is held of many bodies is bound in sum, and what has no room goes on 
   // All but the last byte of each: then nobody's body is complete.
   const begin = (some) => Promise.all(some.map(({ socket, request }) => write(socket, request.subarray(0, -1))));
   await begin(all.slice(0, first));
+  await eventually(() => memory(proxy.pid) - least > first * mib * 0.9, 'that the first bodies are held');
   await begin(all.slice(first));
   most = Math.max(most, memory(proxy.pid));
   await Promise.all(all.map(async (client) => {
