@@ -97,7 +97,7 @@ test('exit statuses, signals and a command that is not there', (t) => {
   assert.equal(missing.status, 127);
   assert.equal(missing.stdout, '');
   assert.equal(missing.stderr.trimEnd().split('\n').length, 1, missing.stderr);
-  assert.match(missing.stderr, /^mcptrace: .*server: No such file or directory$/m);
+  assert.match(missing.stderr, /^mcptrace: cannot run \/nonexistent\/server: there is no such file$/m);
 });
 
 test('what is no JSON-RPC passes too, and is kept out of sight', (t) => {
