@@ -117,6 +117,7 @@ TEST_F(ProxyOptionsTest, NoErrorSaysMoreThanAnOrigin) {
                                                {"--upstream", "http://h", "--inject", url},
                                                {"--upstream", "http://h", "--no-inject", "--inject", url},
                                                {"--upstream", "http://h", "--allow-host", url + "#f"},
+                                               {"--upstream", "http://h", "--trusted-proxy", url},
                                                {"--upstream", "http://h", "--allow-origin", url + "#f"},
                                                {"--upstream", "http://h", "--upstream-proxy", url + "#f"}}) {
       const std::string said = refused(arguments);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <ranges>
 
+#include "base/shown.h"
 #include "http/authority.h"
 #include "http/text.h"
 
@@ -23,6 +24,11 @@ std::optional<AddressBytes> address_bytes(std::string_view text) {
   AddressBytes bytes;
   if (inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) return std::nullopt;
   return bytes;
+}
+
+// Or what was taken for one.
+std::string shown_network(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdefABCDEF.:/") == text.npos ? std::string(text) : shown(text);
 }
 
 // A parameter of one element of Forwarded (RFC 7239 4).
@@ -97,7 +103,7 @@ std::string_view agreed(std::string_view one, std::string_view other) {
 Result<> TrustedProxies::add(std::string_view text) {
   const auto wrong = [&] {
     return std::unexpected(Error{Errc::kInvalidArgument,
-                                 "wants an address or a network, like 10.0.0.0/8; got '" + std::string(text) + "'"});
+                                 "wants an address or a network, like 10.0.0.0/8; got '" + shown_network(text) + "'"});
   };
   const std::size_t slash = std::min(text.find('/'), text.size());
   const std::string_view address = text.substr(0, slash);
