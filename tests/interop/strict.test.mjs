@@ -29,6 +29,7 @@ async function tries(number, ask) {
   for (let i = 0; i < number; i++) got.push(await ask().then(() => true, () => false));
   return got;
 }
+const found = (spans) => root(spans).attributes['mcptrace.finding.strict_server'];
 const injected = (span) => span.attributes['mcptrace.injected'];
 const strictLines = (lines) => lines.filter((line) => /^mcptrace: .*--inject/.test(line));
 const stderrLines = (peer) => Buffer.concat(peer.stderr).toString().split('\n');
@@ -58,7 +59,7 @@ for (const [name, { language, command, tells }] of Object.entries(overStdio)) {
     assert.deepEqual(named(spans, 'mcp.tools_list').map(injected), ['params', undefined, undefined]);
     assert.deepEqual(calls(spans).map(outcome), ['ok', 'ok', 'ok']);
     assert.deepEqual(calls(spans).map(injected), [undefined, undefined, undefined]);
-    assert.equal(root(spans).attributes['mcptrace.finding.strict_server'], 1);
+    assert.ok(found(spans) >= 1, 'the finding: when it was found out, and each request that goes without');
 
     const next = await legacyClient(traced(home, command));
     assert.deepEqual(await tries(2, () => next.client.listTools()), [true, true], 'it is remembered');
@@ -76,7 +77,7 @@ for (const [name, { language, command, tells }] of Object.entries(overStdio)) {
     assert.deepEqual(await tries(2, () => peer.client.listTools()), [true, true]);
     await peer.close();
     const [spans] = sessions(home);
-    assert.equal(root(spans).attributes['mcptrace.finding.strict_server'], 1);
+    assert.ok(found(spans) >= 1);
   });
 
   test(`${name}: --inject never, --inject always`, { skip }, async (t) => {
@@ -131,7 +132,7 @@ test('arguments that are at fault prove nothing', { skip: missing('go') ?? false
   assert.deepEqual(await tries(3, () => echo(peer)), [true, true, true]);
   await peer.close();
   const [spans] = sessions(home);
-  assert.equal(root(spans).attributes['mcptrace.finding.strict_server'], undefined);
+  assert.equal(found(spans), undefined);
   assert.deepEqual(calls(spans, 'echo').map(injected), ['meta', 'meta', 'meta']);
 });
 
