@@ -24,7 +24,8 @@ namespace {
 // A proxy has many clients, and is no wrapper that must be small: room for what they say while the observer waits for
 // its turn on a busy machine.
 constexpr std::size_t kQueueBytes = 2 << 20;
-constexpr int kReturned = 128 << 10;
+constexpr int kReturned = 4 << 20;
+constexpr int kKept = 128 << 20;
 
 std::string listening_line(const ProxyCommandOptions& options, const http::Proxy& proxy, std::string_view state) {
   std::string text = "listening on ";
@@ -193,9 +194,10 @@ int serve(World& world, const ProxyCommandOptions& options, Log& log, Traced* tr
 }  // namespace
 
 int proxy_command(World& world, std::span<const std::string> args) {
-  // What is larger goes back to the system when it is over, also where larger was needed before, which by default is
-  // remembered.
+  // What bodies are held in is used again at once, and goes back to the system when it has not been for a while
+  // (http/read_buffers.h); what is larger, as soon as it is free.
   mallopt(M_MMAP_THRESHOLD, kReturned);
+  mallopt(M_TRIM_THRESHOLD, kKept);
   Log log(world.stderr_fd);
   auto parsed = parse_proxy(world, args, log);
   if (!parsed) {

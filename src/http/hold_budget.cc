@@ -1,6 +1,7 @@
 #include "http/hold_budget.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -8,18 +9,16 @@
 namespace mcptrace::http {
 namespace {
 
-// Beyond this, growing moves pages and copies nothing.
-constexpr std::size_t kLarge = 128 << 10;
+constexpr std::size_t kLeast = 4 << 10;
 // Before what allocate_held() gives: its size.
 constexpr std::size_t kPrefix = alignof(std::max_align_t);
 
 }  // namespace
 
+// Doubled: moving costs.
 std::size_t HeldBytes::room_for(std::size_t bytes) const {
   const std::size_t needed = size_ + bytes;
-  if (needed <= capacity_) return capacity_;
-  if (needed > kLarge) return (needed + kLarge - 1) / kLarge * kLarge;
-  return std::max(needed, std::min(2 * capacity_, kLarge));
+  return needed <= capacity_ ? capacity_ : std::bit_ceil(std::max(needed, kLeast));
 }
 
 bool HeldBytes::grow(std::size_t capacity) {

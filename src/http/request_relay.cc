@@ -1,6 +1,7 @@
 #include "http/request_relay.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/check.h"
 #include "http/head_writer.h"
@@ -9,7 +10,7 @@ namespace mcptrace::http {
 namespace {
 
 constexpr std::size_t kMaxPieces = 64;
-// Of what is held, so much at a time: what the server does not take at once is copied.
+// Of what is held, so much is copied where the server does not take it at once.
 constexpr std::size_t kPortionBytes = 64 << 10;
 constexpr std::size_t kMostIdle = 4 << 10;  // of a head's memory that is kept for the next one
 
@@ -172,21 +173,37 @@ void RequestRelay::send(Stream& server, const Destination& destination) {
   pass_held(server);
 }
 
-// Sends on what was held as the server takes it. True: all of it is gone.
+// The next bytes of outgoing_, at most so many, in portion_.
+void RequestRelay::cut_portion(std::size_t most) {
+  portion_.clear();
+  const std::span<const iovec> all = outgoing_.pieces();
+  std::size_t gone = gone_;
+  for (std::size_t i = next_; i < all.size() && most != 0; ++i) {
+    const std::size_t count = std::min(all[i].iov_len - gone, most);
+    portion_.push_back({static_cast<char*>(all[i].iov_base) + gone, count});
+    most -= count;
+    gone = 0;
+  }
+}
+
+void RequestRelay::advance(std::size_t count) {
+  const std::span<const iovec> all = outgoing_.pieces();
+  gone_ += count;
+  for (; next_ < all.size() && gone_ >= all[next_].iov_len; ++next_) gone_ -= all[next_].iov_len;
+}
+
+// Sends on what was held as the server takes it: what it does not take at once is copied, and so kept small. True: all
+// of it is gone.
 bool RequestRelay::pass_held(Stream& server) {
   const std::span<const iovec> all = outgoing_.pieces();
   while (next_ < all.size() && !server.blocked() && !server.write_failed()) {
-    portion_.clear();
-    for (std::size_t size = 0; next_ < all.size() && size < kPortionBytes;) {
-      const std::size_t count = std::min(all[next_].iov_len - gone_, kPortionBytes - size);
-      portion_.push_back({static_cast<char*>(all[next_].iov_base) + gone_, count});
-      size += count;
-      gone_ += count;
-      if (gone_ < all[next_].iov_len) continue;
-      ++next_;
-      gone_ = 0;
-    }
-    server.write(portion_);
+    cut_portion(std::numeric_limits<std::size_t>::max());
+    advance(server.offer(portion_));
+    cut_portion(kPortionBytes);
+    if (!portion_.empty()) server.write(portion_);
+    std::size_t size = 0;
+    for (const iovec& piece : portion_) size += piece.iov_len;
+    advance(size);
   }
   if (next_ < all.size()) return false;
   held_.release();

@@ -63,6 +63,8 @@ class RequestRelay {
   void write_head(const Destination& destination, BodyFraming framing, std::uint64_t length);
   void collect_piece(std::string_view piece);
   void add_spliced(const mcp::Edits& edits);
+  void cut_portion(std::size_t most);
+  void advance(std::size_t count);
   bool pass_held(Stream& server);
   void pass_pieces(Stream& server, ExchangeTap* tap, Instant at);
   void finish_taking();

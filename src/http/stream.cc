@@ -97,6 +97,10 @@ void Stream::on_read(const error_code& error, std::size_t count) {
   fire();
 }
 
+std::size_t Stream::offer(std::span<const iovec> pieces) {
+  return write_failed_ || closed_ || blocked() ? 0 : write_now(pieces);
+}
+
 void Stream::write(std::span<const iovec> pieces) {
   if (write_failed_ || closed_) return;
   std::size_t gone = 0;

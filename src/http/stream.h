@@ -45,6 +45,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void read_more(Room most = Room::kMuch);
   [[nodiscard]] StreamEnd read_end() const { return read_end_; }
 
+  // What the socket takes at once, in bytes; the rest is the caller's.
+  std::size_t offer(std::span<const iovec> pieces);
   // The pieces are written or copied when this returns.
   void write(std::span<const iovec> pieces);
   void write(std::string_view bytes) {
