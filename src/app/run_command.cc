@@ -9,6 +9,7 @@
 #include "app/producer.h"
 #include "app/run_options.h"
 #include "base/fd.h"
+#include "base/page_buffer.h"
 #include "observe/acceptance_file.h"
 #include "observe/declared_file.h"
 #include "stdio/relay.h"
@@ -135,6 +136,9 @@ std::unique_ptr<Tracing> make_tracing(World& world, const RunOptions& options, L
     return nullptr;
   }
   try {
+    // Tracing may not take what the relay needs after it.
+    constexpr std::size_t kRelayBytes = 512 << 10;
+    const PageBuffer left_to_the_relay = make_page_buffer(kRelayBytes);
     return std::make_unique<Tracing>(world, options, *state, log);
   } catch (const std::bad_alloc&) {
     log.once(LogReason::kAtStart, not_traced({Errc::kLimit, "there is not enough memory"}));

@@ -40,10 +40,11 @@ class Recollection {
     return slot.session;
   }
 
-  // A call ended without its answer: the answer may still come, late; once.
+  // A call ended without its answer: the answer may still come, late; once. Of equal ids it is the newest's.
   void ended(EndedCall call) { ended_[ended_next_++ % ended_.size()] = std::move(call); }
   std::optional<EndedCall> take_ended(mcp::Direction direction, const mcp::RequestId& id) {
-    for (EndedCall& call : ended_) {
+    for (std::size_t back = 1; back <= ended_.size(); ++back) {
+      EndedCall& call = ended_[(ended_next_ - back) % ended_.size()];
       if (call.session == 0 || call.direction != direction || call.id != id) continue;
       return std::exchange(call, {});
     }
@@ -95,7 +96,7 @@ class Recollection {
   };
 
   std::array<Answered, 1024> answered_{};
-  std::array<EndedCall, 256> ended_{};
+  std::array<EndedCall, 256> ended_{};  // a power of two, as ended_next_ wraps
   KnownRing states_{}, tasks_{};
   std::size_t ended_next_ = 0;
 };

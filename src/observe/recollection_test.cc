@@ -31,5 +31,24 @@ TEST(Recollection, OfEqualOnesTheNewestCounts) {
   EXPECT_EQ(known.task({1, 10, 0}), nullptr);
 }
 
+TEST(Recollection, ALateAnswerIsOfTheNewestCallThatEndedWithoutOne) {
+  Recollection known;
+  const mcp::RequestId id{mcp::IdType::kInteger, 5, 5};
+  const auto ended = [&](std::uint8_t number) {
+    EndedCall call;
+    call.id = id;
+    call.session = 1;
+    call.span_id = span(number).span_id;
+    known.ended(std::move(call));
+  };
+  for (std::uint8_t i = 1; i <= 3; ++i) ended(i);
+  for (std::uint8_t expected = 3; expected != 0; --expected) {
+    const auto late = known.take_ended(mcp::Direction::kClientToServer, id);
+    ASSERT_TRUE(late);
+    EXPECT_EQ(late->span_id, span(expected).span_id);
+  }
+  EXPECT_FALSE(known.take_ended(mcp::Direction::kClientToServer, id));
+}
+
 }  // namespace
 }  // namespace mcptrace::observe

@@ -521,7 +521,7 @@ void Tracer::end_call_of(Session& session, OpenCall& call, const CallEnd& given,
     // Nothing answers it.
   } else if (answered) {
     recollection_.answered(call.direction, call.id, session.root.session);
-  } else {
+  } else if (end.outcome != Outcome::kRedirected) {  // else it is asked elsewhere, perhaps by the same id
     recollection_.ended({call.direction, call.id, session.root.session, call.context.trace_id, call.context.span_id,
                          call.context.flags, short_trace_state(call.trace_state)});
   }
