@@ -240,16 +240,16 @@ void TracedExchange::on_client_message(const Message& message, const mcp::Splice
   fact.trace_state = placed.trace_state;
   if (placed.inject && map != nullptr) inject(*map, placed.injection);
   mcp::scope_ids(fact.message, http_.scope);
-  if (placed.context.not_injected == NotInjected::kNone || placed.context.not_injected == NotInjected::kDoubted) {
-    note_sent(fact.message, placed.context.not_injected);
-  }
+  note_sent(fact.message, placed.context.not_injected);
   push(fact);
 }
 
 // The answer will say whether the server accepts what was put in.
 void TracedExchange::note_sent(const Message& message, NotInjected how) {
   observe::Acceptance* const server = shared_.placement().acceptance(caller_.route);
-  if (server == nullptr || !observe::puts_in_meta(message, NotInjected::kNone)) return;
+  if (server == nullptr) return;
+  const bool asks = how == NotInjected::kNone || how == NotInjected::kDoubted;
+  if (!asks || !observe::puts_in_meta(message, NotInjected::kNone)) return server->forget(message.id);
   server->sent(message.id, message.method, message.name_hash, how);
   asked_ = message.id;
 }

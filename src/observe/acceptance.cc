@@ -70,19 +70,33 @@ void Acceptance::sent(const mcp::RequestId& id, Method method, std::uint64_t too
   if (chosen == NotInjected::kStrict) return;
   Sent sent{.method = method, .with = chosen == NotInjected::kNone, .tool = tool & kToolBits};
   Asked& slot = slot_of(id.exact);
-  const bool displaces = slot.id.load(std::memory_order_relaxed) != 0;
-  if (displaces || !accepted_[index(method)].load(std::memory_order_relaxed)) {
+  release(slot);
+  if (!accepted_[index(method)].load(std::memory_order_relaxed)) {
     const MutexLock lock(mutex_);
-    // What is displaced will not be found again.
-    if (displaces && unpack(slot.what.load(std::memory_order_relaxed)).counted && pending_ != 0) --pending_;
     sent.counted = table_[index(method)].state != State::kAccepted;
     sent.doubt = doubts_[index(method)];
     if (sent.counted) ++pending_, last_pending_ = id.exact;
     publish();
   }
-  slot.id.store(0, std::memory_order_relaxed);
   slot.what.store(pack(sent), std::memory_order_release);
   slot.id.store(id.exact, std::memory_order_release);
+}
+
+void Acceptance::forget(const mcp::RequestId& id) {
+  Asked& slot = slot_of(id.exact);
+  if (slot.id.load(std::memory_order_relaxed) == id.exact) release(slot);
+}
+
+// What stands there will not be found again. Answers that say nothing leave it as it is.
+void Acceptance::release(Asked& slot) {
+  std::uint64_t id = slot.id.load(std::memory_order_relaxed);
+  if (id == 0) return;
+  const Sent sent = unpack(slot.what.load(std::memory_order_relaxed));
+  if (!sent.counted) return slot.id.store(0, std::memory_order_relaxed);
+  const MutexLock lock(mutex_);
+  if (!slot.id.compare_exchange_strong(id, 0, std::memory_order_relaxed)) return;  // it was answered just now
+  if (pending_ != 0) --pending_;
+  publish();
 }
 
 bool Acceptance::answered(const mcp::RequestId& id, Answer answer) {

@@ -2,8 +2,8 @@
 // members; learned from the answers, so that they are harmed as little as may be (docs/spans.md, Strict servers).
 //
 // One object a server: the relay asks before a request goes on, and shows it the answers. Called from two relay
-// threads: by the client's choose() and sent(), by the server's the rest; what is steady costs neither of them a lock.
-// The observer keeps what was learned (acceptance_file.h). No I/O, no clock; memory is fixed.
+// threads: by the client's choose(), sent() and forget(), by the server's the rest; what is steady costs neither of
+// them a lock. The observer keeps what was learned (acceptance_file.h). No I/O, no clock; memory is fixed.
 //
 //   untried --result--> accepted                     accepted --3 refusals in a row, or another version--> untried
 //   untried --refusal--> doubted: the next one (of the same tool) goes without
@@ -53,6 +53,8 @@ class Acceptance {
   mcp::NotInjected choose(mcp::Method method, std::uint64_t tool);
   // It goes on so, with this id.
   void sent(const mcp::RequestId& id, mcp::Method method, std::uint64_t tool, mcp::NotInjected chosen);
+  // A request of this id goes on that has nothing to do with it.
+  void forget(const mcp::RequestId& id);
   // An answer to this id passed; an unusable one means the only request that waits. True: now the server is known to be
   // strict.
   bool answered(const mcp::RequestId& id, Answer answer);
@@ -84,6 +86,7 @@ class Acceptance {
   static Sent unpack(std::uint64_t what);
   Asked& slot_of(std::uint64_t id) { return asked_[(id * 0x9e3779b97f4a7c15u) >> 54]; }
 
+  void release(Asked& slot);
   void with_answered(Known& known, const Sent& sent, Answer answer);
   bool without_answered(Known& known, const Sent& sent, Answer answer);
   void change(Known& known, const Known& to) REQUIRES(mutex_);

@@ -145,6 +145,22 @@ TEST_F(AcceptanceTest, AnAnswerCountsOnceAndOnlyForWhatWasAsked) {
   EXPECT_EQ(ask(kList), kWithout);
 }
 
+TEST_F(AcceptanceTest, ARequestOfTheSameIdThatWasNotChangedIsNotTakenForOne) {
+  call(kCall, 5, true, false);
+  for (int i = 0; i < 3; ++i) {
+    ask(kCall, 5);
+    acceptance_.answered(id(last_), Answer::kResult);
+    acceptance_.forget(id(last_));
+    acceptance_.answered(id(last_), Answer::kRefusal);
+  }
+  EXPECT_FALSE(acceptance_.waits());
+  // Nor does what nobody will answer any more count as waiting.
+  ask(kList);
+  EXPECT_TRUE(acceptance_.waits());
+  acceptance_.forget(id(last_));
+  EXPECT_FALSE(acceptance_.waits());
+}
+
 TEST_F(AcceptanceTest, ARefusalWithoutAnIdIsOfTheOnlyRequestThatWaits) {
   ask(kList);
   acceptance_.answered({}, Answer::kRefusal);

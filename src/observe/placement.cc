@@ -122,15 +122,19 @@ const Placement::Placed& Placement::place(const Message& message, NotInjected ma
   placed_.trace_state = {};
   if (asks) {
     choose_parent(message, stretch);
-    if (options_.acceptance != nullptr && options_.inject && puts_in_meta(message, may)) {
-      may = options_.acceptance->choose(message.method, message.name_hash);
-      options_.acceptance->sent(message.id, message.method, message.name_hash, may);
-    }
+    if (options_.acceptance != nullptr) ask_server(message, may);
     placed_.inject = own_.inject(placed_.context, options_.inject, may, placed_.trace_state, placed_.injection);
   } else {
     placed_.context.not_injected = NotInjected::kNotRequest;
   }
   return placed_;
+}
+
+// Whether the server is to get a _meta that its client did not send.
+void Placement::ask_server(const Message& message, NotInjected& may) {
+  if (!options_.inject || !puts_in_meta(message, may)) return options_.acceptance->forget(message.id);
+  may = options_.acceptance->choose(message.method, message.name_hash);
+  options_.acceptance->sent(message.id, message.method, message.name_hash, may);
 }
 
 // It opens nothing, and changes nothing.

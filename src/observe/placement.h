@@ -67,6 +67,7 @@ class Placement {
   };
 
   const Placed& place_foreign();
+  void ask_server(const mcp::Message& message, mcp::NotInjected& may);
   Stretch& stretch_for(const mcp::Message& message, Instant at);
   Stretch& process_stretch(const mcp::Message& message, Instant at);
   Stretch& derived_stretch(std::string_view key, Instant at);

@@ -129,15 +129,25 @@ class OtherUser {
   [[nodiscard]] std::string state() const { return home_.path() + "/state"; }
   [[nodiscard]] std::string program() const { return home_.path() + "/mcptrace"; }
   [[nodiscard]] std::string child() const { return home_.path() + "/child"; }
-  // What becomes that user, with this many tasks.
-  [[nodiscard]] std::function<void()> with_tasks(rlim_t tasks) const {
-    return with_home(state(), [user = user_, tasks] {
+  // What becomes that user, whom no password file knows.
+  [[nodiscard]] std::function<void()> become() const {
+    return [user = user_] {
       // Looking for leaks takes a process.
       const char* options = std::getenv("ASAN_OPTIONS");
       setenv("ASAN_OPTIONS", (std::string(options != nullptr ? options : "") + ":detect_leaks=0").c_str(), 1);
       if (setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0 || chdir("/") != 0) _exit(92);
+    };
+  }
+  // ... with this many tasks.
+  [[nodiscard]] std::function<void()> with_tasks(rlim_t tasks) const {
+    return with_home(state(), [become = become(), tasks] {
+      become();
       set_limit(RLIMIT_NPROC, tasks);
     });
+  }
+  // What runs the child under the wrapper.
+  [[nodiscard]] std::vector<std::string> run() const {
+    return {program(), "run", "--no-inject", "--", child(), "serve", std::to_string(kStatus)};
   }
 
  private:
@@ -153,9 +163,7 @@ TEST(ProgramStarting, FewProcesses) {
   // Of this many tasks two are the wrapper's first thread and the server.
   for (rlim_t tasks = 2; tasks <= 5; ++tasks) {
     SCOPED_TRACE(tasks);
-    Session session(Way::kDirect,
-                    {user.program(), "run", "--no-inject", "--", user.child(), "serve", std::to_string(kStatus)},
-                    {.prepare = user.with_tasks(tasks)});
+    Session session(Way::kDirect, user.run(), {.prepare = user.with_tasks(tasks)});
     const std::string slower = "traffic goes on in fewer threads, slower: starting a thread: ";
     expect_said(pass_traffic(std::move(session)), tasks == 2 ? untraced : tasks < 5 ? slower : "");
     EXPECT_EQ(Account(user.state() + "/spool").roots, tasks - 2) << "with one more thread, all is traced";
@@ -316,12 +324,20 @@ TEST(ProgramStarting, PlacesThatCannotBeUsed) {
 }
 
 TEST(ProgramStarting, NoPlaceAtAll) {
-  try_with("", kNothing + "no place for state: ", [] {
-    // Nobody of this number is in the password file.
-    if (getuid() == 0 && (setgid(123'456) != 0 || setuid(123'456) != 0)) _exit(92);
+  const std::string says = kNothing + "no place for state: ";
+  const auto nowhere = [] {
     for (const char* name : {"MCPTRACE_HOME", "XDG_STATE_HOME"}) unsetenv(name);
     setenv("HOME", "", 1);
-  });
+  };
+  if (getuid() != 0) return try_with("", says, nowhere);
+  const OtherUser user;
+  const auto prepare = [become = user.become(), nowhere] {
+    become();
+    nowhere();
+  };
+  expect_said(pass_traffic(Session(Way::kDirect, user.run(), {.prepare = prepare})), says);
+  const EchoServer server;
+  expect_said(pass_requests(ProxyUnderTest({user.program(), "proxy", "--no-inject"}, server, prepare)), says);
 }
 
 // A command that never ran has a session all the same, which says so, whatever else is not to be had.
