@@ -207,13 +207,21 @@ TEST(Faults, W19_NoiseOnStdout) {
   EXPECT_TRUE(said[0] == said[1]);
 }
 
+// Without what the wrapper says of itself, wherever that came between.
+std::string without_own_lines(std::string text) {
+  for (std::size_t at = text.find("mcptrace: "); at != std::string::npos; at = text.find("mcptrace: ", at)) {
+    text.erase(at, text.find('\n', at) - at + 1);
+  }
+  return text;
+}
+
 TEST(Faults, W20_StderrFlood) {
   const std::size_t total = sized(32 * kMega, 1024 * kMega);
   for (const Way way : kBothWays) {
     Session session(way, {"@stderr", std::to_string(total)});
     const std::optional<std::string> flood = session.take_stderr(kLongWait);
     ASSERT_TRUE(flood);
-    EXPECT_EQ(std::ranges::count(*flood, 'e'), static_cast<std::ptrdiff_t>(total));
+    EXPECT_EQ(std::ranges::count(without_own_lines(*flood), 'e'), static_cast<std::ptrdiff_t>(total));
     EXPECT_EQ(session.take_rest(), "");
     EXPECT_EQ(session.wait(), 0);
   }
