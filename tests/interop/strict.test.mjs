@@ -15,7 +15,7 @@ const overStdio = {
   'Go, DisallowUnknownFields': { language: 'go', command: [go('strict'), 'server', 'stdio'], tells: true },
   'Python, pydantic forbids': { language: 'python', command: [python(2), file('python/strict.py'), 'stdio'], tells: true },
   'Python SDK 2, its user\'s models': { language: 'python', command: [python(2), file('python/strict_sdk.py')], tells: false },
-  'npm SDK, zod strict': { language: 'npm', command: [process.execPath, file('npm/strict_server.mjs')], tells: true },
+  'npm SDK, zod strict': { language: 'npm', command: [process.execPath, file('../e2e/strict_server.mjs')], tells: true },
 };
 const overHttp = {
   'Go, DisallowUnknownFields': { language: 'go', command: [go('strict'), 'server', 'http'], refusal: 'rpc_error' },
