@@ -14,7 +14,7 @@
 
 #include "otlp/decode.h"
 #include "otlp/encode.h"
-#include "query/root_attributes.h"
+#include "ledger/root_attributes.h"
 #include "spool/reader.h"
 
 namespace mcptrace::bench {
@@ -51,7 +51,7 @@ void add_record(const spool::Record& record, Traced& traced) {
   }
   if ((header.flags & trace::kRootSpan) == 0) return;
   if (const auto root = otlp::decode_span(bytes)) {
-    traced.dropped += query::root_counts(*root).dropped;
+    traced.dropped += ledger::root_counts(*root).dropped;
   } else {
     traced.damaged = true;
   }

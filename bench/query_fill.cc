@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <string>
 
-#include "query/sample.h"
+#include "ledger/sample.h"
 #include "spool/writer.h"
 
 namespace {
@@ -33,7 +33,7 @@ std::uint64_t write_session(const std::string& spool, std::uint64_t seed, std::u
   options.name_prefix = "run";
   mcptrace::spool::Writer writer(options, clock);
   mcptrace::SeededRandom random(seed * 7919);
-  mcptrace::query::SampleOptions session;
+  mcptrace::ledger::SampleOptions session;
   session.seed = seed;
   session.start = start;
   session.service = "server-" + std::to_string(seed % 7);
@@ -42,7 +42,7 @@ std::uint64_t write_session(const std::string& spool, std::uint64_t seed, std::u
   const auto sink = [&](mcptrace::spool::RecordType type, std::uint32_t tag, std::string_view payload) {
     static_cast<void>(writer.append(type, tag, payload));
   };
-  mcptrace::query::Sample sample(sink, session);
+  mcptrace::ledger::Sample sample(sink, session);
   sample.open();
   sample.initialize(Nanos(0), milliseconds(3));
   static_cast<void>(writer.flush());

@@ -11,7 +11,7 @@
 #include "app/command_list.h"
 #include "app/commands.h"
 #include "base/fd.h"
-#include "query/sample.h"
+#include "ledger/sample.h"
 #include "spool/writer.h"
 
 namespace mcptrace::app {
@@ -82,7 +82,7 @@ class Backend : public ::testing::Test {
           sample([this](spool::RecordType type, std::uint32_t tag,
                         std::string_view payload) { EXPECT_TRUE(writer.append(type, tag, payload)); },
                  [&] {
-                   query::SampleOptions options;
+                   ledger::SampleOptions options;
                    options.seed = seed;
                    options.start = clock.wall() - 60s;
                    return options;
@@ -98,7 +98,7 @@ class Backend : public ::testing::Test {
       EXPECT_TRUE(writer.flush());
     }
     spool::Writer writer;
-    query::Sample sample;
+    ledger::Sample sample;
   };
   std::string ended(std::uint64_t seed) {
     Process process(home_, clock_, seed);

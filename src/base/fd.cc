@@ -24,6 +24,19 @@ Result<> write_all(int fd, std::string_view bytes) {
   return {};
 }
 
+Result<> replace_file(int directory, const std::string& name, std::string_view text) {
+  const std::string temporary = name + ".tmp";
+  const UniqueFd file(
+      ::openat(directory, temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file.valid()) return std::unexpected(errno_error("making it", errno));
+  Result<> done = write_all(file.get(), text);
+  if (done && ::renameat(directory, temporary.c_str(), directory, name.c_str()) != 0) {
+    done = std::unexpected(errno_error("naming it", errno));
+  }
+  if (!done) ::unlinkat(directory, temporary.c_str(), 0);
+  return done;
+}
+
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) {

@@ -121,6 +121,7 @@ OpenCall& ExchangeTable::open(const Fact& fact) {
   call.exchange = call.exchange_next = call.exchange_previous = kNoCall;
   call.exchange_serial = 0;
   call.cut_at = {};
+  call.start_state = OpenCall::Start::kKnown;
   call.open = true;
 
   call.older = newest_;

@@ -58,6 +58,10 @@ struct OpenCall {
   std::uint32_t exchange_next = kNoCall, exchange_previous = kNoCall;  // the open calls of that exchange
   Nanos cut_at{};     // when its stream was cut, which may be resumed; zero: it was not
   bool kept = false;  // the tracer looks at this slot again, whichever call has it then
+  // Of an initialize: its session is known; only the answer will tell it, and `client` is who asks, through the gate;
+  // it was written so, and is known by now.
+  enum class Start : std::uint8_t { kKnown, kWaits, kTold } start_state = Start::kKnown;
+  std::string client;
 
   // Until the answer.
   Nanos last_seen{};  // boot clock: its last byte so far

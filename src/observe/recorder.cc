@@ -44,8 +44,7 @@ void Recorder::record(spool::RecordType type, const trace::SpanHeader& header, c
   payload.clear();
   trace::SpanHeader numbered = header;
   numbered.resource = resource_number_;
-  otlp::append_header(numbered, payload);
-  otlp::encode_span(span, naming_, payload);
+  otlp::encode_record(numbered, span, naming_, payload);
   if (!in_preamble_ || type != spool::RecordType::kCallOpen) {
     append(type, otlp::spool_tag(header.trace_id), payload);
   } else if (open_bytes_ + payload.size() > most_open_bytes_) {

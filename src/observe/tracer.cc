@@ -270,7 +270,7 @@ void Tracer::on_notification(Session& session, const Fact& fact, OpenCall* belon
   if (session.is_modern()) scratch.flags |= mcp::kModern;  // notifications carry no envelope of their own
   if (!from_client) place_server_call(session, fact, nullptr, scratch);
   builder_.build_notification(scratch, session.text, span_);
-  emit(RecordType::kSpan, session, &scratch, over_http() ? trace::kStanding : 0);
+  emit(RecordType::kSpan, session, &scratch, trace::kTreeRoot | (over_http() ? trace::kStanding : 0));
 }
 
 void Tracer::add_note(OpenCall& call, const Fact& fact) {
@@ -484,12 +484,14 @@ bool Tracer::may_write_name(const OpenCall& call, const Session& session) {
 }
 
 Session& Tracer::session_of_call(const OpenCall& call) {
+  if (call.start_state == OpenCall::Start::kWaits) return waiting_session(call);
   if (call.context.session != 0 || !over_http()) return *find_session(call.context.session);
   const bool placed = call.exchange != mcp::kNoCall;
   return loose_session(call.context, placed ? exchanges_.at(call.exchange).route : std::uint16_t{0});
 }
 
 void Tracer::end_call(OpenCall& call, const CallEnd& end, Nanos at_boot, bool answered) {
+  if (call.start_state == OpenCall::Start::kWaits) give_own_session(call);
   Session* const used = loose_.get();
   if (used == nullptr || call.context.session != 0)
     return end_call_of(session_of_call(call), call, end, at_boot, answered);
@@ -530,14 +532,18 @@ void Tracer::end_call_of(Session& session, OpenCall& call, const CallEnd& given,
   if (call.may_nest()) leave_nest(session, call);
   if (call.children != 0) end_children(call, at_boot);
   if (OpenCall* parent = calls_.at(call.parent_call)) --parent->children;
-  if (report_next_ == call.index) report_next_ = call.newer;
-  exchanges_.leave(call, calls_);
-  calls_.close(call);
+  take_out(call);
   publish_open();
   if (session.open == 0) {
     if (session.ending) close_session(session);
     look_at_gap(session);
   }
+}
+
+void Tracer::take_out(OpenCall& call) {
+  if (report_next_ == call.index) report_next_ = call.newer;
+  exchanges_.leave(call, calls_);
+  calls_.close(call);
 }
 
 void Tracer::end_children(const OpenCall& parent, Nanos at_boot) {

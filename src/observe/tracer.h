@@ -171,18 +171,17 @@ class Tracer {
   void use_route(std::uint16_t route);
 
   // tracer_waiting.cc
-  void wait_for_session(const mcp::Fact& fact);
-  void end_waiting(std::uint64_t exchange, const mcp::CallContext& place);
-  void report_waiting(Nanos now);
-  void write_waiting(const mcp::Fact& fact, Nanos at_boot);
-  void write_all_waiting();
-  void give_up_waiting(Nanos now);
-  void withdraw(const mcp::Fact& fact, const mcp::CallContext& place);
+  void wait_for_session(HttpExchange& exchange, const mcp::Fact& fact);
+  bool end_waiting(const HttpExchange& exchange);
+  void tell_session(const Session& session, mcp::OpenCall& call);
+  Session& waiting_session(const mcp::OpenCall& call);
+  void give_own_session(mcp::OpenCall& call);
 
   Session& session_of_call(const mcp::OpenCall& call);
   void end_call(mcp::OpenCall& call, const trace::CallEnd& end, Nanos at_boot, bool answered);
   void end_call_of(Session& session, mcp::OpenCall& call, const trace::CallEnd& given, Nanos at_boot, bool answered);
   void end_children(const mcp::OpenCall& parent, Nanos at_boot);
+  void take_out(mcp::OpenCall& call);
   void leave_nest(Session& session, const mcp::OpenCall& call);
   // The calls that a server's message without a mark may belong to: of the connection.
   std::vector<std::uint32_t>& nest_of(Session& session) { return over_http() ? session.nestable : nestable_; }
@@ -195,8 +194,8 @@ class Tracer {
   void write_resource(std::string_view server_name);
   void give_resource();
   void drop_missing_root(const mcp::OpenCall& call);
-  static std::uint8_t header_flags_of(const mcp::OpenCall& call);
-  void emit(spool::RecordType type, const Session& session, const mcp::OpenCall* call, std::uint8_t header_flags);
+  static std::uint16_t header_flags_of(const mcp::OpenCall& call);
+  void emit(spool::RecordType type, const Session& session, const mcp::OpenCall* call, std::uint16_t header_flags);
   void publish_open();
   void look_at_gap(const Session& session);
   [[nodiscard]] bool over_http() const { return !options_.routes.empty(); }
@@ -248,19 +247,6 @@ class Tracer {
   EventRing events_;
   // HTTP+SSE sessions whose stream is here, by scope: has a request come?
   std::unordered_map<std::uint64_t, bool> sse_sessions_;
-  // An initialize that waits for the answer, which tells its session: the packed fact; by exchange.
-  struct Waiting {
-    std::vector<std::uint64_t> fact;
-    Nanos since{};  // boot clock
-    bool reported = false;
-
-    [[nodiscard]] mcp::Fact told() const {
-      return mcp::unpack({reinterpret_cast<const char*>(fact.data()), fact.size() * sizeof(fact[0])});
-    }
-  };
-  std::map<std::uint64_t, Waiting> waiting_;
-  std::size_t waiting_words_ = 0;  // of their facts
-  Nanos next_waiting_ = Nanos::max();
   struct Kept {
     std::uint32_t call;
     Nanos cut_at;

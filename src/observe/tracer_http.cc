@@ -160,7 +160,6 @@ HttpExchange& Tracer::exchange_of(const Fact& fact) {
 // Its facts were lost, or there are too many.
 void Tracer::drop_oldest_exchange() {
   HttpExchange& exchange = *exchanges_.oldest();
-  end_waiting(exchange.serial, {});
   exchange.ended = false;  // else it went with its last call
   while (OpenCall* call = calls_.at(exchange.calls)) {
     end_call(*call, unobserved(call->start.boot <= last_dropped_ ? "dropped" : "table_full"), call->last_seen, false);
@@ -216,7 +215,7 @@ void Tracer::feed_http(const Fact& fact) {
       }
       return;
     case FactKind::kHttpWaits:
-      return wait_for_session(fact);
+      return wait_for_session(exchange, fact);
     case FactKind::kHttpBegin:
       return open_standing(exchange, http_session(fact, false), fact, CallKind::kHttp);
     case FactKind::kHttpEvent:
@@ -250,13 +249,15 @@ void Tracer::on_http_message(HttpExchange& exchange, const Fact& fact) {
     http_session(fact, false).touch(fact.at);
     return on_http_answer(exchange, fact);
   }
-  if (message.method == Method::kInitialize) end_waiting(exchange.serial, fact.context);
+  const bool waited = message.method == Method::kInitialize && end_waiting(exchange);
   Session& session = http_session(fact, message.kind == MessageKind::kRequest);
   session.touch(fact.at);
   session.count_message(message);
   if (message.kind == MessageKind::kRequest) {
     if (const auto sse = sse_sessions_.find(exchange.scope); sse != sse_sessions_.end()) sse->second = true;
-    attach(exchange, fact, on_request(session, fact, nullptr));
+    OpenCall& call = on_request(session, fact, nullptr);
+    attach(exchange, fact, call);
+    if (waited) tell_session(session, call);
   } else if (message.kind == MessageKind::kNotification) {
     if (message.method == Method::kNotificationsCancelled) on_cancelled(fact);
     open_standing(exchange, session, fact, CallKind::kNotification);
@@ -297,6 +298,7 @@ OpenCall* Tracer::served_by(const HttpExchange& exchange, const Session& session
   for (OpenCall* call = own == nullptr ? nullptr : calls_.at(own->calls); call != nullptr;
        call = calls_.at(call->exchange_next)) {
     if (call->kind != CallKind::kRequest || call->direction != Direction::kClientToServer) continue;
+    if (call->start_state == OpenCall::Start::kWaits) continue;
     if (only != nullptr) return nullptr;
     only = call;
   }
@@ -482,7 +484,6 @@ void Tracer::end_kept(Nanos now) {
 void Tracer::on_http_end(HttpExchange& exchange, const Fact& fact) {
   const HttpFact& http = *fact.http;
   const Nanos at = fact.at.boot;
-  end_waiting(exchange.serial, {});  // what told its session was lost
   ending_calls_.clear();
   for (OpenCall* call = calls_.at(exchange.calls); call != nullptr; call = calls_.at(call->exchange_next)) {
     // What the server asked on it is answered elsewhere.

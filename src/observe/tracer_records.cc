@@ -1,5 +1,6 @@
 // The tracer's records: what it writes, and when nothing happens.
 #include <algorithm>
+#include <utility>
 
 #include "observe/tracer.h"
 
@@ -17,12 +18,14 @@ constexpr std::size_t kMostKeptNames = 16384;  // of tools: beyond it, closed se
 
 }  // namespace
 
-void Tracer::emit(RecordType type, const Session& session, const OpenCall* call, std::uint8_t header_flags) {
+void Tracer::emit(RecordType type, const Session& session, const OpenCall* call, std::uint16_t header_flags) {
   trace::SpanHeader header = trace::header_of(span_);
   header.session_print = session.root.session_print;
   header.operation = call != nullptr ? trace::operation_of(call->method) : trace::Operation::kNone;
-  header.flags = static_cast<std::uint8_t>(header_flags | (session.root.derived ? trace::kDerivedIds : 0) |
-                                           (session.text.guessed ? trace::kGuessedSession : 0));
+  header.flags = static_cast<std::uint16_t>(header_flags | (session.root.derived ? trace::kDerivedIds : 0) |
+                                            (session.text.guessed ? trace::kGuessedSession : 0));
+  const bool own = call != nullptr && call->context.randomness != 0;
+  header.randomness = own ? call->context.randomness : trace::randomness_of(span_.trace_state, span_.trace_id);
   if (over_http()) use_route(session.route);
   sink_.record(type, header, span_);
 }
@@ -95,13 +98,16 @@ void Tracer::write_open() {
   for (OpenCall* call = calls_.oldest(); call != nullptr; call = calls_.newer(*call)) {
     if (call->reported_open) write_call_open(*call, session_of_call(*call), last_seen_);
   }
-  write_all_waiting();
 }
 
-std::uint8_t Tracer::header_flags_of(const OpenCall& call) {
-  const unsigned standing = call.is_standing() ? trace::kStanding : 0;
-  return static_cast<std::uint8_t>(standing |
-                                   (call.direction == mcp::Direction::kServerToClient ? trace::kFromServer : 0));
+std::uint16_t Tracer::header_flags_of(const OpenCall& call) {
+  unsigned flags = call.is_standing() ? trace::kStanding : 0;
+  if (call.direction == mcp::Direction::kServerToClient) flags |= trace::kFromServer;
+  if (call.parent_call == mcp::kNoCall) flags |= trace::kTreeRoot;
+  if (call.context.parent_source != mcp::ParentSource::kRoot) flags |= trace::kJoined;
+  if (call.start_state == OpenCall::Start::kWaits) flags |= trace::kStarting;
+  if (call.start_state == OpenCall::Start::kTold) flags |= trace::kStarted;
+  return static_cast<std::uint16_t>(flags);
 }
 
 // An HTTP+SSE stream to which nobody sends a request, and what the server asks on it: their session has no root.
@@ -116,8 +122,8 @@ void Tracer::drop_missing_root(const OpenCall& call) {
 void Tracer::report_open_calls(Instant now) {
   while (OpenCall* call = calls_.at(report_next_)) {
     if (now.boot - call->start.boot < kReportOpenAfter) return;
-    call->reported_open = true;
     report_next_ = call->newer;
+    if (std::exchange(call->reported_open, true)) continue;
     write_call_open(*call, session_of_call(*call), now.boot);
   }
 }
@@ -148,13 +154,11 @@ void Tracer::give_up_dropped(Nanos now) {
     end.unobserved = "dropped";
     end_call(call, end, call.last_seen, false);
   }
-  give_up_waiting(now);
 }
 
 void Tracer::on_time(Instant now) {
   last_seen_ = std::max(last_seen_, now.boot);
   report_open_calls(now);
-  report_waiting(now.boot);
   end_kept(now.boot);
   give_up_dropped(now.boot);
   if (now.boot < next_gap_) return;
@@ -170,7 +174,7 @@ void Tracer::on_time(Instant now) {
 }
 
 std::optional<Nanos> Tracer::next_deadline() const {
-  Nanos next = std::min({next_gap_, next_give_up_, next_waiting_});
+  Nanos next = std::min(next_gap_, next_give_up_);
   if (const OpenCall* call = calls_.at(report_next_)) next = std::min(next, call->start.boot + kReportOpenAfter);
   if (!kept_.empty()) next = std::min(next, kept_.front().cut_at + kKeepFor);
   if (next == Nanos::max()) return std::nullopt;
@@ -205,7 +209,6 @@ void Tracer::finish(const TrafficEnd& end, Instant now) {
     }
     end_call(*call, call_end, call->cut_at.count() != 0 ? call->cut_at : now.boot, false);
   }
-  while (!waiting_.empty()) end_waiting(waiting_.begin()->first, {});
   for (auto& [serial, session] : sessions_) close_session(*session);
 }
 

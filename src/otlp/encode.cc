@@ -73,6 +73,12 @@ std::size_t room_of(const std::vector<Attribute>& attributes) {
   return room;
 }
 
+std::uint32_t longest_text_of(const std::vector<Attribute>& attributes) {
+  std::size_t longest = 0;
+  for (const Attribute& attribute : attributes) longest = std::max(longest, text_size(attribute));
+  return static_cast<std::uint32_t>(longest);
+}
+
 std::size_t room_of(const SpanLink& link) {
   return kLinkRoom + kAttributeRoom + link.trace_state.size() + link.relation.size();
 }
@@ -272,17 +278,32 @@ Nanos end_of(const SpanRecord& span) {
   return start > Nanos::max() - duration ? Nanos::max() : start + duration;
 }
 
-char* put_span(char* to, const SpanRecord& span, Naming naming) {
+// Where a text of that size stands which ends at `end`.
+trace::SpanHeader::Place place_before(const char* end, std::size_t size, const char* begin) {
+  if (size == 0) return {};
+  return {static_cast<std::uint32_t>(end - size - begin), static_cast<std::uint16_t>(size)};
+}
+
+// `header` is told where in the bytes things are.
+char* put_span(char* to, const SpanRecord& span, Naming naming, trace::SpanHeader& header) {
+  const char* const begin = to;
   const bool has_parent = !span.parent_id.is_zero();
   to = put_id(to, kTraceId, span.trace_id);
   to = put_id(to, kSpanId, span.span_id);
   to = put_text_if(to, kTraceState, span.trace_state);
+  header.trace_state = place_before(to, span.trace_state.size(), begin);
   if (has_parent) to = put_id(to, kParentSpanId, span.parent_id);
   to = put_text_if(to, kName, span.name);
   to = put_number(to, kKind, static_cast<std::uint64_t>(span.kind));
   to = put_fixed64(to, kStart, unix_nanos(span.start));
   if (span.ended) to = put_fixed64(to, kEnd, unix_nanos(end_of(span)));
-  to = put_attributes(to, kAttributes, span.attributes, naming);
+  for (const Attribute& attribute : span.attributes) {
+    if (naming != Naming::kBoth && !trace::set_in(key_of(attribute).set, naming)) continue;
+    to = put_attribute(to, kAttributes, attribute);
+    if (attribute.key == Attr::kToolName || attribute.key == Attr::kGenAiToolName) {
+      header.tool = place_before(to, text_size(attribute), begin);
+    }
+  }
   for (const SpanEvent& event : span.events) to = put_event(to, event, naming);
   if (span.dropped_events != 0) to = put_number(to, kDroppedEvents, span.dropped_events);
   for (const SpanLink& link : span.links) to = put_link(to, link);
@@ -295,7 +316,18 @@ char* put_span(char* to, const SpanRecord& span, Naming naming) {
 }  // namespace
 
 void encode_span(const SpanRecord& span, Naming naming, std::string& out) {
-  append_room(out, room_of(span), [&](char* to) { return put_span(to, span, naming); });
+  trace::SpanHeader places;
+  append_room(out, room_of(span), [&](char* to) { return put_span(to, span, naming, places); });
+}
+
+void encode_record(const trace::SpanHeader& header, const SpanRecord& span, Naming naming, std::string& out) {
+  trace::SpanHeader whole = header;
+  whole.longest_text = longest_text_of(span.attributes);
+  append_room(out, kHeaderBytes + room_of(span), [&](char* to) {
+    char* const end = put_span(to + kHeaderBytes, span, naming, whole);
+    write_header(whole, to);
+    return end;
+  });
 }
 
 void append_end(const SpanEnd& end, std::string& out) {

@@ -33,9 +33,13 @@ void encode_resource(std::span<const std::pair<std::string_view, std::string_vie
 // A kSpan, kSessionOpen, kCallOpen or kSessionClose record's payload: SpanHeader (fixed layout, described in
 // record.cc), then OTLP Span bytes (may be empty for kSessionClose). A kResource record's payload: u32 number, then
 // Resource bytes.
-inline constexpr std::size_t kHeaderBytes = 72;
-void append_header(const trace::SpanHeader& header, std::string& out);  // exactly kHeaderBytes
-// Splits a payload. False if it is too short or of a newer layout.
+inline constexpr std::size_t kHeaderBytes = 112;
+void write_header(const trace::SpanHeader& header, char* to);           // exactly kHeaderBytes
+void append_header(const trace::SpanHeader& header, std::string& out);  // the same
+// Appends header and span; `header` but for what it says of the span's bytes.
+void encode_record(const trace::SpanHeader& header, const trace::SpanRecord& span, trace::Naming naming,
+                   std::string& out);
+// Splits a payload of this layout or an earlier one. False if it is too short or of a newer one.
 bool split_record(std::string_view payload, trace::SpanHeader& header, std::string_view& span_bytes);
 void append_resource_record(std::uint32_t number, std::string_view resource_bytes, std::string& out);
 bool split_resource_record(std::string_view payload, std::uint32_t& number, std::string_view& resource_bytes);

@@ -78,7 +78,7 @@ void TimeAxis::add(Nanos begin, Nanos end, double drawn, bool shortened) {
   segments_.push_back({begin, end, from, from + drawn, shortened});
   if (!shortened) return;
   ++shortened_gaps_;
-  shortened_time_ = query::add(shortened_time_, subtract(end, begin));
+  shortened_time_ = mcptrace::add(shortened_time_, subtract(end, begin));
 }
 
 double TimeAxis::position(Nanos at) const {

@@ -44,7 +44,7 @@ struct Exported : ::testing::Test {
     call.at = 2s;
     sample.call(call);
   }
-  Session session() { return catalog_of(files).sessions().begin()->second; }
+  Session session() { return ledger_of(files).sessions().begin()->second; }
   TraceView view() { return view_of(files, session(), sample.options().start + 10s); }
 };
 

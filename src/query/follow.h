@@ -6,7 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "query/catalog.h"
+#include "ledger/ledger.h"
+#include "query/model.h"
 #include "query/span_set.h"
 
 namespace mcptrace::query {
@@ -17,8 +18,8 @@ class Follower {
   // calls.
   Follower(SessionKey session, std::vector<TraceId> traces, std::function<void(const TraceSpan&)> on_span);
 
-  // Records follow that came to the file of that number since the last visit. `locked`: it may get more.
-  void begin_file(std::uint32_t number, bool locked, Nanos modified);
+  // Records follow that came to the file of that number since the last visit. `held`: it may get more.
+  void begin_file(std::uint32_t number, bool held, Nanos modified) { ledger_.begin_file(number, held, modified); }
   void add(const spool::Record& record);
 
   // Nothing more is to come: it was closed, or nobody holds a file of it.
@@ -27,12 +28,9 @@ class Follower {
   std::optional<Session> finish() &&;
 
  private:
-  void go_on_elsewhere();
-
   SessionKey key_;
-  std::uint32_t file_ = 0;
   std::function<void(const TraceSpan&)> on_span_;
-  Catalog catalog_;
+  ledger::Ledger ledger_;
   SpanSet spans_;
 };
 

@@ -15,14 +15,17 @@ struct Following {
   Sample sample{file.sink()};
   std::size_t fed = 0;
   std::vector<std::string> shown;
-  Follower follower{
-      {sample.print(), {}}, {}, [this](const TraceSpan& span) {
-        shown.push_back(otlp::decode_span(span.bytes)->name + " " + format_duration(span.header.duration));
-      }};
+  Follower follower;
 
-  bool visit(bool locked) {
-    follower.begin_file(0, locked, {});
-    while (fed < file.entries.size()) follower.add(record_of(file.entries[fed++]));
+  Following() : Following(SessionKey{.print = Sample({}).print()}) {}
+  explicit Following(const SessionKey& session)
+      : follower(session, {}, [this](const TraceSpan& span) {
+          shown.push_back(otlp::decode_span(span.bytes)->name + " " + format_duration(span.header.duration));
+        }) {}
+
+  bool visit(bool held) {
+    follower.begin_file(0, held, {});
+    while (fed < file.records.size()) follower.add(file.records[fed++].record());
     return follower.over();
   }
 };
@@ -65,21 +68,30 @@ TEST(Follower, StopsWhenTheProcessDied) {
   EXPECT_EQ(session.counts.calls, 1);
 }
 
+SampleCall starting() {
+  SampleCall initialize;
+  initialize.method = mcp::Method::kInitialize;
+  initialize.span_id.bytes.fill(7);
+  initialize.flags = trace::kStarting;
+  initialize.open = true;
+  return initialize;
+}
+
 TEST(Follower, GoesOnInTheSessionThatItsInitializeProvedToBe) {
-  Following it;
+  SampleCall initialize = starting();
+  Following it(ledger::starting_key(initialize.span_id));
   SampleOptions options;
   options.seed = 9;
   Sample told(it.file.sink(), options);
-  it.sample.open();
-  SampleCall initialize;
-  initialize.method = mcp::Method::kInitialize;
-  initialize.open = true;
   it.sample.call(initialize);
   EXPECT_FALSE(it.visit(true));
-  it.sample.withdraw(told.trace_id(), told.root_id());
-  EXPECT_FALSE(it.visit(true)) << "where it went on is still to come";
   told.open();
-  told.initialize(0s, 3s);
+  initialize.flags = trace::kStarted;
+  told.call(initialize);
+  EXPECT_FALSE(it.visit(true));
+  initialize.open = false;
+  initialize.duration = 3s;
+  told.call(initialize);
   EXPECT_FALSE(it.visit(true));
   told.call("echo", 4s, 1ms);
   told.close(5s);
@@ -91,12 +103,23 @@ TEST(Follower, GoesOnInTheSessionThatItsInitializeProvedToBe) {
   EXPECT_EQ(session->counts.calls, 1);
 }
 
-TEST(Follower, EndsWithAProcessThatNeverToldWhereItWentOn) {
-  Following it;
-  it.sample.open();
-  it.sample.withdraw({}, {});
+TEST(Follower, EndsWithAProcessThatNeverToldWhatItsInitializeWas) {
+  Following it(ledger::starting_key(starting().span_id));
+  it.sample.call(starting());
   EXPECT_FALSE(it.visit(true));
   EXPECT_TRUE(it.visit(false));
+  EXPECT_EQ(std::move(it.follower).finish()->state, State::kKilled);
+}
+
+TEST(Follower, EndsWhereAnInitializeProvedToBeOfNoSession) {
+  SampleCall initialize = starting();
+  Following it(ledger::starting_key(initialize.span_id));
+  it.sample.call(initialize);
+  EXPECT_FALSE(it.visit(true));
+  initialize.flags = trace::kStarted;
+  it.sample.options().print = 0;
+  it.sample.call(initialize);
+  EXPECT_TRUE(it.visit(true));
   EXPECT_FALSE(std::move(it.follower).finish());
 }
 
@@ -109,7 +132,7 @@ TEST(Follower, GoesOnInTheNextFile) {
   again.open();
   again.call("echo", 0s, 1ms);
   it.follower.begin_file(1, true, {});
-  for (const auto& entry : next.entries) it.follower.add(record_of(entry));
+  for (const auto& kept : next.records) it.follower.add(kept.record());
   EXPECT_FALSE(it.visit(false));
   EXPECT_EQ(it.shown.size(), 1u);
 }

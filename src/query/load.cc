@@ -12,6 +12,8 @@
 namespace mcptrace::query {
 namespace {
 
+using ledger::Ledger;
+using ledger::needs_count;
 using spool::FileInfo;
 using spool::FileReader;
 using spool::ReadFilter;
@@ -39,22 +41,24 @@ Result<Spool> open_spool(const std::string& directory) {
   return Spool{std::move(files)};
 }
 
-void read_frames(const Spool& spool, std::size_t number, Catalog& catalog, Skips& skips) {
+void read_frames(const Spool& spool, std::size_t number, Ledger& ledger, Skips& skips) {
   const FileInfo& file = spool.files[number];
-  catalog.begin_file(static_cast<std::uint32_t>(number), file.locked, file.modified);
+  ledger.begin_file(static_cast<std::uint32_t>(number), file.locked, file.modified);
   FileReader reader(file.path, ReadFilter{kFrames, {}});
-  while (const auto record = reader.next()) catalog.add(*record);
+  while (const auto record = reader.next()) {
+    if (const auto entry = ledger.read(*record)) ledger.add(*entry);
+  }
   skips.note(file.path, reader);
 }
 
 // Counts of these sessions from their spans, newest files first, within the bound.
-void read_counts(const Spool& spool, const std::vector<SessionKey>& keys, Catalog& catalog, Skips& skips) {
+void read_counts(const Spool& spool, const std::vector<SessionKey>& keys, Ledger& ledger, Skips& skips) {
   std::set<std::uint32_t> numbers;
   for (const SessionKey& key : keys) {
-    const Session& session = *catalog.find(key);
+    const Session& session = *ledger.find(key);
     numbers.insert(session.files.begin(), session.files.end());
   }
-  catalog.begin_counting(keys);
+  ledger.begin_counting(keys);
   std::uint64_t bytes = 0;
   bool complete = true;
   for (const std::uint32_t number : numbers) {
@@ -64,13 +68,15 @@ void read_counts(const Spool& spool, const std::vector<SessionKey>& keys, Catalo
       break;
     }
     bytes += file.bytes;
-    catalog.begin_file(number, file.locked, file.modified);
+    ledger.begin_file(number, file.locked, file.modified);
     FileReader reader(file.path);
-    while (const auto record = reader.next()) catalog.count(*record);
+    while (const auto record = reader.next()) {
+      if (const auto entry = ledger.read(*record)) ledger.count(*entry);
+    }
     skips.note(file.path, reader);
   }
-  catalog.end_counting(complete);
-  catalog.settle();
+  ledger.end_counting(complete);
+  ledger.settle();
 }
 
 // Could files last written before `modified` say more of it?
@@ -94,8 +100,8 @@ class SessionLoader {
     for (;;) {
       std::vector<const Session*> best = candidates();
       if (!enough(best)) {
-        read_frames(spool_, next_++, catalog_, list_.skips);
-        catalog_.settle();
+        read_frames(spool_, next_++, ledger_, list_.skips);
+        ledger_.settle();
         continue;
       }
       best.resize(std::min(best.size(), query_.limit));
@@ -121,7 +127,7 @@ class SessionLoader {
   std::vector<const Session*> candidates() {
     std::vector<const Session*> fitting;
     hidden_ = 0;
-    for (const auto& [key, session] : catalog_.sessions()) {
+    for (const auto& [key, session] : ledger_.sessions()) {
       if (fits(session)) fitting.push_back(&session);
       hidden_ += session.kind == Class::kProbe && !query_.all;
     }
@@ -155,13 +161,13 @@ class SessionLoader {
       if (needs_count(*session)) wanting.push_back(session->key);
     }
     looked_closer_ = true;
-    read_counts(spool_, wanting, catalog_, list_.skips);
+    read_counts(spool_, wanting, ledger_, list_.skips);
     return true;
   }
 
   Spool spool_;
   const SessionQuery& query_;
-  Catalog catalog_;
+  Ledger ledger_;
   std::size_t next_ = 0;  // file to read
   bool looked_closer_ = false;
   std::uint64_t hidden_ = 0;
@@ -241,7 +247,7 @@ Result<Digits> parse_id(std::string_view id) {
 }
 
 bool fits_id(const Session& session, const Digits& digits) {
-  return session.key.print != 0 && session.id.substr(2).starts_with(digits.hex);
+  return !session.id.empty() && session.id.substr(2).starts_with(digits.hex);
 }
 
 // The traces that sessions have roots in, and that fit.
@@ -279,7 +285,7 @@ Found found_session(const Spool& spool, const Session& session) {
 }
 
 // No session has the id: is it a caller's trace, in which only calls took part?
-Result<Found> find_joined_trace(const Spool& spool, const Catalog& catalog, std::string_view id, const Digits& digits,
+Result<Found> find_joined_trace(const Spool& spool, const Ledger& ledger, std::string_view id, const Digits& digits,
                                 Skips& skips) {
   ReadFilter filter;
   if (digits.hex.size() >= 8) {
@@ -289,14 +295,14 @@ Result<Found> find_joined_trace(const Spool& spool, const Catalog& catalog, std:
   }
   std::set<TraceId> traces;
   std::set<std::size_t> numbers;
+  ledger::Entries entries;
   for (std::size_t i = spool.files.size(); i-- > 0 && !digits.session;) {
     FileReader reader(spool.files[i].path, filter);
     while (const auto record = reader.next()) {
-      trace::SpanHeader header;
-      std::string_view bytes;
-      if (record->type == RecordType::kResource || !otlp::split_record(record->payload, header, bytes)) continue;
-      if (!header.trace_id.hex().starts_with(digits.hex) || catalog.is_withdrawn(session_key(header))) continue;
-      traces.insert(header.trace_id);
+      const auto entry = entries.read(*record);
+      if (!entry || !entry->header.trace_id.hex().starts_with(digits.hex)) continue;
+      if (ledger.started_as(entry->session) != nullptr) continue;  // it is told elsewhere
+      traces.insert(entry->header.trace_id);
       numbers.insert(i);
     }
     skips.note(spool.files[i].path, reader);
@@ -315,11 +321,11 @@ Result<Found> find_joined_trace(const Spool& spool, const Catalog& catalog, std:
   return found;
 }
 
-Result<Found> find_by_id(const Spool& spool, const Catalog& catalog, std::string_view id, Skips& skips) {
+Result<Found> find_by_id(const Spool& spool, const Ledger& ledger, std::string_view id, Skips& skips) {
   MCPTRACE_TRY(const Digits digits, parse_id(id));
   std::vector<const Session*> by_session, by_trace;
   std::set<TraceId> traces;
-  for (const auto& [key, session] : catalog.sessions()) {
+  for (const auto& [key, session] : ledger.sessions()) {
     const std::set<TraceId> fitting = traces_that_fit(session, digits);
     if (fits_id(session, digits)) {
       by_session.push_back(&session);
@@ -329,10 +335,10 @@ Result<Found> find_by_id(const Spool& spool, const Catalog& catalog, std::string
     traces.insert(fitting.begin(), fitting.end());
   }
   if (by_session.size() == 1 && by_trace.empty()) return found_session(spool, *by_session.front());
-  if (by_session.empty() && traces.empty()) return find_joined_trace(spool, catalog, id, digits, skips);
+  if (by_session.empty() && traces.empty()) return find_joined_trace(spool, ledger, id, digits, skips);
   if (by_session.empty() && traces.size() == 1) {
     // Others may have taken part in it, or have roots in it: their agent gave it to them.
-    MCPTRACE_TRY(Found whole, find_joined_trace(spool, catalog, id, {traces.begin()->hex()}, skips));
+    MCPTRACE_TRY(Found whole, find_joined_trace(spool, ledger, id, {traces.begin()->hex()}, skips));
     if (by_trace.size() > 1) return whole;
     Found found = found_session(spool, *by_trace.front());
     found.joined = *traces.begin();
@@ -352,12 +358,12 @@ Result<Found> find_by_id(const Spool& spool, const Catalog& catalog, std::string
 }
 
 // Of those that `mcptrace sessions` shows.
-Result<Found> find_newest(const Spool& spool, Catalog& catalog, Skips& skips) {
+Result<Found> find_newest(const Spool& spool, Ledger& ledger, Skips& skips) {
   for (;;) {
     const Session* newest = nullptr;
     std::uint64_t others = 0;
     std::vector<SessionKey> wanting;  // that may not be shown, or that is the newest
-    for (const auto& [key, session] : catalog.sessions()) {
+    for (const auto& [key, session] : ledger.sessions()) {
       if (!session.opened || session.kind == Class::kProbe) continue;
       ++others;
       if (newest == nullptr || session.activity > newest->activity) newest = &session;
@@ -368,12 +374,12 @@ Result<Found> find_newest(const Spool& spool, Catalog& catalog, Skips& skips) {
     }
     if (newest->state == State::kOpen && needs_count(*newest)) {
       // Of those that are open, too: its activity is at most that of its file, which it shares.
-      for (const auto& [key, session] : catalog.sessions()) {
+      for (const auto& [key, session] : ledger.sessions()) {
         if (session.state == State::kOpen && needs_count(session)) wanting.push_back(key);
       }
     }
     if (!wanting.empty()) {
-      read_counts(spool, wanting, catalog, skips);
+      read_counts(spool, wanting, ledger, skips);
       continue;
     }
     Found found = found_session(spool, *newest);
@@ -387,45 +393,46 @@ Result<Found> find_newest(const Spool& spool, Catalog& catalog, Skips& skips) {
 Result<Found> find_session(const std::string& directory, std::string_view id, Skips& skips) {
   MCPTRACE_TRY(const Spool spool, open_spool(directory));
   skips.note(spool::read_expired(directory));
-  Catalog catalog;
-  for (std::size_t i = 0; i < spool.files.size(); ++i) read_frames(spool, i, catalog, skips);
-  catalog.settle();
-  if (id.empty()) return find_newest(spool, catalog, skips);
-  MCPTRACE_TRY(Found found, find_by_id(spool, catalog, id, skips));
-  found.withdrawn = catalog.withdrawn();
+  Ledger ledger;
+  for (std::size_t i = 0; i < spool.files.size(); ++i) read_frames(spool, i, ledger, skips);
+  ledger.settle();
+  if (id.empty()) return find_newest(spool, ledger, skips);
+  MCPTRACE_TRY(Found found, find_by_id(spool, ledger, id, skips));
   if (found.session && needs_count(*found.session)) {
-    read_counts(spool, {found.session->key}, catalog, skips);
-    found.session = *catalog.find(found.session->key);
+    read_counts(spool, {found.session->key}, ledger, skips);
+    found.session = *ledger.find(found.session->key);
   }
   return found;
 }
 
 Result<TraceView> load_spans(const Found& found, Nanos now, Skips& skips) {
   SpanSelection selection;
-  selection.withdrawn = found.withdrawn;
-  if (found.session) selection.session_print = found.session->key.print;
+  if (found.session) selection.session = found.session->key;
   if (!found.session || found.session->key.print == 0) selection.traces = found.traces;
   if (found.joined) selection.traces.push_back(*found.joined);
   SpanSet spans(std::move(selection));
+  ledger::Entries entries;
   std::uint32_t number = 0;
   for (const std::string& path : found.paths) {
-    spans.begin_file(number++, found.held.contains(path));
+    entries.begin_file(number++, found.held.contains(path), {});
     FileReader reader(path);
-    while (const auto record = reader.next()) spans.add(*record);
+    while (const auto record = reader.next()) {
+      if (const auto entry = entries.read(*record)) spans.add(*entry);
+    }
     skips.note(path, reader);
   }
-  return std::move(spans).finish(found.session, now);
+  return std::move(spans).finish(found.session, entries.resources(), now);
 }
 
 Result<OpenSessions> open_sessions(const std::string& directory) {
   MCPTRACE_TRY(Spool spool, open_spool(directory));
   std::erase_if(spool.files, [](const FileInfo& file) { return !file.locked; });
-  Catalog catalog;
+  Ledger ledger;
   Skips skips;
-  for (std::size_t i = 0; i < spool.files.size(); ++i) read_frames(spool, i, catalog, skips);
-  catalog.settle();
+  for (std::size_t i = 0; i < spool.files.size(); ++i) read_frames(spool, i, ledger, skips);
+  ledger.settle();
   OpenSessions open;
-  for (const auto& [key, session] : catalog.sessions()) {
+  for (const auto& [key, session] : ledger.sessions()) {
     if (session.state != State::kOpen) continue;
     ++open.count;
     for (const std::uint32_t file : session.files) {

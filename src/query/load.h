@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "query/catalog.h"
+#include "ledger/ledger.h"
 #include "query/model.h"
 #include "query/span_set.h"
 #include "spool/expiry.h"
@@ -58,7 +58,6 @@ struct Found {
   std::uint64_t others = 0;        // sessions beside it, where no id was given
   std::vector<std::string> paths;  // the files that hold it
   std::set<std::string> held;      // those of them that a living process writes to
-  std::set<SessionKey> withdrawn;  // sessions whose records in them are told elsewhere
 };
 // `id`: a trace id, a session id with or without "s-", or a prefix of either of at least 4 digits; empty: the newest
 // session. Errors: kInvalidArgument (no id), kNotFound, kAmbiguous (the message names the candidates).

@@ -248,18 +248,36 @@ TEST_F(Load, OfSeveralSessionsInAFileTheOneThatSpokeLastIsTheNewest) {
   EXPECT_EQ(find_session(directory_, "", skips)->session->id, process.sample.id());
 }
 
-TEST_F(Load, AWithdrawnSessionIsNotFoundByItsTraceEither) {
+TEST_F(Load, WhatWasStartingIsFoundByItsTraceUntilItHasASession) {
   Process process(directory_, clock_, 1, base_);
-  process.sample.open();
+  process.sample.resource();
   SampleCall initialize;
   initialize.method = mcp::Method::kInitialize;
+  initialize.span_id.bytes.fill(7);
+  initialize.flags = trace::kStarting;
   initialize.open = true;
   process.sample.call(initialize);
   ASSERT_TRUE(process.writer.flush());
   Skips skips;
   const std::string trace = process.sample.trace_id().hex();
-  EXPECT_TRUE(find_session(directory_, trace, skips));
-  process.sample.withdraw({}, {});
+  const auto starting = find_session(directory_, trace, skips);
+  ASSERT_TRUE(starting);
+  // Its root is made up.
+  const auto view = load_spans(*starting, base_ + 5s, skips);
+  ASSERT_TRUE(view);
+  ASSERT_EQ(view->spans.size(), 2u);
+  EXPECT_EQ(view->spans[0].header.parent_id.is_zero() + view->spans[1].header.parent_id.is_zero(), 1);
+  for (const TraceSpan& span : view->spans) {
+    EXPECT_EQ(span.ending, Ending::kRunning);
+    EXPECT_EQ(span.header.duration, 5s);
+    if (span.is_root()) EXPECT_EQ(otlp::decode_span(span.bytes)->name, "agent_session");
+  }
+  SampleOptions options;
+  options.seed = 9;
+  Sample told(process.sink(), options);
+  told.open();
+  initialize.flags = trace::kStarted;
+  told.call(initialize);
   ASSERT_TRUE(process.writer.flush());
   const auto found = find_session(directory_, trace, skips);
   ASSERT_FALSE(found);

@@ -4,7 +4,7 @@
 #include <map>
 #include <span>
 
-#include "query/root_attributes.h"
+#include "ledger/root_attributes.h"
 #include "query/text.h"
 
 namespace mcptrace::query {
@@ -25,8 +25,8 @@ void append_note(std::string& note, std::string_view text) {
 
 // By either naming.
 std::string error_code(const otlp::Span& span) {
-  if (const auto code = integer_attribute(span, Attr::kErrorCode)) return std::to_string(*code);
-  return text_attribute(span, Attr::kRpcStatusCode);
+  if (const auto code = ledger::integer_attribute(span, Attr::kErrorCode)) return std::to_string(*code);
+  return ledger::text_attribute(span, Attr::kRpcStatusCode);
 }
 
 std::string outcome_note(const TraceSpan& span, const otlp::Span& decoded, bool& error) {
@@ -34,11 +34,12 @@ std::string outcome_note(const TraceSpan& span, const otlp::Span& decoded, bool&
   error = span.header.status == trace::StatusCode::kError;  // what is no error by its naming's rules is shown as none
   std::string note;
   if (outcome != Outcome::kOk && outcome != Outcome::kNone) note = trace::outcome_text(outcome);
-  const std::string type = text_attribute(decoded, Attr::kErrorType);
+  const std::string type = ledger::text_attribute(decoded, Attr::kErrorType);
   if (const std::string code = error_code(decoded); !code.empty()) {
     note += (note.empty() ? "" : " ") + code;
   } else if (outcome == Outcome::kUnobserved) {
-    if (const std::string why = text_attribute(decoded, Attr::kUnobserved); !why.empty()) note += " (" + why + ")";
+    if (const std::string why = ledger::text_attribute(decoded, Attr::kUnobserved); !why.empty())
+      note += " (" + why + ")";
   } else if (error && !type.empty() && type != note) {
     note += note.empty() ? type : " (" + type + ")";
   }
@@ -49,7 +50,7 @@ std::string outcome_note(const TraceSpan& span, const otlp::Span& decoded, bool&
 std::string link_note(const otlp::Span& span) {
   std::string note;
   for (const otlp::Link& link : span.links) {
-    const std::string relation = text_attribute(link.attributes, trace::attr_key(Attr::kLinkRelation));
+    const std::string relation = ledger::text_attribute(link.attributes, trace::attr_key(Attr::kLinkRelation));
     if (relation.empty() || relation == "session" || relation == "previous" || relation == "caller") continue;
     append_note(note, relation + " of " + link.span_id.hex().substr(0, 8));
     if (note.size() > 64) break;
@@ -83,10 +84,10 @@ Description describe(const TraceSpan& span, Placed placed) {
     return out;
   }
   std::string name = decoded->name;
-  std::string target = text_attribute(*decoded, Attr::kToolName);
-  if (target.empty()) target = text_attribute(*decoded, Attr::kGenAiToolName);
-  if (target.empty()) target = text_attribute(*decoded, Attr::kGenAiPromptName);
-  if (name == trace::kHttpName) target = text_attribute(*decoded, Attr::kHttpMethod);
+  std::string target = ledger::text_attribute(*decoded, Attr::kToolName);
+  if (target.empty()) target = ledger::text_attribute(*decoded, Attr::kGenAiToolName);
+  if (target.empty()) target = ledger::text_attribute(*decoded, Attr::kGenAiPromptName);
+  if (name == trace::kHttpName) target = ledger::text_attribute(*decoded, Attr::kHttpMethod);
   if (!target.empty() && !name.ends_with(" " + target)) name += " " + target;
   out.label = display(name);
   std::string note = outcome_note(span, *decoded, out.error);

@@ -2,16 +2,10 @@
 
 #include <algorithm>
 
-#include "otlp/encode.h"
-#include "query/text.h"
+#include "ledger/killed.h"
 
 namespace mcptrace::query {
 namespace {
-
-using spool::RecordType;
-using trace::Outcome;
-
-constexpr std::uint32_t kNoResource = ~0u;
 
 // An ended span says more than an open one; of two alike the later, of two equally late ones the fuller.
 bool says_more(const TraceSpan& a, const TraceSpan& b) {
@@ -29,54 +23,35 @@ void widen(trace::SpanHeader& header, const trace::SpanHeader& other) {
 
 }  // namespace
 
-bool SpanSet::wants(const trace::SpanHeader& header) const {
-  if (selection_.withdrawn.contains(session_key(header))) return false;
-  if (selection_.session_print != 0 && header.session_print == selection_.session_print) return true;
-  return std::ranges::find(selection_.traces, header.trace_id) != selection_.traces.end();
+bool SpanSet::wants(const ledger::Entry& entry) const {
+  if (selection_.session && entry.session == *selection_.session) return true;
+  return std::ranges::find(selection_.traces, entry.header.trace_id) != selection_.traces.end();
 }
 
-std::uint32_t SpanSet::resource_index(std::uint32_t number) const {
-  const auto it = resources_of_file_->find(number);
-  return it == resources_of_file_->end() ? kNoResource : it->second;
-}
-
-std::optional<std::size_t> SpanSet::add(const spool::Record& record) {
-  if (record.type == RecordType::kResource) {
-    std::uint32_t number = 0;
-    std::string_view bytes;
-    if (!otlp::split_resource_record(record.payload, number, bytes)) return std::nullopt;
-    if (auto resource = otlp::decode_resource(bytes)) {
-      (*resources_of_file_)[number] = static_cast<std::uint32_t>(resources_.size());
-      resources_.push_back(*std::move(resource));
-    }
-    return std::nullopt;
-  }
+std::optional<std::size_t> SpanSet::add(const ledger::Entry& entry) {
+  if (entry.bytes.empty() || !wants(entry)) return std::nullopt;
   TraceSpan span;
-  std::string_view bytes;
-  if (!otlp::split_record(record.payload, span.header, bytes) || !wants(span.header)) return std::nullopt;
-  if (bytes.empty()) return std::nullopt;  // a close that repeats nothing
+  span.header = entry.header;
   span.header.duration = std::max(span.header.duration, trace::kShortest);
-  if (record.type == RecordType::kSessionOpen || record.type == RecordType::kSessionClose) {
-    span.header.flags |= trace::kRootSpan;
-  }
-  const bool open = record.type == RecordType::kSessionOpen || record.type == RecordType::kCallOpen;
+  if (entry.is_root()) span.header.flags |= trace::kRootSpan;
+  const bool open = entry.is_open();
   span.ending = open ? Ending::kRunning : Ending::kEnded;
-  span.resource = resource_index(span.header.resource);
+  span.resource = entry.resource;
   const auto [it, fresh] = index_.try_emplace(span.key(), spans_.size());
-  if (open && held_) open_in_held_.insert(it->second);
+  if (open && entry.held) open_in_held_.insert(it->second);
   if (fresh) {
     if (spans_.size() >= selection_.limit) {
       index_.erase(it);
       ++left_out_;
       return std::nullopt;
     }
-    span.bytes = bytes;
+    span.bytes = entry.bytes;
     spans_.push_back(std::move(span));
     return open ? std::nullopt : std::optional(it->second);
   }
   TraceSpan& known = spans_[it->second];
   const bool was_open = known.ending != Ending::kEnded;
-  span.bytes = bytes;
+  span.bytes = entry.bytes;
   if (span.is_root()) widen(span.header, known.header);
   if (!says_more(span, known)) {
     if (known.is_root()) widen(known.header, span.header);
@@ -86,29 +61,18 @@ std::optional<std::size_t> SpanSet::add(const spool::Record& record) {
   return was_open && !open ? std::optional(it->second) : std::nullopt;
 }
 
-void SpanSet::end_open_span(TraceSpan& span, Nanos last) {
-  span.ending = Ending::kUnknown;
-  span.header.duration = std::max(subtract(last, span.header.start), trace::kShortest);
-  otlp::SpanEnd end;
-  end.end = span.end();
-  end.end_unknown = true;
-  if (!span.is_root()) {
-    const bool standing = (span.header.flags & trace::kStanding) != 0;
-    const bool derived = (span.header.flags & trace::kDerivedIds) != 0;
-    end.outcome = standing ? Outcome::kOk : derived ? Outcome::kUnobserved : Outcome::kAbandoned;
-    if (end.outcome == Outcome::kAbandoned) {
-      end.error_type = "killed";
-      end.status_message = trace::outcome_text(end.outcome);
-      span.header.status = trace::StatusCode::kError;
-    } else if (end.outcome == Outcome::kUnobserved) {
-      end.unobserved = "killed";
-    }
-  }
-  span.header.outcome = end.outcome;
-  otlp::append_end(end, span.bytes);
+void SpanSet::add_missing_root() {
+  if (!selection_.session || !selection_.session->starting || spans_.size() != 1) return;
+  const TraceSpan& initialize = spans_.front();
+  if (initialize.ending != Ending::kRunning) return;
+  auto root = ledger::missing_root(initialize.header);
+  if (!root) return;
+  if (open_in_held_.contains(0)) open_in_held_.insert(1);
+  spans_.push_back({root->header, std::move(root->bytes), initialize.resource, Ending::kRunning});
 }
 
-TraceView SpanSet::finish(std::optional<Session> session, Nanos now) && {
+TraceView SpanSet::finish(std::optional<Session> session, std::vector<otlp::Resource> resources, Nanos now) && {
+  add_missing_root();
   Nanos last = session ? session->end : Nanos(0);
   for (const TraceSpan& span : spans_) last = std::max(last, span.end());
   for (std::size_t i = 0; i < spans_.size(); ++i) {
@@ -117,18 +81,19 @@ TraceView SpanSet::finish(std::optional<Session> session, Nanos now) && {
     if (open_in_held_.contains(i)) {
       span.header.duration = std::max(subtract(now, span.header.start), trace::kShortest);
     } else {
-      end_open_span(span, last);
+      span.ending = Ending::kUnknown;
+      ledger::end_killed(span.header, span.bytes, last);
     }
   }
   std::ranges::sort(spans_, [](const TraceSpan& a, const TraceSpan& b) {
     if (a.header.start != b.header.start) return a.header.start < b.header.start;
     return a.key() < b.key();
   });
-  resources_.emplace_back();  // of spans whose resource is not known
+  resources.emplace_back();  // of spans whose resource is not known
   for (TraceSpan& span : spans_) {
-    if (span.resource == kNoResource) span.resource = static_cast<std::uint32_t>(resources_.size() - 1);
+    if (span.resource == ledger::kNoResource) span.resource = static_cast<std::uint32_t>(resources.size() - 1);
   }
-  return {std::move(session), std::move(resources_), std::move(spans_), left_out_};
+  return {std::move(session), std::move(resources), std::move(spans_), left_out_};
 }
 
 }  // namespace mcptrace::query

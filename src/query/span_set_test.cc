@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "ledger/root_attributes.h"
 #include "query/export.h"
-#include "query/root_attributes.h"
 #include "query/testing.h"
 
 namespace mcptrace::query {
@@ -24,8 +24,8 @@ SampleCall open_call(std::string tool, Nanos at, std::uint8_t n, std::uint8_t fl
 }
 
 TraceView view(const std::vector<MemoryFile>& files, Nanos now) {
-  const Catalog catalog = catalog_of(files);
-  return view_of(files, catalog.sessions().begin()->second, now);
+  const ledger::Ledger ledger = ledger_of(files);
+  return view_of(files, ledger.sessions().begin()->second, now);
 }
 
 const TraceSpan& span_of(const TraceView& view, std::uint8_t n) {
@@ -56,9 +56,9 @@ TEST(SpanSet, KilledCallsAndRootAreCompleted) {
   const auto decoded = otlp::decode_span(slow.bytes);
   ASSERT_TRUE(decoded);
   EXPECT_EQ(decoded->end, last);
-  EXPECT_EQ(text_attribute(*decoded, Attr::kErrorType), "killed");
-  EXPECT_EQ(text_attribute(*decoded, Attr::kEnd), "unknown");
-  EXPECT_EQ(text_attribute(*decoded, Attr::kOutcome), "abandoned");
+  EXPECT_EQ(ledger::text_attribute(*decoded, Attr::kErrorType), "killed");
+  EXPECT_EQ(ledger::text_attribute(*decoded, Attr::kEnd), "unknown");
+  EXPECT_EQ(ledger::text_attribute(*decoded, Attr::kOutcome), "abandoned");
   EXPECT_EQ(decoded->status, 2u);
 
   EXPECT_EQ(span_of(view, 0x22).header.outcome, Outcome::kOk);
@@ -69,7 +69,7 @@ TEST(SpanSet, KilledCallsAndRootAreCompleted) {
   ASSERT_TRUE(root_decoded);
   EXPECT_EQ(root_decoded->end, last);
   EXPECT_EQ(root_decoded->status, 0u);
-  EXPECT_EQ(text_attribute(*root_decoded, Attr::kEnd), "unknown");
+  EXPECT_EQ(ledger::text_attribute(*root_decoded, Attr::kEnd), "unknown");
 }
 
 TEST(SpanSet, AKilledCallEndsWhereItWasLastHeardOf) {
@@ -80,15 +80,15 @@ TEST(SpanSet, AKilledCallEndsWhereItWasLastHeardOf) {
   call.duration = 1s;
   sample.call(call);
   // Its process said so again at the head of its next file.
-  for (const auto& entry : files[0].entries) {
-    if (entry.type != spool::RecordType::kCallOpen) files[1].entries.push_back(entry);
+  for (const auto& entry : files[0].records) {
+    if (entry.type != spool::RecordType::kCallOpen) files[1].records.push_back(entry);
   }
   std::vector<MemoryFile> later(1);
   Sample again(later[0].sink());
   again.open();
   call.duration = 30s;
   again.call(call);
-  files[1].entries.push_back(later[0].entries.back());
+  files[1].records.push_back(later[0].records.back());
   const TraceView view = query::view(files, sample.options().start + 1h);
   EXPECT_EQ(span_of(view, 0x11).header.duration, 30s);
   EXPECT_EQ(span_of(view, 0x11).ending, Ending::kUnknown);
@@ -129,7 +129,7 @@ TEST(SpanSet, OpenCallsOfAnOpenSessionRun) {
   Sample sample(files[0].sink());
   sample.open();
   sample.call(open_call("slow", 1s, 0x11));
-  files[0].locked = true;
+  files[0].held = true;
   const TraceView view = query::view(files, sample.options().start + 5s);
   EXPECT_EQ(span_of(view, 0x11).ending, Ending::kRunning);
   EXPECT_EQ(span_of(view, 0x11).header.duration, 4s);
@@ -202,8 +202,8 @@ TEST(SpanSet, CallsInACallersTraceBelong) {
   joined.parent_id.bytes.fill(0xcd);
   sample.call(joined);
   sample.close(1s);
-  const Catalog catalog = catalog_of(files);
-  const TraceView view = view_of(files, *catalog.find({sample.print(), {}}), sample.options().start);
+  const ledger::Ledger ledger = ledger_of(files);
+  const TraceView view = view_of(files, *ledger.find({sample.print(), {}}), sample.options().start);
   ASSERT_EQ(view.spans.size(), 2u);
   EXPECT_EQ(view.spans[0].header.trace_id == joined.trace_id, !view.spans[0].is_root());
 }
@@ -214,8 +214,8 @@ TEST(SpanSet, HoldsNoMoreThanItsLimitAndSaysSo) {
   sample.open();
   for (int i = 0; i < 20; ++i) sample.call("echo", Nanos(1ms) * i, 1us);
   sample.close(1s);
-  const Catalog catalog = catalog_of(files);
-  const TraceView view = view_of(files, catalog.sessions().begin()->second, sample.options().start, 8);
+  const ledger::Ledger ledger = ledger_of(files);
+  const TraceView view = view_of(files, ledger.sessions().begin()->second, sample.options().start, 8);
   EXPECT_EQ(view.spans.size(), 8u);
   EXPECT_EQ(view.left_out, 13u);
 }
@@ -230,7 +230,8 @@ TEST(SpanSet, EveryFileHasItsOwnResourceNumbers) {
   second.open();
   second.call(open_call("echo", 1s, 0x11));
   const TraceView view = query::view(files, first.options().start);
-  EXPECT_EQ(text_attribute(view.resources[span_of(view, 0x11).resource].attributes, trace::kServiceName), "renamed");
+  EXPECT_EQ(ledger::text_attribute(view.resources[span_of(view, 0x11).resource].attributes, trace::kServiceName),
+            "renamed");
 }
 
 TEST(SpanSet, NegativeAndHugeTimesDoNotOverflow) {
@@ -244,10 +245,10 @@ TEST(SpanSet, NegativeAndHugeTimesDoNotOverflow) {
   const auto put = [](std::string& payload, std::size_t at, std::int64_t value) {
     for (std::size_t i = 0; i < 8; ++i) payload[at + i] = static_cast<char>(value >> (8 * i));
   };
-  put(files[0].entries[2].payload, kStart, INT64_MAX - 5);
-  put(files[0].entries[2].payload, kDuration, INT64_MAX);
-  put(files[0].entries[3].payload, kDuration, INT64_MIN);
-  put(files[0].entries[4].payload, kStart, INT64_MIN);
+  put(files[0].records[2].payload, kStart, INT64_MAX - 5);
+  put(files[0].records[2].payload, kDuration, INT64_MAX);
+  put(files[0].records[3].payload, kDuration, INT64_MIN);
+  put(files[0].records[4].payload, kStart, INT64_MIN);
   const TraceView view = query::view(files, Nanos::max());
   for (const TraceSpan& span : view.spans) EXPECT_GE(span.header.duration, 1ns);
   EXPECT_FALSE(waterfall(view, plain_text(Nanos::max())).empty());

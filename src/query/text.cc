@@ -248,16 +248,4 @@ std::string format_ago(Nanos wall, Nanos now, const LocalOffset& offset) {
   return printed("%02u-%02u %02d:%02d", then.month, then.day, then.hour, then.minute);
 }
 
-Nanos add(Nanos a, Nanos b) {
-  std::int64_t sum = 0;
-  if (!__builtin_add_overflow(a.count(), b.count(), &sum)) return Nanos(sum);
-  return b.count() > 0 ? Nanos::max() : Nanos::min();
-}
-
-Nanos subtract(Nanos a, Nanos b) {
-  std::int64_t difference = 0;
-  if (!__builtin_sub_overflow(a.count(), b.count(), &difference)) return Nanos(difference);
-  return b.count() < 0 ? Nanos::max() : Nanos::min();
-}
-
 }  // namespace mcptrace::query

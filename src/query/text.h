@@ -49,8 +49,4 @@ std::string format_utc(Nanos wall);
 // "5s ago", "12m ago", "3h ago"; from a day on "11-21 14:03", in another year "2025-11-21".
 std::string format_ago(Nanos wall, Nanos now, const LocalOffset& offset);
 
-// Sums that stay at the ends of the range, for times that somebody else wrote.
-Nanos add(Nanos a, Nanos b);
-Nanos subtract(Nanos a, Nanos b);
-
 }  // namespace mcptrace::query

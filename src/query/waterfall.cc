@@ -4,8 +4,8 @@
 #include <cmath>
 #include <set>
 
+#include "ledger/ledger.h"
 #include "query/axis.h"
-#include "query/catalog.h"
 #include "query/rows.h"
 
 namespace mcptrace::query {
@@ -229,7 +229,7 @@ std::string trace_summary(const TraceView& view, const TextOptions& options) {
   std::set<std::string> sessions, traces;
   for (const TraceSpan& span : view.spans) {
     traces.insert(span.header.trace_id.hex());
-    if (span.header.session_print != 0) sessions.insert(session_id(span.header.session_print));
+    if (span.header.session_print != 0) sessions.insert(ledger::session_id(span.header.session_print));
   }
   std::string text = "trace";
   for (const std::string& trace : traces) text += " " + trace;

@@ -19,8 +19,8 @@ struct Drawn {
   Sample sample{files[0].sink()};
 
   TraceView view(Nanos now) {
-    const Catalog catalog = catalog_of(files);
-    return view_of(files, *catalog.find({sample.print(), {}}), now);
+    const ledger::Ledger ledger = ledger_of(files);
+    return view_of(files, *ledger.find({sample.print(), {}}), now);
   }
   std::string text(Nanos after, std::size_t width = 100) {
     const Nanos now = sample.options().start + after;
@@ -67,7 +67,7 @@ agent_session                     ━━━━━━━━━━━━━━━�
 
 TEST(Waterfall, RunsOn) {
   Drawn drawn;
-  drawn.files[0].locked = true;
+  drawn.files[0].held = true;
   drawn.sample.open();
   drawn.sample.call("echo", 0s, 1s);
   SampleCall open;
@@ -231,10 +231,7 @@ TEST(Waterfall, WithoutASession) {
   drawn.sample.call(call);
   SpanSelection selection;
   selection.traces = {call.trace_id};
-  SpanSet spans(std::move(selection));
-  spans.begin_file(0, false);
-  for (const auto& entry : drawn.files[0].entries) spans.add(record_of(entry));
-  const std::string text = waterfall(std::move(spans).finish({}, 0s), plain_text(0s, 80));
+  const std::string text = waterfall(view_of(drawn.files, selection, {}, 0s), plain_text(0s, 80));
   EXPECT_NE(text.find("1 span of it was seen here, in 1 session\n  " + drawn.sample.id() + "\n"), std::string::npos)
       << text;
   EXPECT_NE(text.find("\nmcp.tool_call echo"), std::string::npos) << text;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "spool/cursor.h"
 #include "spool/directory.h"
 
 namespace mcptrace::spool {
@@ -71,16 +70,6 @@ Result<Removed> remove_files(const std::string& directory, Nanos before, const I
     removed.kept_locked += some.kept_locked;
   }
   return removed;
-}
-
-Result<Removed> remove_consumed(const std::string& directory) {
-  MCPTRACE_TRY(const UniqueFd spool, open_directory(directory, Use::kWrite));
-  if (!spool.valid()) return Removed();
-  MCPTRACE_TRY(const std::vector<Positions> cursors, read_cursors(directory));
-  if (cursors.empty()) return Removed();
-  MCPTRACE_TRY(const std::vector<Entry> entries, list_entries(spool.get(), kSuffix));
-  const auto consumed = [&](const Entry& entry) { return has_passed(cursors, entry); };
-  return remove_unlocked(spool.get(), entries, consumed);
 }
 
 }  // namespace mcptrace::spool

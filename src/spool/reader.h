@@ -43,6 +43,11 @@ struct Skipped {
   std::uint64_t bytes = 0;        // could not be read as records
   std::uint64_t places = 0;       // runs of such bytes
   std::uint64_t unsupported = 0;  // records or files of a newer version
+
+  Skipped& operator+=(const Skipped& more) {
+    bytes += more.bytes, places += more.places, unsupported += more.unsupported;
+    return *this;
+  }
 };
 
 // Which blocks may be passed over without being unpacked.
@@ -74,27 +79,6 @@ class FileReader {
   std::unique_ptr<Impl> impl_;
 };
 
-// A consumer's place, kept on disk beside the files (cursors/<name>), so that nothing is deleted before it was read and
-// nothing is read twice after a restart.
-class Cursor {
- public:
-  // Registers `name` (letters, digits, - _) in `directory`, made if missing; goes on where it was left. Lines that
-  // cannot be read count as not there: their files are read again. A name is for one process at a time.
-  static Result<Cursor> open(const std::string& directory, const std::string& name);
-  ~Cursor();
-  Cursor(Cursor&&) noexcept;
-  // Position within a file, zero if never read.
-  [[nodiscard]] std::uint64_t position(const std::string& file_name) const;
-  void advance(const std::string& file_name, std::uint64_t position);
-  // Stores the place (atomically: a temporary file and rename) and forgets files that are gone.
-  Result<> save();
-
- private:
-  class Impl;
-  explicit Cursor(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
-};
-
 struct Removed {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
@@ -105,7 +89,5 @@ using InUse = std::map<std::string, Nanos, std::less<>>;
 // Deletes files that no living process holds, that are not in use, and whose last write is before `before` (wall),
 // unfinished ones too. kept_locked counts those as old that are held.
 Result<Removed> remove_files(const std::string& directory, Nanos before, const InUse& in_use = {});
-// Deletes unlocked files that every registered cursor has passed. With no cursor: none.
-Result<Removed> remove_consumed(const std::string& directory);
 
 }  // namespace mcptrace::spool

@@ -43,7 +43,6 @@ class ReaderTest : public testing::Test {
 TEST_F(ReaderTest, AMissingDirectoryIsAnEmptySpool) {
   EXPECT_THAT(files_of(temp_.spool()), IsEmpty());
   EXPECT_EQ(remove_files(temp_.spool(), clock_.wall())->files, 0u);
-  EXPECT_EQ(remove_consumed(temp_.spool())->files, 0u);
   EXPECT_FALSE(std::filesystem::exists(temp_.spool()));
 }
 
@@ -298,72 +297,7 @@ TEST_F(ReaderTest, LookingForTheNextRecordIsLinearAlsoWhereEverythingLooksLikeOn
   EXPECT_EQ(reader.skipped().places, 1u);
 }
 
-class CursorTest : public ReaderTest {};
-
-TEST_F(CursorTest, KeepsItsPlaceOverARestart) {
-  const std::string name = name_of(file_with({"one"}));
-  {
-    auto cursor = Cursor::open(temp_.spool(), "ship-1");
-    ASSERT_TRUE(cursor);
-    EXPECT_EQ(cursor->position(name), 0u);
-    cursor->advance(name, 53);
-    cursor->advance("00000000000000000001-gone-1-00000000.spool", 99);
-    ASSERT_TRUE(cursor->save());
-  }
-  auto again = Cursor::open(temp_.spool(), "ship-1");
-  ASSERT_TRUE(again);
-  EXPECT_EQ(again->position(name), 53u);
-  EXPECT_EQ(again->position("00000000000000000001-gone-1-00000000.spool"), 0u);
-  EXPECT_EQ(Cursor::open(temp_.spool(), "other")->position(name), 0u);
-}
-
-TEST_F(CursorTest, RefusesNamesThatCouldBePaths) {
-  for (const char* name : {"", "..", "a/b", "a.tmp", "a b", "\n"}) {
-    EXPECT_EQ(Cursor::open(temp_.spool(), name).error().code, Errc::kInvalidArgument) << name;
-  }
-}
-
-TEST_F(CursorTest, LinesThatCannotBeReadCountAsNotThere) {
-  const std::string name = name_of(file_with({"one"}));
-  const std::string other = name_of(file_with({"two"}));
-  ASSERT_TRUE(Cursor::open(temp_.spool(), "c"));
-  overwrite(temp_.spool() + "/cursors/c",
-            "\n\nnonsense\n" + name + " x\n" + name + " 99999999999999999999\n" + other + " 7\n" + name);
-  auto cursor = Cursor::open(temp_.spool(), "c");
-  ASSERT_TRUE(cursor);
-  EXPECT_EQ(cursor->position(name), 0u);
-  EXPECT_EQ(cursor->position(other), 7u);
-}
-
-TEST_F(CursorTest, OnlyWhatEveryCursorHasPassedAndNobodyHoldsIsRemoved) {
-  const std::string dead = file_with({"one"});
-  Writer living({.directory = temp_.spool()}, clock_);
-  ASSERT_TRUE(living.append(RecordType::kSpan, 1, "x"));
-  ASSERT_TRUE(living.flush());
-  EXPECT_EQ(remove_consumed(temp_.spool())->files, 0u) << "no cursor";
-  auto a = Cursor::open(temp_.spool(), "a");
-  auto b = Cursor::open(temp_.spool(), "b");
-  ASSERT_TRUE(a && b);
-  for (const std::string& path : {dead, living.path()}) {
-    a->advance(name_of(path), std::filesystem::file_size(path));
-    b->advance(name_of(path), std::filesystem::file_size(path) - 1);
-  }
-  ASSERT_TRUE(a->save() && b->save());
-  EXPECT_EQ(remove_consumed(temp_.spool())->files, 0u) << "b is a byte short";
-  b->advance(name_of(dead), std::filesystem::file_size(dead));
-  b->advance(name_of(living.path()), std::filesystem::file_size(living.path()));
-  ASSERT_TRUE(b->save());
-  const std::uint64_t size = std::filesystem::file_size(dead);
-  const auto removed = remove_consumed(temp_.spool());
-  ASSERT_TRUE(removed);
-  EXPECT_EQ(removed->files, 1u);
-  EXPECT_EQ(removed->bytes, size);
-  EXPECT_EQ(removed->kept_locked, 1u);
-  EXPECT_FALSE(std::filesystem::exists(dead));
-  EXPECT_TRUE(std::filesystem::exists(living.path()));
-}
-
-TEST_F(CursorTest, RemovesFilesOlderThanAMomentUnlessHeld) {
+TEST_F(ReaderTest, RemovesFilesOlderThanAMomentUnlessHeld) {
   const std::string old = file_with({"old"});
   const std::string young = file_with({"young"});
   Writer living({.directory = temp_.spool()}, clock_);

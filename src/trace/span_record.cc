@@ -63,6 +63,8 @@ SpanHeader header_of(const SpanRecord& span) {
   header.duration = span.ended ? std::max(span.duration, kShortest) : span.duration;
   header.outcome = span.outcome;
   header.status = span.status;
+  header.kind = span.kind;
+  header.trace_flags = span.flags;
   return header;
 }
 

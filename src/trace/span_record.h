@@ -110,7 +110,8 @@ struct SpanRecord : SpanFields {
   void clear();
 };
 
-// What sampling, store and search need of a span without decoding it; stands before its OTLP bytes in the spool.
+// What sampling, metrics, store and search need of a span without decoding it; stands before its OTLP bytes in the
+// spool.
 struct SpanHeader {
   TraceId trace_id;
   SpanId span_id;
@@ -118,22 +119,40 @@ struct SpanHeader {
   Nanos start{};
   Nanos duration{};
   std::uint64_t session_print = 0;
+  std::uint64_t randomness = 0;  // R of consistent sampling, 56 bits: of the call's tree
+  std::uint64_t definition = 0;  // of the tool as its server listed it last; 0: not known
   Outcome outcome = Outcome::kNone;
   Operation operation = Operation::kNone;
   StatusCode status = StatusCode::kUnset;
-  std::uint8_t flags = 0;      // HeaderFlag bits
-  std::uint32_t resource = 0;  // number of the kResource record in the same file that it belongs to
+  SpanKind kind = SpanKind::kInternal;
+  std::uint8_t trace_flags = 0;  // W3C's
+  std::uint16_t flags = 0;       // HeaderFlag bits
+  std::uint32_t resource = 0;    // number of the kResource record in the same file that it belongs to
+  // Of the span's bytes: where its tracestate and its tool's name are, and how long its longest text is.
+  struct Place {
+    std::uint32_t at = 0;
+    std::uint16_t size = 0;  // 0: it has none
+    bool operator==(const Place&) const = default;
+  };
+  Place trace_state, tool;
+  std::uint32_t longest_text = 0;
+
+  [[nodiscard]] bool has(std::uint16_t flag) const { return (flags & flag) != 0; }
 };
-enum HeaderFlag : std::uint8_t {
+enum HeaderFlag : std::uint16_t {
   kRootSpan = 1u << 0,
   kGuessedSession = 1u << 1,
   kDerivedIds = 1u << 2,
   kLateAnswer = 1u << 3,
   // A subscription, a stream, a notification: nothing waits for it. Left open it is ok, not abandoned.
   kStanding = 1u << 4,
-  // A session_close: there is no such session, and what was opened in it is told in another.
-  kWithdrawn = 1u << 5,
-  kFromServer = 1u << 6,  // the server asked it
+  // A call_open of an initialize whose session only the answer tells: it has none yet.
+  kStarting = 1u << 5,
+  kFromServer = 1u << 6,    // the server asked it
+  kTreeRoot = 1u << 7,      // it is nested in no other span of its process but the session's root
+  kJoined = 1u << 8,        // its parent is its caller's
+  kDeclaredTool = 1u << 9,  // its tool's name is one that its server declared
+  kStarted = 1u << 10,      // there was such a record with this span id: here is what became of it
 };
 
 // What the header has of the span itself; the rest is left as it is made.

@@ -121,6 +121,22 @@ std::string_view write_randomness(std::uint64_t randomness, std::array<char, 20>
   return {buffer.data(), buffer.size()};
 }
 
+std::uint64_t randomness_of(std::string_view tracestate, const TraceId& trace_id) {
+  static constexpr std::string_view kKey = "rv:";
+  std::array<std::uint8_t, 7> bytes;
+  std::ranges::copy(std::span(trace_id.bytes).last<7>(), bytes.begin());
+  std::string_view fields = tracestate_get(tracestate, "ot").value_or("");
+  while (!fields.empty()) {
+    const std::string_view field = fields.substr(0, fields.find(';'));
+    std::array<std::uint8_t, 7> own;
+    if (field.starts_with(kKey) && parse_hex(field.substr(kKey.size()), own)) bytes = own;
+    fields.remove_prefix(std::min(fields.size(), field.size() + 1));
+  }
+  std::uint64_t randomness = 0;
+  for (const std::uint8_t byte : bytes) randomness = randomness << 8 | byte;
+  return randomness;
+}
+
 std::optional<std::string> baggage_get(std::string_view baggage, std::string_view key, std::size_t limit) {
   if (baggage.size() > kMaxBaggage) return std::nullopt;
   for (std::size_t members = 0; !baggage.empty() && members < kMaxBaggageMembers;) {

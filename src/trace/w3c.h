@@ -35,6 +35,9 @@ std::optional<std::string_view> tracestate_get(std::string_view tracestate, std:
 // "ot=rv:<14 hex>": a request's own randomness in a trace that we start (56 bits).
 std::string_view write_randomness(std::uint64_t randomness, std::array<char, 20>& buffer);
 
+// R of consistent sampling: the `rv` of our field in a valid tracestate, else what the trace id has of it (56 bits).
+std::uint64_t randomness_of(std::string_view tracestate, const TraceId& trace_id);
+
 // The value of `key` in a baggage header: percent-decoded, at most `limit` bytes, invalid UTF-8 replaced; nothing if
 // absent or if the header is over 8192 bytes. Linear in its length; members beyond 64 are not looked at.
 std::optional<std::string> baggage_get(std::string_view baggage, std::string_view key, std::size_t limit);

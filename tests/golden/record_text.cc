@@ -88,7 +88,8 @@ void TextSink::record(spool::RecordType type, const trace::SpanHeader& header, c
   if (!span.trace_state.empty()) text.append(" [").append(span.trace_state).append("]");
   if (header.flags & trace::kDerivedIds) text += " derived";
   if (header.flags & trace::kGuessedSession) text += " guessed";
-  if (header.flags & trace::kWithdrawn) text += " withdrawn";
+  if (header.has(trace::kStarting)) text += " starting";
+  if (header.has(trace::kStarted)) text += " started";
   text += "\n";
   if (type == spool::RecordType::kSessionClose) return;
   if (span.status == trace::StatusCode::kError) text.append("  ERROR ").append(span.status_message).append("\n");

@@ -1,8 +1,6 @@
-#include "query/model.h"
+#include "ledger/model.h"
 
-#include "query/text.h"
-
-namespace mcptrace::query {
+namespace mcptrace::ledger {
 
 Counts& Counts::operator+=(const Counts& other) {
   calls += other.calls;
@@ -37,6 +35,4 @@ bool Session::failed() const {
   return false;
 }
 
-Nanos TraceSpan::end() const { return add(header.start, header.duration); }
-
-}  // namespace mcptrace::query
+}  // namespace mcptrace::ledger

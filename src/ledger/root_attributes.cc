@@ -1,10 +1,10 @@
-#include "query/root_attributes.h"
+#include "ledger/root_attributes.h"
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 
-namespace mcptrace::query {
+namespace mcptrace::ledger {
 
 using trace::Attr;
 
@@ -29,6 +29,7 @@ void describe_session(const otlp::Span& span, Session& session) {
   const auto take = [&](Attr key, std::string& into) {
     if (std::string text = text_attribute(span, key); !text.empty()) into = std::move(text);
   };
+  take(Attr::kClientId, session.client_name);
   take(Attr::kClientName, session.client_name);
   take(Attr::kClientVersion, session.client_version);
   take(Attr::kServerName, session.server_name);
@@ -59,15 +60,8 @@ Counts root_counts(const otlp::Span& root) {
   return counts;
 }
 
-namespace {
-
-bool has_relation(const otlp::Link& link, std::string_view relation) {
-  return text_attribute(link.attributes, trace::attr_key(Attr::kLinkRelation)) == relation;
+bool is_previous(const otlp::Link& link) {
+  return text_attribute(link.attributes, trace::attr_key(Attr::kLinkRelation)) == "previous";
 }
 
-}  // namespace
-
-bool is_previous(const otlp::Link& link) { return has_relation(link, "previous"); }
-bool is_session(const otlp::Link& link) { return has_relation(link, "session"); }
-
-}  // namespace mcptrace::query
+}  // namespace mcptrace::ledger

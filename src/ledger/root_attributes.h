@@ -4,10 +4,11 @@
 #include <string>
 #include <string_view>
 
-#include "query/model.h"
+#include "ledger/model.h"
+#include "otlp/decode.h"
 #include "trace/conventions.h"
 
-namespace mcptrace::query {
+namespace mcptrace::ledger {
 
 // The last value under the key, as text: "" if it is absent or no string.
 std::string text_attribute(const std::vector<otlp::KeyValue>& attributes, std::string_view key);
@@ -17,9 +18,7 @@ std::optional<std::int64_t> integer_attribute(const otlp::Span& span, trace::Att
 // Client, server, era and the like: what the span has replaces what was known.
 void describe_session(const otlp::Span& span, Session& session);
 Counts root_counts(const otlp::Span& root);
-// Where a root's link leads. Of a root: to that of the stretch before; of one that was withdrawn: to that of the
-// session which it proved to be.
+// Does a root's link lead to that of the stretch before?
 bool is_previous(const otlp::Link& link);
-bool is_session(const otlp::Link& link);
 
-}  // namespace mcptrace::query
+}  // namespace mcptrace::ledger

@@ -17,7 +17,7 @@
 #include "spool/record.h"
 #include "trace/span_record.h"
 
-namespace mcptrace::query {
+namespace mcptrace::ledger {
 
 struct SampleOptions {
   std::uint64_t seed = 1;  // ids; also the session's print unless that is given
@@ -32,7 +32,7 @@ struct SampleOptions {
   std::string protocol_version = "2025-11-25";
   std::string client_process = "c0ffee0000000001";
   trace::SpanLink previous;  // the stretch before, if its span id is not zero
-  std::uint8_t flags = 0;    // HeaderFlag, of every record
+  std::uint16_t flags = 0;   // HeaderFlag, of every record
   bool close_tells = false;  // session_close repeats the root
 };
 
@@ -42,12 +42,12 @@ struct SampleCall {
   Nanos at{};        // after the session's start
   Nanos duration{};  // of an open one: so far
   trace::Outcome outcome = trace::Outcome::kOk;
-  std::int64_t code = 0;  // of an rpc_error
-  TraceId trace_id;       // zero: the session's
-  SpanId span_id;         // zero: random
-  SpanId parent_id;       // zero: the root
-  std::uint8_t flags = 0;
-  bool open = false;  // a call_open record
+  std::int64_t code = 0;    // of an rpc_error
+  TraceId trace_id;         // zero: the session's
+  SpanId span_id;           // zero: random
+  SpanId parent_id;         // zero: the root
+  std::uint16_t flags = 0;  // kStarting: it has no session
+  bool open = false;        // a call_open record
 };
 
 class Sample {
@@ -62,8 +62,6 @@ class Sample {
   void initialize(Nanos at, Nanos duration);
   void close(Nanos at);  // root, session_close
   void root(Nanos at);   // the root alone
-  // session_close: it proved to be of the session with that root; zero: nobody knows.
-  void withdraw(const TraceId& trace, const SpanId& root);
 
   [[nodiscard]] TraceId trace_id() const { return trace_id_; }
   [[nodiscard]] SpanId root_id() const { return root_id_; }
@@ -75,7 +73,7 @@ class Sample {
 
  private:
   void fill_root(Nanos at, bool ended);
-  void emit(spool::RecordType type, std::uint8_t flags, trace::Operation operation);
+  void emit(spool::RecordType type, std::uint16_t flags, trace::Operation operation);
 
   Sink sink_;
   SampleOptions options_;
@@ -88,4 +86,4 @@ class Sample {
   std::int64_t calls_ = 0, requests_ = 0, notifications_ = 0, errors_ = 0;
 };
 
-}  // namespace mcptrace::query
+}  // namespace mcptrace::ledger

@@ -1,23 +1,29 @@
-#include "query/catalog.h"
+#include "ledger/ledger.h"
 
 #include <gtest/gtest.h>
 
+#include "ledger/testing.h"
 #include "otlp/encode.h"
-#include "query/testing.h"
 
-namespace mcptrace::query {
+namespace mcptrace::ledger {
 namespace {
 
 using namespace std::chrono_literals;
 using trace::Outcome;
 
-const Session& only(const Catalog& catalog) {
-  EXPECT_EQ(catalog.sessions().size(), 1u);
-  return catalog.sessions().begin()->second;
+const Session& only(const Ledger& ledger) {
+  EXPECT_EQ(ledger.sessions().size(), 1u);
+  return ledger.sessions().begin()->second;
+}
+
+void add_all(const MemoryFile& file, Ledger& ledger) {
+  for (const auto& kept : file.records) {
+    if (const auto entry = ledger.read(kept.record())) ledger.add(*entry);
+  }
 }
 
 // A process that forgot a session (too many) and met it again counts from there: both parts count.
-TEST(Catalog, PartsOfOneProcessThatStartElsewhereAddUp) {
+TEST(Ledger, PartsOfOneProcessThatStartElsewhereAddUp) {
   std::vector<MemoryFile> files(1);
   SampleOptions options;
   options.close_tells = true;
@@ -34,8 +40,8 @@ TEST(Catalog, PartsOfOneProcessThatStartElsewhereAddUp) {
   second.open();
   second.call("echo", 1s, 1ms, Outcome::kToolError);
   second.close(2s);
-  const Catalog catalog = catalog_of(files);
-  const Session& session = only(catalog);
+  const Ledger ledger = ledger_of(files);
+  const Session& session = only(ledger);
   ASSERT_EQ(session.stretches.size(), 1u);
   EXPECT_EQ(session.stretches[0].parts.size(), 2u);
   EXPECT_EQ(session.counts.calls, 4);
@@ -44,7 +50,7 @@ TEST(Catalog, PartsOfOneProcessThatStartElsewhereAddUp) {
   EXPECT_EQ(session.end - session.start, 62s);
 }
 
-TEST(Catalog, AClosedSession) {
+TEST(Ledger, AClosedSession) {
   for (const bool close_tells : {false, true}) {
     std::vector<MemoryFile> files(1);
     SampleOptions options;
@@ -56,8 +62,8 @@ TEST(Catalog, AClosedSession) {
     sample.call("echo", 10ms, 1ms);
     sample.call("echo", 20ms, 1ms, Outcome::kToolError);
     sample.close(5s);
-    const Catalog catalog = catalog_of(files);
-    const Session& session = only(catalog);
+    const Ledger ledger = ledger_of(files);
+    const Session& session = only(ledger);
     EXPECT_EQ(session.id, sample.id());
     EXPECT_EQ(session.service, "everything");
     EXPECT_EQ(session.client_name, "claude-code");
@@ -76,7 +82,7 @@ TEST(Catalog, AClosedSession) {
   }
 }
 
-TEST(Catalog, OpenWhileItsFileIsHeldAndKilledAfter) {
+TEST(Ledger, OpenWhileItsFileIsHeldAndKilledAfter) {
   std::vector<MemoryFile> files(1);
   Sample sample(files[0].sink());
   sample.open();
@@ -84,35 +90,35 @@ TEST(Catalog, OpenWhileItsFileIsHeldAndKilledAfter) {
   sample.call("echo", 10ms, 1ms);
   sample.call("add", 3s, 1s, Outcome::kRpcError);
   sample.call("moved", 3s, 1s, Outcome::kRedirected);  // no call
-  files[0].locked = true;
+  files[0].held = true;
   {
-    const Catalog catalog = catalog_of(files);
-    EXPECT_EQ(only(catalog).state, State::kOpen);
-    EXPECT_EQ(only(catalog).counts.calls, 2);
-    EXPECT_EQ(only(catalog).counts.errors, 1);
+    const Ledger ledger = ledger_of(files);
+    EXPECT_EQ(only(ledger).state, State::kOpen);
+    EXPECT_EQ(only(ledger).counts.calls, 2);
+    EXPECT_EQ(only(ledger).counts.errors, 1);
   }
-  files[0].locked = false;
-  const Catalog catalog = catalog_of(files);
-  EXPECT_EQ(only(catalog).state, State::kKilled);
-  EXPECT_EQ(only(catalog).end - only(catalog).start, 4s);
-  EXPECT_EQ(only(catalog).counts.calls, 2);
+  files[0].held = false;
+  const Ledger ledger = ledger_of(files);
+  EXPECT_EQ(only(ledger).state, State::kKilled);
+  EXPECT_EQ(only(ledger).end - only(ledger).start, 4s);
+  EXPECT_EQ(only(ledger).counts.calls, 2);
 }
 
-TEST(Catalog, ALockThatIsLetGoEndsIt) {
+TEST(Ledger, ALockThatIsLetGoEndsIt) {
   MemoryFile file;
   Sample sample(file.sink());
   sample.open();
-  Catalog catalog;
-  catalog.begin_file(0, true, {});
-  for (const auto& entry : file.entries) catalog.add(record_of(entry));
-  catalog.settle();
-  EXPECT_EQ(only(catalog).state, State::kOpen);
-  catalog.begin_file(0, false, {});
-  catalog.settle();
-  EXPECT_EQ(only(catalog).state, State::kKilled);
+  Ledger ledger;
+  ledger.begin_file(0, true, {});
+  add_all(file, ledger);
+  ledger.settle();
+  EXPECT_EQ(only(ledger).state, State::kOpen);
+  ledger.begin_file(0, false, {});
+  ledger.settle();
+  EXPECT_EQ(only(ledger).state, State::kKilled);
 }
 
-TEST(Catalog, AfterRotationTheNewFileTells) {
+TEST(Ledger, AfterRotationTheNewFileTells) {
   std::vector<MemoryFile> files(2);
   Sample first(files[0].sink());
   first.open();
@@ -120,18 +126,18 @@ TEST(Catalog, AfterRotationTheNewFileTells) {
   Sample second(files[1].sink());  // the same process: same ids
   second.open();
   second.call("add", 20ms, 1ms);
-  files[1].locked = true;
+  files[1].held = true;
   {
-    const Catalog catalog = catalog_of(files);
-    EXPECT_EQ(only(catalog).state, State::kOpen);
-    EXPECT_EQ(only(catalog).files, (std::vector<std::uint32_t>{0, 1}));
+    const Ledger ledger = ledger_of(files);
+    EXPECT_EQ(only(ledger).state, State::kOpen);
+    EXPECT_EQ(only(ledger).files, (std::vector<std::uint32_t>{0, 1}));
   }
   second.close(1s);
-  const Catalog catalog = catalog_of(files);
-  EXPECT_EQ(only(catalog).state, State::kClosed);
+  const Ledger ledger = ledger_of(files);
+  EXPECT_EQ(only(ledger).state, State::kClosed);
 }
 
-TEST(Catalog, RootsOfEqualIdsMerge) {
+TEST(Ledger, RootsOfEqualIdsMerge) {
   // Two replicas of a derived session, and one of them writes its root again.
   std::vector<MemoryFile> files(2);
   SampleOptions options;
@@ -149,14 +155,14 @@ TEST(Catalog, RootsOfEqualIdsMerge) {
   b.open();
   b.call("add", 1s, 1ms);
   b.close(3s);
-  const Catalog catalog = catalog_of(files);
-  EXPECT_EQ(only(catalog).stretches.size(), 1u);
-  EXPECT_EQ(only(catalog).start, b.options().start);
-  EXPECT_EQ(only(catalog).end, a.options().start + 4s);
-  EXPECT_EQ(only(catalog).counts.calls, 3);
+  const Ledger ledger = ledger_of(files);
+  EXPECT_EQ(only(ledger).stretches.size(), 1u);
+  EXPECT_EQ(only(ledger).start, b.options().start);
+  EXPECT_EQ(only(ledger).end, a.options().start + 4s);
+  EXPECT_EQ(only(ledger).counts.calls, 3);
 }
 
-TEST(Catalog, StretchesAreOneSession) {
+TEST(Ledger, StretchesAreOneSession) {
   std::vector<MemoryFile> files(1);
   SampleOptions options;
   Sample first(files[0].sink(), options);
@@ -171,15 +177,15 @@ TEST(Catalog, StretchesAreOneSession) {
   second.open();
   second.call("echo", 0s, 1ms);
   second.close(2s);
-  const Catalog catalog = catalog_of(files);
-  const Session& session = only(catalog);
+  const Ledger ledger = ledger_of(files);
+  const Session& session = only(ledger);
   ASSERT_EQ(session.stretches.size(), 2u);
   EXPECT_EQ(session.stretches[1].previous, session.stretches[0].root);
   EXPECT_EQ(session.counts.calls, 2);
   EXPECT_EQ(session.end - session.start, 1h + 2s);
 }
 
-TEST(Catalog, NothingButDiscoverIsAProbe) {
+TEST(Ledger, NothingButDiscoverIsAProbe) {
   SampleCall discover;
   discover.method = mcp::Method::kServerDiscover;
   for (const bool more : {false, true}) {
@@ -189,11 +195,11 @@ TEST(Catalog, NothingButDiscoverIsAProbe) {
     sample.call(discover);
     if (more) sample.initialize(1s, 1ms);
     sample.close(2s);
-    EXPECT_EQ(only(catalog_of(files)).kind, more ? Class::kAgent : Class::kProbe);
+    EXPECT_EQ(only(ledger_of(files)).kind, more ? Class::kAgent : Class::kProbe);
   }
 }
 
-TEST(Catalog, ARefusedDiscoverSaysNothingOfTheEra) {
+TEST(Ledger, ARefusedDiscoverSaysNothingOfTheEra) {
   for (const Outcome outcome : {Outcome::kOk, Outcome::kRpcError}) {
     std::vector<MemoryFile> files(1);
     Sample sample(files[0].sink());
@@ -217,82 +223,106 @@ TEST(Catalog, ARefusedDiscoverSaysNothingOfTheEra) {
     otlp::append_header(header, payload);
     otlp::encode_span(discover, trace::Naming::kBoth, payload);
     files[0].sink()(spool::RecordType::kSpan, 0, payload);
-    const Catalog catalog = catalog_of(files);
-    EXPECT_EQ(only(catalog).era, outcome == Outcome::kOk ? "modern" : "legacy");
-    EXPECT_EQ(only(catalog).protocol_version, outcome == Outcome::kOk ? "2026-07-28" : "2025-11-25");
+    const Ledger ledger = ledger_of(files);
+    EXPECT_EQ(only(ledger).era, outcome == Outcome::kOk ? "modern" : "legacy");
+    EXPECT_EQ(only(ledger).protocol_version, outcome == Outcome::kOk ? "2026-07-28" : "2025-11-25");
   }
 }
 
-TEST(Catalog, ASessionThatSaidNothingIsNoProbe) {
+TEST(Ledger, ASessionThatSaidNothingIsNoProbe) {
   std::vector<MemoryFile> files(1);
   Sample sample(files[0].sink());
   sample.open();
   sample.close(2s);
-  const Catalog catalog = catalog_of(files);
-  EXPECT_EQ(only(catalog).kind, Class::kAgent);
-  EXPECT_EQ(only(catalog).counts.calls, 0);
+  const Ledger ledger = ledger_of(files);
+  EXPECT_EQ(only(ledger).kind, Class::kAgent);
+  EXPECT_EQ(only(ledger).counts.calls, 0);
 }
 
-TEST(Catalog, DuplicatesCountOnce) {
+TEST(Ledger, DuplicatesCountOnce) {
   std::vector<MemoryFile> files(1);
   Sample sample(files[0].sink());
   sample.open();
   sample.call("echo", 0s, 1ms);
   files.push_back(files[0]);
-  EXPECT_EQ(only(catalog_of(files)).counts.calls, 1);
+  EXPECT_EQ(only(ledger_of(files)).counts.calls, 1);
 }
 
-TEST(Catalog, SpansWithoutAnOpeningAreStillASession) {
+TEST(Ledger, SpansWithoutAnOpeningAreStillASession) {
   std::vector<MemoryFile> files(1);
   SampleCall open;
   open.open = true;
   Sample sample(files[0].sink());
   sample.call(open);
-  EXPECT_EQ(only(catalog_of(files)).state, State::kKilled);
+  EXPECT_EQ(only(ledger_of(files)).state, State::kKilled);
 }
 
-TEST(Catalog, SpansThatNeverHadAnOpeningAreNoKilledSession) {
+TEST(Ledger, SpansThatNeverHadAnOpeningAreNoKilledSession) {
   std::vector<MemoryFile> files(1);
   Sample sample(files[0].sink());
   SampleCall stream;
   stream.open = true;
   stream.span_id = sample.call(stream);
-  EXPECT_EQ(only(catalog_of(files)).state, State::kKilled);
-  files[0].locked = true;
-  EXPECT_EQ(only(catalog_of(files)).state, State::kOpen);
+  EXPECT_EQ(only(ledger_of(files)).state, State::kKilled);
+  files[0].held = true;
+  EXPECT_EQ(only(ledger_of(files)).state, State::kOpen);
   stream.open = false;
   sample.call(stream);
-  EXPECT_EQ(only(catalog_of(files)).state, State::kClosed);
+  EXPECT_EQ(only(ledger_of(files)).state, State::kClosed);
 }
 
-// An initialize that waited had a session of its own until it was known which it is.
-TEST(Catalog, AWithdrawnSessionIsNone) {
-  std::vector<MemoryFile> files(2);
-  Sample waiting(files[1].sink());
-  waiting.open();
+SampleCall initialize_of(std::uint16_t flags) {
   SampleCall call;
   call.method = mcp::Method::kInitialize;
+  call.span_id.bytes.fill(7);
   call.open = true;
-  waiting.call(call);
-  files[1].locked = true;
-  EXPECT_EQ(only(catalog_of(files)).state, State::kOpen);
-  files[1].locked = false;
-  EXPECT_EQ(only(catalog_of(files)).state, State::kKilled);
-  EXPECT_EQ(only(catalog_of(files)).counts.errors, 1);
-  // The file that withdraws it may be read first.
-  Sample withdrawing(files[0].sink());
-  SampleOptions options;
-  options.seed = 9;
-  Sample told(files[0].sink(), options);
-  told.open();
-  withdrawing.withdraw(told.trace_id(), told.root_id());
-  const Catalog catalog = catalog_of(files);
-  EXPECT_EQ(only(catalog).id, told.id());
-  EXPECT_TRUE(catalog.is_withdrawn({waiting.print(), {}}));
-  EXPECT_EQ(catalog.moved_to({waiting.print(), {}}), &only(catalog));
+  call.flags = flags;
+  return call;
 }
 
-TEST(Catalog, AClosedSessionThatGoesOnIsOpenAndMayBeKilled) {
+TEST(Ledger, AnInitializeWithoutASessionIsOneThatStarts) {
+  std::vector<MemoryFile> files(1);
+  Sample waiting(files[0].sink());
+  waiting.resource();
+  waiting.call(initialize_of(trace::kStarting | trace::kTreeRoot));
+  files[0].held = true;
+  const Ledger running = ledger_of(files);
+  EXPECT_EQ(only(running).state, State::kOpen);
+  EXPECT_EQ(only(running).id, "");
+  EXPECT_EQ(only(running).service, "everything");
+  EXPECT_EQ(only(running).stretches.front().root, (SpanKey{waiting.trace_id(), waiting.root_id()}));
+  files[0].held = false;
+  EXPECT_EQ(only(ledger_of(files)).state, State::kKilled);
+  EXPECT_EQ(only(ledger_of(files)).counts.errors, 1);
+}
+
+// Whatever file is read first, and whether or not there is a session after all (a redirection is of none).
+TEST(Ledger, WhatWasStartingIsTheSessionThatItProvedToBe) {
+  for (const bool redirected : {false, true}) {
+    for (const bool newer_first : {false, true}) {
+      std::vector<MemoryFile> files(2);
+      Sample waiting(files[newer_first].sink());
+      SampleCall initialize = initialize_of(trace::kStarting);
+      waiting.call(initialize);
+      SampleOptions options;
+      options.seed = 9;
+      Sample told(files[!newer_first].sink(), options);
+      if (!redirected) told.open();
+      initialize.flags = trace::kStarted;
+      if (redirected) told.options().print = 0;
+      told.call(initialize);
+      const Ledger ledger = ledger_of(files);
+      ASSERT_NE(ledger.started_as(starting_key(initialize.span_id)), nullptr);
+      if (redirected) {
+        EXPECT_TRUE(ledger.sessions().empty());
+      } else {
+        EXPECT_EQ(only(ledger).id, told.id());
+      }
+    }
+  }
+}
+
+TEST(Ledger, AClosedSessionThatGoesOnIsOpenAndMayBeKilled) {
   std::vector<MemoryFile> files(1);
   SampleOptions options;
   options.close_tells = true;
@@ -300,30 +330,30 @@ TEST(Catalog, AClosedSessionThatGoesOnIsOpenAndMayBeKilled) {
   sample.open();
   sample.call("echo", 1s, 1ms);
   sample.close(2s);
-  EXPECT_EQ(only(catalog_of(files)).state, State::kClosed);
+  EXPECT_EQ(only(ledger_of(files)).state, State::kClosed);
   sample.open();
   sample.call("echo", 3s, 1ms);
-  files[0].locked = true;
-  EXPECT_EQ(only(catalog_of(files)).state, State::kOpen);
-  EXPECT_EQ(only(catalog_of(files)).counts.calls, 2);
-  files[0].locked = false;
-  EXPECT_EQ(only(catalog_of(files)).state, State::kKilled);
-  EXPECT_EQ(only(catalog_of(files)).counts.calls, 2);
+  files[0].held = true;
+  EXPECT_EQ(only(ledger_of(files)).state, State::kOpen);
+  EXPECT_EQ(only(ledger_of(files)).counts.calls, 2);
+  files[0].held = false;
+  EXPECT_EQ(only(ledger_of(files)).state, State::kKilled);
+  EXPECT_EQ(only(ledger_of(files)).counts.calls, 2);
   sample.close(4s);
-  EXPECT_EQ(only(catalog_of(files)).state, State::kClosed);
+  EXPECT_EQ(only(ledger_of(files)).state, State::kClosed);
 }
 
-TEST(Catalog, RecordsOfANewerLayoutAreCounted) {
+TEST(Ledger, RecordsOfANewerLayoutAreCounted) {
   MemoryFile file;
   Sample sample(file.sink());
   sample.open();
-  file.entries[1].payload[0] = 99;
-  Catalog catalog;
-  catalog.begin_file(0, false, {});
-  for (const auto& entry : file.entries) catalog.add(record_of(entry));
-  EXPECT_EQ(catalog.unsupported(), 1u);
-  EXPECT_TRUE(catalog.sessions().empty());
+  file.records[1].payload[0] = 99;
+  Ledger ledger;
+  ledger.begin_file(0, false, {});
+  add_all(file, ledger);
+  EXPECT_EQ(ledger.entries().unsupported(), 1u);
+  EXPECT_TRUE(ledger.sessions().empty());
 }
 
 }  // namespace
-}  // namespace mcptrace::query
+}  // namespace mcptrace::ledger

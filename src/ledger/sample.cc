@@ -1,12 +1,10 @@
-#include "query/sample.h"
-
-#include <utility>
+#include "ledger/sample.h"
 
 #include "base/keyed_hash.h"
 #include "otlp/encode.h"
 #include "otlp/record_tag.h"
 
-namespace mcptrace::query {
+namespace mcptrace::ledger {
 
 using spool::RecordType;
 using trace::Attr;
@@ -61,16 +59,17 @@ void Sample::fill_root(Nanos at, bool ended) {
   for (const auto& [key, value] : extra) span_.add(key, value);
 }
 
-void Sample::emit(RecordType type, std::uint8_t flags, trace::Operation operation) {
+void Sample::emit(RecordType type, std::uint16_t flags, trace::Operation operation) {
   trace::SpanHeader header = trace::header_of(span_);
-  header.session_print = options_.print;
   header.operation = operation;
-  header.flags = static_cast<std::uint8_t>(flags | options_.flags);
+  header.flags = flags | options_.flags;
+  header.session_print = header.has(trace::kStarting) ? 0 : options_.print;
   header.resource = 1;
   payload_.clear();
-  otlp::append_header(header, payload_);
-  if (type != RecordType::kSessionClose || options_.close_tells) {
-    otlp::encode_span(span_, trace::Naming::kBoth, payload_);
+  if (type == RecordType::kSessionClose && !options_.close_tells) {
+    otlp::append_header(header, payload_);
+  } else {
+    otlp::encode_record(header, span_, trace::Naming::kBoth, payload_);
   }
   sink_(type, otlp::spool_tag(span_.trace_id), payload_);
 }
@@ -136,17 +135,9 @@ void Sample::root(Nanos at) {
   emit(RecordType::kSpan, trace::kRootSpan, trace::Operation::kNone);
 }
 
-void Sample::withdraw(const TraceId& trace, const SpanId& root) {
-  fill_root({}, true);
-  if (!root.is_zero()) span_.links.push_back({trace, root, 0, {}, "session"});
-  const bool told = std::exchange(options_.close_tells, true);
-  emit(RecordType::kSessionClose, trace::kRootSpan | trace::kWithdrawn, trace::Operation::kNone);
-  options_.close_tells = told;
-}
-
 void Sample::close(Nanos at) {
   root(at);
   emit(RecordType::kSessionClose, trace::kRootSpan, trace::Operation::kNone);
 }
 
-}  // namespace mcptrace::query
+}  // namespace mcptrace::ledger

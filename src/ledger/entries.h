@@ -1,0 +1,50 @@
+// From records to entries: each is decoded here and nowhere else, with the resources that its file numbers. Pure; one
+// thread.
+//
+//   Entries entries;
+//   entries.begin_file(7, held, modified);
+//   while (auto record = reader.next()) if (auto entry = entries.read(*record)) …
+#pragma once
+
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "ledger/entry.h"
+#include "otlp/decode.h"
+
+namespace mcptrace::ledger {
+
+class Entries {
+ public:
+  // Records of another file follow, or further ones of a file that was begun before. `number` is the caller's name for
+  // the file.
+  void begin_file(std::uint32_t number, bool held, Nanos modified);
+  // Nothing: a resource, which is kept, or what this version does not understand.
+  std::optional<Entry> read(const spool::Record& record);
+
+  // What the file's entries say of resources is not known any more; their places are given to others.
+  void forget_file(std::uint32_t number);
+
+  [[nodiscard]] const std::vector<otlp::Resource>& resources() const { return resources_; }
+  // Null: not known.
+  [[nodiscard]] const otlp::Resource* resource_of(const Entry& entry) const;
+  // Records of a newer layout.
+  [[nodiscard]] std::uint64_t unsupported() const { return unsupported_; }
+
+ private:
+  using Places = std::unordered_map<std::uint32_t, std::uint32_t>;  // of resources, by their numbers in one file
+
+  void read_resource(std::string_view payload);
+
+  std::vector<otlp::Resource> resources_;
+  std::vector<std::uint32_t> free_;  // places in it
+  std::map<std::uint32_t, Places> files_;
+  std::uint32_t number_ = 0;
+  bool held_ = false;
+  Nanos modified_{};
+  std::uint64_t unsupported_ = 0;
+};
+
+}  // namespace mcptrace::ledger

@@ -1,0 +1,225 @@
+#include "ledger/feed.h"
+
+#include <algorithm>
+
+#include "ledger/killed.h"
+#include "spool/directory.h"
+
+namespace mcptrace::ledger {
+namespace {
+
+using spool::RecordType;
+
+SpanKey key_of(const trace::SpanHeader& header) { return {header.trace_id, header.span_id}; }
+
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+Result<Feed> Feed::open(const std::string& directory, const std::string& consumer, FeedOptions options) {
+  MCPTRACE_TRY(Cursor cursor, Cursor::open(directory, consumer));
+  return Feed(directory, std::move(cursor), options);
+}
+
+// Which files there are, and who holds them. All but those that are done with are read from their beginning: what they
+// say of resources and open spans is needed, whatever of their spans has been decided.
+Result<> Feed::look() {
+  MCPTRACE_TRY(const std::vector<spool::FileInfo> there, spool::list_files(directory_));
+  for (auto& [number, file] : files_) file.held = false;  // where it was deleted, nothing more is to come
+  for (const spool::FileInfo& info : there) {
+    const std::string name = name_of(info.path);
+    auto number = numbers_.find(name);
+    if (number == numbers_.end()) {
+      const Cursor::Place& place = cursor_.place(name);
+      if (place.closed && place.undecided.empty()) continue;
+      number = numbers_.emplace(name, next_number_++).first;
+      File& file = files_[number->second];
+      file.path = info.path;
+      file.name = name;
+      file.told = place.read;
+      file.was_closed = place.closed;
+      file.wanted.insert(place.undecided.begin(), place.undecided.end());
+    }
+    File& file = files_.at(number->second);
+    file.held = info.locked;
+    file.bytes = info.bytes;
+    file.modified = info.modified;
+  }
+  return {};
+}
+
+// What was left open is judged by how the files were in the round before: whoever let go of one had begun its next by
+// then, and says there what is still open.
+Result<std::size_t> Feed::read(const Tell& tell, std::size_t most) {
+  MCPTRACE_TRY_VOID(look());
+  std::size_t told = 0;
+  std::vector<std::uint32_t> finished;
+  for (const auto& [number, file] : files_) {
+    if (file.read_out) continue;
+    told += read_file(number, tell, most - told);
+    if (told >= most) return told;
+    if (!file.held) finished.push_back(number);
+  }
+  told += end_what_was_left(tell);
+  for (const std::uint32_t number : finished) files_.at(number).read_out = true;
+  return told;
+}
+
+// Opened anew each time, as there may be more files than descriptors.
+std::size_t Feed::read_file(std::uint32_t number, const Tell& tell, std::size_t most) {
+  File& file = files_.at(number);
+  if (file.held && file.position >= file.bytes) return 0;
+  entries_.begin_file(number, file.held, file.modified);
+  spool::FileReader reader(file.path);
+  if (file.position != 0) reader.seek(file.position);
+  std::size_t told = 0;
+  while (told < most || reader.position() == file.position) {
+    file.position = reader.position();
+    const auto record = reader.next();
+    if (!record) break;
+    if (const auto entry = entries_.read(*record)) told += take(file.position, *entry, tell) ? 1 : 0;
+  }
+  file.position = reader.position();
+  skipped_ += reader.skipped();
+  return told;
+}
+
+bool Feed::take(std::uint64_t position, const Entry& entry, const Tell& tell) {
+  if (entry.header.has(trace::kStarted)) {
+    if (const auto starting = starting_.find(entry.header.span_id); starting != starting_.end()) {
+      end_open(starting->second);
+    }
+  }
+  if (const auto session = sessions_.find(entry.session); session != sessions_.end()) {
+    session->second.last = std::max(session->second.last, end_of(entry.header));
+  }
+  if (entry.is_open()) {
+    keep_open(entry);
+    return false;
+  }
+  end_open(key_of(entry.header));
+  if (entry.type != RecordType::kSpan) return false;
+  return tell_if_new(position < files_.at(entry.file).told, position, entry, tell);
+}
+
+bool Feed::tell_if_new(bool old, std::uint64_t position, const Entry& entry, const Tell& tell) {
+  const SpanKey key = key_of(entry.header);
+  const bool wanted = files_.at(entry.file).wanted.erase(key) != 0;
+  if (old && !wanted) return false;
+  tell(entry);
+  where_[key] = {entry.file, position};
+  return true;
+}
+
+void Feed::keep_open(const Entry& entry) {
+  const SpanKey key = key_of(entry.header);
+  auto known = open_.find(key);
+  if (known == open_.end()) {
+    if (open_bytes_ + entry.bytes.size() > options_.most_open_bytes) {
+      ++left_out_;
+      return;
+    }
+    known = open_.emplace(key, Open{}).first;
+    ++sessions_[entry.session].spans;
+    if (entry.session.starting) starting_.emplace(entry.header.span_id, key);
+  }
+  Open& open = known->second;
+  open_bytes_ += entry.bytes.size();
+  open_bytes_ -= open.bytes.size();
+  open.header = entry.header;
+  open.bytes = entry.bytes;
+  open.session = entry.session;
+  open.resource = entry.resource;
+  open.files.insert(entry.file);
+  Nanos& last = sessions_[entry.session].last;
+  last = std::max(last, end_of(entry.header));
+}
+
+void Feed::end_open(const SpanKey& key) {
+  const auto found = open_.find(key);
+  if (found == open_.end()) return;
+  const SessionKey session = found->second.session;
+  open_bytes_ -= found->second.bytes.size();
+  if (session.starting) starting_.erase(key.span_id);
+  open_.erase(found);
+  if (--sessions_.at(session).spans == 0) sessions_.erase(session);
+}
+
+// Nobody adds to any file that says it is open.
+bool Feed::is_left(const Open& open) const {
+  return std::ranges::all_of(open.files, [this](std::uint32_t number) {
+    const auto file = files_.find(number);
+    return file == files_.end() || file->second.read_out;
+  });
+}
+
+std::size_t Feed::end_what_was_left(const Tell& tell) {
+  std::vector<SpanKey> left;
+  for (const auto& [key, open] : open_) {
+    if (is_left(open)) left.push_back(key);
+  }
+  std::size_t told = 0;
+  for (const SpanKey& key : left) {
+    const Open& open = open_.at(key);
+    const std::uint32_t number = *open.files.rbegin();
+    const File& file = files_.at(number);
+    const auto tell_end = [&](MadeSpan span) {
+      end_killed(span.header, span.bytes, sessions_.at(open.session).last);
+      const Entry entry{.type = RecordType::kSpan,
+                        .header = span.header,
+                        .bytes = span.bytes,
+                        .session = open.session,
+                        .resource = open.resource,
+                        .file = number};
+      told += tell_if_new(file.was_closed, file.position, entry, tell) ? 1 : 0;
+    };
+    if (auto root = missing_root(open.header)) tell_end(*std::move(root));
+    tell_end({open.header, open.bytes});
+    end_open(key);
+  }
+  for (auto& [number, file] : files_) file.closed |= file.read_out;
+  return told;
+}
+
+Result<> Feed::save(std::span<const SpanKey> undecided) {
+  std::map<std::uint32_t, Cursor::Place> places;
+  for (const auto& [number, file] : files_) {
+    // What is open in a file that nobody holds is still to be told.
+    const bool closed = file.closed || file.was_closed;
+    const bool whole = (file.held || closed) && file.wanted.empty();
+    places[number] = {.decided = whole ? file.position : 0,
+                      .read = std::max(file.told, file.position),
+                      .closed = closed,
+                      .undecided = {file.wanted.begin(), file.wanted.end()}};
+  }
+  std::unordered_map<SpanKey, Where, SpanKeyHash> kept;
+  for (const SpanKey& key : undecided) {
+    const auto where = where_.find(key);
+    if (where == where_.end()) continue;
+    kept.insert(*where);
+    Cursor::Place& place = places.at(where->second.file);
+    place.decided = std::min(place.decided, where->second.position);
+    place.undecided.push_back(key);
+  }
+  where_ = std::move(kept);
+  for (auto& [number, place] : places) cursor_.set(files_.at(number).name, std::move(place));
+  MCPTRACE_TRY_VOID(cursor_.save());
+  forget_files();
+  return {};
+}
+
+// Those that are done with: nothing of them is open, wanted or undecided.
+void Feed::forget_files() {
+  std::set<std::uint32_t> used;
+  for (const auto& [key, where] : where_) used.insert(where.file);
+  for (const auto& [key, open] : open_) used.insert(open.files.begin(), open.files.end());
+  std::erase_if(files_, [&](const auto& entry) {
+    const auto& [number, file] = entry;
+    if (!file.closed || !file.wanted.empty() || used.contains(number)) return false;
+    numbers_.erase(file.name);
+    entries_.forget_file(number);
+    return true;
+  });
+}
+
+}  // namespace mcptrace::ledger

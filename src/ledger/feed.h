@@ -1,0 +1,108 @@
+// What a consumer of the spool (shipping, a store) is told: every span that ended, in the order of its file, and, where
+// a process died, the ends of what it left open. It keeps its place on disk (Cursor): after a restart what was decided
+// is not told again, what was told and not decided is. At least once: whoever saves late is told again. One thread.
+//
+//   auto feed = Feed::open(directory, "ship");
+//   feed->read([&](const Entry& span) { … });          // again and again, when something may have come
+//   feed->save(undecided);                               // now and then: the rest of what was told is done with
+//
+// Being read deletes nothing. What the spool expired before it was told is lost, and counted there.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "ledger/cursor.h"
+#include "ledger/entries.h"
+#include "spool/reader.h"
+
+namespace mcptrace::ledger {
+
+struct FeedOptions {
+  std::size_t most_open_bytes = 64u << 20;  // of spans that are open; what is open beyond it has no end if it is killed
+};
+
+class Feed {
+ public:
+  // `directory`: the spool's. `consumer`: its name, for one process at a time.
+  static Result<Feed> open(const std::string& directory, const std::string& consumer, FeedOptions options = {});
+
+  // A span that ended: entry.type is kSpan, entry.bytes are whole. Roots are told each time they are written.
+  using Tell = std::function<void(const Entry& entry)>;
+  // Tells what came: some `most` spans (a block is never left half told), and then those of what was killed. How many;
+  // less than `most`: it was all that there is.
+  Result<std::size_t> read(const Tell& tell, std::size_t most = 10'000);
+  // `undecided`: of all that was told, spans that have to be told again after a restart.
+  Result<> save(std::span<const SpanKey> undecided);
+
+  // Its resources are known as long as a span of their file is undecided.
+  [[nodiscard]] const Entries& entries() const { return entries_; }
+  // What could not be read.
+  [[nodiscard]] const spool::Skipped& skipped() const { return skipped_; }
+  // Open spans that were not kept, for want of room.
+  [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
+
+ private:
+  struct File {
+    std::string path, name;
+    std::uint64_t bytes = 0, position = 0;
+    Nanos modified{};
+    bool held = false;
+    bool read_out = false;  // nobody adds to it, and it was read to its end
+    bool closed = false;    // ... and what was left open in it has been told
+    // From before our start: it was closed, and up to there told; of that only `wanted` is told again.
+    bool was_closed = false;
+    std::uint64_t told = 0;
+    std::unordered_set<SpanKey, SpanKeyHash> wanted;
+  };
+  struct Open {
+    trace::SpanHeader header;
+    std::string bytes;
+    SessionKey session;
+    std::uint32_t resource = kNoResource;
+    std::set<std::uint32_t> files;  // that say it is open
+  };
+  struct OpenSession {
+    std::size_t spans = 0;  // that are open
+    Nanos last{};           // its last sign
+  };
+  struct Where {
+    std::uint32_t file = 0;
+    std::uint64_t position = 0;  // before its record
+  };
+
+  Feed(std::string directory, Cursor cursor, FeedOptions options)
+      : directory_(std::move(directory)), cursor_(std::move(cursor)), options_(options) {}
+
+  Result<> look();
+  std::size_t read_file(std::uint32_t number, const Tell& tell, std::size_t most);
+  bool take(std::uint64_t position, const Entry& entry, const Tell& tell);
+  bool tell_if_new(bool old, std::uint64_t position, const Entry& entry, const Tell& tell);
+  void keep_open(const Entry& entry);
+  void end_open(const SpanKey& key);
+  std::size_t end_what_was_left(const Tell& tell);
+  [[nodiscard]] bool is_left(const Open& open) const;
+  void forget_files();
+
+  std::string directory_;
+  Cursor cursor_;
+  FeedOptions options_;
+  Entries entries_;
+  std::map<std::uint32_t, File> files_;  // by number: the oldest first
+  std::map<std::string, std::uint32_t, std::less<>> numbers_;
+  std::uint32_t next_number_ = 0;
+  std::map<SpanKey, Open> open_;
+  std::map<SpanId, SpanKey> starting_;  // of those that have no session yet
+  std::map<SessionKey, OpenSession> sessions_;
+  std::size_t open_bytes_ = 0;
+  std::uint64_t left_out_ = 0;
+  spool::Skipped skipped_;
+  std::unordered_map<SpanKey, Where, SpanKeyHash> where_;  // of what was told, and is not known to be decided
+};
+
+}  // namespace mcptrace::ledger

@@ -1,0 +1,108 @@
+// Sessions, as the spool's records tell them: plain data, made by Ledger.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "ledger/entry.h"
+#include "trace/span_record.h"
+
+namespace mcptrace::ledger {
+
+struct SpanKey {
+  TraceId trace_id;
+  SpanId span_id;
+  auto operator<=>(const SpanKey&) const = default;
+};
+struct SpanKeyHash {
+  std::size_t operator()(const SpanKey& key) const {
+    return std::hash<TraceId>()(key.trace_id) * 31 + std::hash<SpanId>()(key.span_id);
+  }
+};
+
+inline constexpr std::size_t kOutcomes = static_cast<std::size_t>(trace::Outcome::kCount);
+
+struct Counts {
+  std::int64_t calls = 0;  // tools/call
+  std::array<std::int64_t, kOutcomes> outcomes{};
+  std::int64_t errors = 0;  // of any request
+  std::int64_t requests = 0;
+  std::int64_t notifications = 0;
+  std::int64_t dropped = 0;
+  std::int64_t not_json_lines = 0;
+  std::int64_t not_json_bytes = 0;
+  std::int64_t unmatched = 0;
+  std::int64_t not_injected = 0;
+
+  [[nodiscard]] std::int64_t of(trace::Outcome outcome) const { return outcomes[static_cast<std::size_t>(outcome)]; }
+  Counts& operator+=(const Counts& other);
+};
+
+// kKilled: it never said that it was over, and no living process holds it (docs/spans.md).
+enum class State : std::uint8_t { kOpen, kClosed, kKilled };
+std::string_view state_text(State state);
+
+// docs/spans.md: a probe holds nothing but server/discover; hidden unless asked for, counted nowhere.
+enum class Class : std::uint8_t { kAgent, kProbe };
+
+// What one process said of a stretch: its root as far as it went. A later one of the same process replaces it; but one
+// that starts elsewhere comes on top: the process had forgotten the session, and counts anew from there.
+struct Part {
+  std::uint32_t file = 0;  // that holds it, as numbered for Ledger::begin_file
+  std::string instance;    // service.instance.id
+  Nanos start{}, end{};
+  Counts counts;
+};
+
+// The part of a session under one root span.
+struct Stretch {
+  SpanKey root;
+  SpanId parent;  // of the root; zero: none
+  Nanos start{};
+  Nanos end{};           // of the root where it is known, else of the last record seen
+  bool derived = false;  // other processes may have written of the same ids
+  bool root_seen = false;
+  bool failed = false;                    // the root's status is ERROR
+  std::vector<std::uint32_t> closed_in;   // files whose last word of it is that it was closed
+  std::vector<std::uint32_t> live_files;  // locked files that say: open
+  std::vector<Part> parts;
+  std::vector<std::string> without_part;  // derived: processes that opened it, and wrote no root of it yet
+  std::optional<SpanKey> previous;        // the root of the stretch before
+
+  [[nodiscard]] bool closed() const { return !closed_in.empty(); }
+};
+
+struct Session {
+  SessionKey key;
+  std::string id;       // "s-1f2e3d4c5b6a7988"; empty if it has none
+  std::string service;  // service.name
+  std::string client_name, client_version, server_name, server_version;
+  std::string era, protocol_version, client_process, transport;
+  std::vector<Stretch> stretches;    // oldest first
+  std::vector<std::uint32_t> files;  // where records of it stand, as numbered for Ledger::begin_file
+  Nanos start{};
+  Nanos end{};       // the last moment known of
+  Nanos activity{};  // newest sign of life: what lists are ordered by. At most that, until its spans were looked at
+  Nanos written{};   // the newest write to a file in which it was open
+  State state = State::kKilled;
+  Class kind = Class::kAgent;
+  bool guessed = false;   // may hold several clients
+  bool counted = false;   // the counts are known (from roots, or from all spans)
+  bool at_least = false;  // ... but not every file was looked at
+  bool of_roots = false;  // ... and they come from roots: what spans do not tell is among them
+  Counts counts;
+  std::optional<std::int64_t> exit_status, exit_signal;
+  bool tallied = false;  // its spans were looked at; then:
+  std::uint64_t discover_spans = 0, other_spans = 0;
+  bool left_open = false;  // something was open when its process was last heard of
+  bool opened = true;      // by a request: streams, exchanges and notifications alone are no session yet
+
+  [[nodiscard]] bool failed() const;
+};
+
+}  // namespace mcptrace::ledger
