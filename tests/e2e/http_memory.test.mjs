@@ -129,10 +129,15 @@ for (const [name, requests] of Object.entries(before)) {
     await openStreams(t, proxy, requests(proxy), 3);
     await makeCalls(proxy, 4000);
     // What was large is given back a second later.
-    const least = await settles(proxy.pid, 0, 1500);
-    await openStreams(t, proxy, requests(proxy));
-    const grown = await settles(proxy.pid, least + streams * mostPerStream) - least;
-    t.diagnostic(`${(grown / streams / 1024).toFixed(1)} KiB each`);
+    let least = await settles(proxy.pid, 0, 1500), grown = Infinity;
+    // On a busy machine the observer may fall behind while the first ones come, and its queue and batch grow: no stream's cost.
+    for (let round = 0; round < 2 && grown > streams * mostPerStream; round++) {
+      await openStreams(t, proxy, requests(proxy));
+      const now = await settles(proxy.pid, least + streams * mostPerStream);
+      grown = now - least;
+      least = now;
+      t.diagnostic(`${(grown / streams / 1024).toFixed(1)} KiB each`);
+    }
     assert.ok(grown <= streams * mostPerStream, `${Math.round(grown / streams / 1024)} KiB each`);
   });
 }

@@ -26,13 +26,14 @@ test('nothing is closed because it is quiet: streams that say nothing stay', asy
   const clients = await Promise.all(Array.from({ length: 50 }, () => raw(proxy.port)));
   for (const client of clients) client.socket.write(getStream(proxy));
   await Promise.all(clients.map((client) => client.untilText('\r\n\r\n')));
-  // The head's time (10 s) is over long before this, were it to count here.
-  const wait = Number(process.env.MCPTRACE_QUIET_SECONDS ?? 11);
-  await new Promise((resolve) => setTimeout(resolve, wait * 1000));
+  // Began after them, and is closed when a head's time is over: were that to count for them, they would be closed by then.
+  const slow = await raw(proxy.port);
+  slow.socket.write('GET /mcp HTTP/1.1\r\n');
+  await once(slow.socket, 'end');
   assert.ok(clients.every((client) => !client.socket.readableEnded && !client.socket.destroyed));
   sockets.forEach((socket) => socket.write(chunk('data: still here\n\n')));
   await Promise.all(clients.map((client) => client.untilText('still here')));
-  for (const client of clients) client.socket.destroy();
+  for (const client of [slow, ...clients]) client.socket.destroy();
 });
 
 // The middle one of many, as a busy machine may be late now and then.
