@@ -146,7 +146,7 @@ const byStart = (a, b) => Number(BigInt(a.startTimeUnixNano) - BigInt(b.startTim
 
 // The spans of each session, the probes' too if `options` ask for them. Oldest first.
 export const sessions = (home, ...options) =>
-  sessionList(home, ...options).map((session) => trace(home, session.id))
+  sessionList(home, ...options).map((session) => trace(home, session.id ?? session.stretches[0].trace_id))
     .sort((a, b) => byStart(a[0], b[0]));
 
 // Asks until `question` gives something, for as long as a loaded machine may need.
