@@ -33,7 +33,6 @@ observe::ObserverOptions observer_options(const TraceOptions& options, const std
   observe::TracerOptions& tracer = observer.tracer;
   tracer.naming = options.naming;
   tracer.service_name = options.service_name;
-  tracer.service_name_fixed = options.service_name_fixed;
   tracer.instance_id = random.trace_id().hex();
   tracer.resource_attributes = options.resource_attributes;
   observer.spool.directory = state_directory + "/spool";

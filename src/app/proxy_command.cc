@@ -46,15 +46,22 @@ std::string service_of(const http::Route& route) {
   return (route.prefix.empty() ? "" : route.prefix + " ") + route.upstream.authority;
 }
 
-observe::ObserverOptions proxy_observer_options(const ProxyCommandOptions& options, const std::string& state,
-                                                Random& random, observe::DeclaredNames& declared) {
+// Which server that is, whatever its spans are called.
+std::string route_print(const HashKey& key, const http::Route& route) {
+  return print_of(key, "route", std::array{route.prefix, route.upstream.origin() + route.upstream.path});
+}
+
+observe::ObserverOptions proxy_observer_options(const ProxyCommandOptions& options, const HashKey& key,
+                                                const std::string& state, Random& random,
+                                                observe::DeclaredNames& declared) {
   observe::ObserverOptions observer = observer_options(options, state, "proxy", random);
   observer.tracer.transport = "tcp";
   observer.tracer.declared = &declared;
   observer.queue_bytes = kQueueBytes;
   for (const http::Route& route : options.proxy.routes) {
-    const std::string name = options.service_name_fixed ? options.service_name : service_of(route);
-    observer.tracer.routes.push_back({name, route.upstream.host, route.upstream.port});
+    const std::string name = options.service_name.empty() ? service_of(route) : options.service_name;
+    observer.tracer.routes.push_back(
+        {name, route.upstream.host, route.upstream.port, "route " + route_print(key, route)});
   }
   return observer;
 }
@@ -68,7 +75,7 @@ http::TracingOptions tracing_options(const ProxyCommandOptions& options) {
   tracing.hold_bytes = options.hold_bytes;
   tracing.parent = options.parent;
   tracing.conversation_headers = options.conversation_headers;
-  if (options.service_name_fixed) tracing.name = options.service_name;
+  tracing.name = options.service_name;
   for (const http::Route& route : options.proxy.routes) tracing.route_names.push_back(service_of(route));
   return tracing;
 }
@@ -78,11 +85,9 @@ class Accepted {
  public:
   Accepted(const ProxyCommandOptions& options, const HashKey& key, const std::string& state, Log& log) {
     for (const http::Route& route : options.proxy.routes) {
-      const std::string at = route.upstream.origin() + route.upstream.path;
       const std::string label = route.prefix.empty() ? "the server" : "the server of " + route.prefix;
       auto& one = routes_.emplace_back(std::make_unique<One>());
-      one->file.emplace(one->acceptance, state + "/servers", print_of(key, "route", std::array{route.prefix, at}),
-                        label, log);
+      one->file.emplace(one->acceptance, state + "/servers", route_print(key, route), label, log);
     }
   }
   void load(Nanos wall) {
@@ -114,8 +119,8 @@ class Traced {
         key_(key),
         declared_(state + "/declared", key_, log),
         accepted_(options, key_, state, log),
-        observer_(observing(proxy_observer_options(options, state, world.random, declared_)), activity_, world.clock,
-                  observer_random_, log),
+        observer_(observing(proxy_observer_options(options, key_, state, world.random, declared_)), activity_,
+                  world.clock, observer_random_, log),
         sink_(observer_),
         tracing_(asking(options), key_, world.random, sink_) {
     accepted_.load(world.clock.now().wall);

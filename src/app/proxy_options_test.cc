@@ -47,7 +47,7 @@ TEST_F(ProxyOptionsTest, OneServerIsEnough) {
   EXPECT_FALSE(proxy.certificate.has_value());
   EXPECT_FALSE(proxy.keep_host);
   EXPECT_EQ(parsed->options.inject, observe::InjectMode::kAuto);
-  EXPECT_FALSE(parsed->options.service_name_fixed);
+  EXPECT_EQ(parsed->options.service_name, "");
 }
 
 TEST_F(ProxyOptionsTest, RoutesAreTakenInOrder) {
@@ -193,7 +193,6 @@ TEST_F(ProxyOptionsTest, TheRest) {
   ASSERT_TRUE(parsed) << parsed.error().message;
   const ProxyCommandOptions& options = parsed->options;
   EXPECT_EQ(options.service_name, "docs");
-  EXPECT_TRUE(options.service_name_fixed);
   EXPECT_EQ(options.inject, observe::InjectMode::kNever);
   EXPECT_TRUE(options.proxy.keep_host);
   EXPECT_EQ(options.proxy.certificate->key, "k");

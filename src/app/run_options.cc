@@ -1,13 +1,12 @@
 #include "app/run_options.h"
 
 #include "app/command_line.h"
+#include "app/launch_name.h"
 
 namespace mcptrace::app {
 namespace {
 
 Error bad(std::string message) { return {Errc::kInvalidArgument, std::move(message)}; }
-
-std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace
 
@@ -18,7 +17,7 @@ const char kRunHelp[] =
     "The command begins at the first word that is no option; all that follows it is the command's own.\n"
     "\n"
     "Options:\n"
-    "  --name NAME        the service's name in traces (default: what the server calls itself)\n"
+    "  --name NAME        the service's name in traces (default: what the command starts: a package, script, image …)\n"
     "  --inject WHEN      put trace context into requests: auto (the default: not where the server refuses it), "
     "always\n"
     "                     or never (--no-inject: nothing is ever held back or changed)\n"
@@ -53,7 +52,11 @@ Result<ParsedRun> parse_run(const World& world, std::span<const std::string> arg
         bad("run wants a server to run: mcptrace run [options] CMD ARGS… (see mcptrace run --help)"));
   }
   options.command.assign(command.begin(), command.end());
-  if (options.service_name.empty()) options.service_name = base_name(options.command.front());
+  if (options.service_name.empty()) {
+    const std::string logname = world.environment("LOGNAME").value_or(""),
+                      user = world.environment("USER").value_or("");
+    options.service_name = launch_name(options.command, {.home = world.home, .logname = logname, .user = user});
+  }
   return parsed;
 }
 

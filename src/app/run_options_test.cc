@@ -45,7 +45,6 @@ TEST_F(RunOptionsTest, TheCommandIsWhatFollowsTheDashes) {
   ASSERT_TRUE(parsed) << parsed.error().message;
   EXPECT_EQ(parsed->options.command, (std::vector<std::string>{"node", "--", "--name", "x"}));
   EXPECT_EQ(parsed->options.service_name, "files");
-  EXPECT_TRUE(parsed->options.service_name_fixed);
   EXPECT_EQ(parsed->options.inject, observe::InjectMode::kNever);
   EXPECT_EQ(parsed->options.naming, trace::Naming::kSemconv);
 }
@@ -89,11 +88,16 @@ TEST_F(RunOptionsTest, TheCommandBeginsAtTheFirstWordThatIsNoOption) {
   }
 }
 
-TEST_F(RunOptionsTest, WithoutANameItIsTheCommandsUntilTheServerSaysItsOwn) {
+TEST_F(RunOptionsTest, WithoutANameItIsThatOfWhatIsLaunched) {
   const auto parsed = parse({"--", "/usr/bin/my-server", "--secret=1"});
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->options.service_name, "my-server");
-  EXPECT_FALSE(parsed->options.service_name_fixed);
+  EXPECT_EQ(parse({"npx", "-y", "@acme/files@1.2", "/data"})->options.service_name, "@acme/files");
+  EXPECT_EQ(parse({"node", "/srv/ann.js"})->options.service_name, "ann");
+  environment_ = {{"LOGNAME", "ann"}};
+  EXPECT_EQ(parse({"node", "/srv/ann.js"})->options.service_name, "node");
+  environment_ = {{"USER", "ann"}};
+  EXPECT_EQ(parse({"node", "/srv/ann.js"})->options.service_name, "node");
   EXPECT_EQ(parsed->options.inject, observe::InjectMode::kAuto);
   EXPECT_FALSE(parsed->options.disabled);
 }
@@ -137,6 +141,8 @@ TEST_F(RunOptionsTest, StandardVariablesAreHonoured) {
   environment_["OTEL_SERVICE_NAME"] = "from-variable";
   EXPECT_EQ(parse({"--", "x"})->options.service_name, "from-variable");
   EXPECT_EQ(parse({"--name", "flag", "--", "x"})->options.service_name, "flag");
+  environment_["OTEL_SERVICE_NAME"] = "";
+  EXPECT_EQ(parse({"--", "x"})->options.service_name, "from-attributes");
   environment_["TRACEPARENT"] = "nonsense";
   parsed = parse({"--", "x"});
   EXPECT_FALSE(parsed->options.environment);

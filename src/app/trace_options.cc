@@ -42,15 +42,8 @@ void read_environment(const World& world, Log& log, TraceOptions& options) {
   }
   const auto named =
       std::ranges::find(options.resource_attributes, "service.name", &std::pair<std::string, std::string>::first);
-  if (!options.service_name_fixed) {
-    if (const auto name = world.environment("OTEL_SERVICE_NAME"); name && !name->empty()) {
-      options.service_name = *name;
-      options.service_name_fixed = true;
-    } else if (named != options.resource_attributes.end()) {
-      options.service_name = named->second;
-      options.service_name_fixed = true;
-    }
-  }
+  if (options.service_name.empty()) options.service_name = world.environment("OTEL_SERVICE_NAME").value_or("");
+  if (options.service_name.empty() && named != options.resource_attributes.end()) options.service_name = named->second;
   std::erase_if(options.resource_attributes, [](const auto& attribute) {
     return attribute.first == "service.name" || attribute.first == "service.instance.id";
   });
@@ -73,7 +66,6 @@ TraceOptionsReader::TraceOptionsReader(CommandLine& line) {
 Result<TraceOptions> TraceOptionsReader::read(const World& world, Log& log) const {
   TraceOptions options;
   options.service_name = name_;
-  options.service_name_fixed = !name_.empty();
   MCPTRACE_TRY(options.inject, parse_inject(inject_, no_inject_));
   MCPTRACE_TRY(options.naming, parse_naming(naming_));
   read_environment(world, log, options);

@@ -18,8 +18,9 @@
 namespace mcptrace::app {
 
 struct TraceOptions {
-  std::string service_name;         // --name, OTEL_SERVICE_NAME, or what the command puts here itself
-  bool service_name_fixed = false;  // one of the first two was given
+  // --name, else OTEL_SERVICE_NAME, else service.name of OTEL_RESOURCE_ATTRIBUTES; of `run` else the launch name; of
+  // `proxy` else empty: each route has its own.
+  std::string service_name;
   observe::InjectMode inject = observe::InjectMode::kAuto;
   bool disabled = false;
   trace::Naming naming = trace::Naming::kBoth;

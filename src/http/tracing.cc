@@ -18,6 +18,7 @@ observe::HttpPlacementOptions placement_options(const TracingOptions& options) {
   placement.name = options.name;
   placement.route_names = options.route_names;
   placement.gap = options.gap;
+  placement.stretch_calls = options.stretch_calls;
   placement.inject = options.inject;
   placement.acceptance = options.acceptance;
   placement.parent = options.parent;

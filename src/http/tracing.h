@@ -32,6 +32,7 @@ struct TracingOptions {
   std::vector<std::string> conversation_keys = mcp::default_conversation_keys();  // of params._meta
   std::vector<std::string> conversation_headers;                                  // names of header fields
   Nanos gap = std::chrono::minutes(30);
+  std::uint32_t stretch_calls = observe::kMostStretchCalls;
   std::size_t hold_bytes = 64 << 20;     // HoldBudget's
   std::string name;                      // --name, else OTEL_SERVICE_NAME; empty: each route's
   std::vector<std::string> route_names;  // by route: its name and its upstream as configured

@@ -103,6 +103,8 @@ struct Session {
   bool opened = true;      // by a request: streams, exchanges and notifications alone are no session yet
 
   [[nodiscard]] bool failed() const;
+  // What people know the server by.
+  [[nodiscard]] const std::string& server() const { return server_name.empty() ? service : server_name; }
 };
 
 }  // namespace mcptrace::ledger

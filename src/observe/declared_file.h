@@ -6,8 +6,8 @@
 // What goes wrong is said once; then the file is as if it were empty.
 //
 //   DeclaredFile names(state_directory + "/declared", key, log);
-//   names.add("name acme", hashes);
-//   if (names.contains("name acme", hash)) …
+//   names.add("command 1f2e3d4c5b6a7988", hashes);
+//   if (names.contains("command 1f2e3d4c5b6a7988", hash)) …
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,7 @@ class DeclaredFile final : public DeclaredNames {
   Log& log_;
   UniqueFd fd_;
   std::uint64_t read_to_ = 0;
-  // The server asked for last, and its names: a process has one, so another's are read anew.
+  // The server asked for last, and its names: most processes have one, so another's are read anew.
   std::string server_;
   std::string server_print_;                 // as its lines begin
   std::unordered_set<std::uint64_t> known_;  // prints

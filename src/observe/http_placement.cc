@@ -90,7 +90,7 @@ void HttpPlacement::begin_stretch(Stretch& stretch, const HttpCaller& caller, st
   stretch.root = root;
   stretch.day = day;
   stretch.announced = false;
-  stretch.open = 0;
+  stretch.open = stretch.calls = 0;
   stretch.last_message = caller.first_byte.boot;
 }
 
@@ -102,9 +102,9 @@ HttpPlacement::Stretch& HttpPlacement::stretch_of(const HttpCaller& caller, KeyK
   Stretch& stretch = stretches_[slot];
   const std::int64_t day = utc_day(caller.first_byte.wall);
   const bool fresh = stretch.root.session == 0;
-  const bool over = kind == KeyKind::kGuessed
-                        ? stretch.open == 0 && caller.first_byte.boot - stretch.last_message > options_.gap
-                        : stretch.day != day;
+  const bool silent = stretch.open == 0 && caller.first_byte.boot - stretch.last_message > options_.gap;
+  const bool full = stretch.calls >= options_.stretch_calls;
+  const bool over = kind == KeyKind::kGuessed ? silent || full : stretch.day != day;
   if (fresh || (over && (opens || !stretch.announced))) begin_stretch(stretch, caller, day);
   return stretch;
 }
@@ -253,6 +253,7 @@ const HttpPlacement::Placed& HttpPlacement::place(const HttpCaller& caller, cons
   const bool opens = message.kind == MessageKind::kRequest;
   Stretch& stretch = stretch_of(caller, kind, opens);
   take_session(stretch, opens);
+  if (opens && message.method == mcp::Method::kToolsCall) ++stretch.calls;
   if (placed_.context.session != 0) stretch.last_message = std::max(stretch.last_message, at.boot);
   if (opens || message.kind == MessageKind::kNotification) {
     choose_parent(caller, &message, true);

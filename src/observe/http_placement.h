@@ -32,6 +32,7 @@ struct HttpPlacementOptions {
   std::string name;                      // --name, else OTEL_SERVICE_NAME; empty: each route's own
   std::vector<std::string> route_names;  // as configured: part of derived ids
   Nanos gap = std::chrono::minutes(30);
+  std::uint32_t stretch_calls = kMostStretchCalls;
   bool inject = true;
   std::vector<Acceptance*> acceptance;  // by route; none, or null: the server is taken to accept what is put in
   ParentOrder parent = ParentOrder::kMetaFirst;
@@ -111,8 +112,9 @@ class HttpPlacement {
     mcp::CallContext root;  // session, root ids, session_print, derived, previous
     std::int64_t day = 0;
     Nanos last_message{};
-    std::uint32_t open = 0;  // requests that wait
-    bool announced = false;  // a request opened it
+    std::uint32_t open = 0;   // requests that wait
+    std::uint32_t calls = 0;  // tools/call
+    bool announced = false;   // a request opened it
     std::uint32_t newer = 0, older = 0;
   };
 

@@ -140,6 +140,38 @@ TEST_F(HttpPlacementTest, AGuessedStretchIsOverAfterTheGapUnlessSomethingIsOpen)
   EXPECT_NE(next.context.root_trace_id, first.context.root_trace_id);
 }
 
+TEST_F(HttpPlacementTest, AGuessedStretchHasAtMost5000CallsWhateverIsOpen) {
+  HttpPlacement placement(options(), key_, random_);
+  const auto place = [&](const mcp::Message& message) {
+    return placement.place(caller(""), message, NotInjected::kNone, at(0));
+  };
+  const auto first = place(request());
+  placement.request_began(first.stretch);
+  for (int i = 2; i < 4999; ++i) place(request());
+  EXPECT_EQ(place(request(mcp::Method::kPing)).context.session, first.context.session);
+  EXPECT_EQ(place(request()).context.session, first.context.session) << "4,999";
+  EXPECT_EQ(place(request()).context.session, first.context.session) << "5,000";
+  EXPECT_EQ(place(notification()).context.session, first.context.session);
+  const auto next = place(request(mcp::Method::kPing));
+  EXPECT_NE(next.context.session, first.context.session);
+  EXPECT_EQ(next.context.previous, first.context.session);
+  EXPECT_EQ(next.context.session_print, first.context.session_print);
+  EXPECT_NE(next.context.root_trace_id, first.context.root_trace_id);
+  placement.request_ended(first.stretch);  // of the last stretch: it is nothing to this one
+  for (int i = 1; i <= 5000; ++i) EXPECT_EQ(place(request()).context.session, next.context.session);
+  EXPECT_EQ(place(request()).context.previous, next.context.session);
+}
+
+TEST_F(HttpPlacementTest, ADerivedStretchIsNeverFull) {
+  HttpPlacementOptions two = options();
+  two.stretch_calls = 2;
+  HttpPlacement placement(two, key_, random_);
+  const auto first = placement.place(caller("s"), request(), NotInjected::kNone, at(0)).context.session;
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(placement.place(caller("s"), request(), NotInjected::kNone, at(0)).context.session, first);
+  }
+}
+
 TEST_F(HttpPlacementTest, ADerivedStretchIsOverWithTheDayAndOnlyARequestBeginsTheNext) {
   HttpPlacement placement(options(), key_, random_);
   const auto first = placement.place(caller("s", 0), request(), NotInjected::kNone, at(0));

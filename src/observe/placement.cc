@@ -37,19 +37,22 @@ Placement::Stretch Placement::new_process_stretch(std::uint64_t session_print, s
 }
 
 // A further initialize starts a new session once work was done in the last one; a long silence with nothing open starts
-// a new stretch of the same session.
+// a new stretch of the same session, and so do enough calls. A client's answer is of the stretch that was asked in.
 Placement::Stretch& Placement::process_stretch(const Message& message, Instant at) {
   const Nanos last =
       std::max(last_client_message_, Nanos(activity_.last_server_message.load(std::memory_order_relaxed)));
   const bool silent = last.count() != 0 && at.boot - last > options_.gap &&
                       activity_.open_requests.load(std::memory_order_relaxed) == 0;
-  if (message.kind == MessageKind::kRequest && message.method == Method::kInitialize && process_used_) {
+  const bool asks = message.kind == MessageKind::kRequest;
+  const bool full = process_.calls >= options_.stretch_calls && asks;
+  if (asks && message.method == Method::kInitialize && process_used_) {
     process_ = new_process_stretch(random_.u64(), 0);
     process_used_ = false;
-  } else if (silent && process_.announced) {
+  } else if (full || (silent && process_.announced)) {
     process_ = new_process_stretch(process_.root.session_print, process_.root.session);
   }
-  if (message.kind == MessageKind::kRequest && !opens_nothing(message.method)) process_used_ = true;
+  if (asks && !opens_nothing(message.method)) process_used_ = true;
+  if (asks && message.method == Method::kToolsCall) ++process_.calls;
   return process_;
 }
 

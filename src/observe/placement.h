@@ -26,8 +26,9 @@
 namespace mcptrace::observe {
 
 struct PlacementOptions {
-  std::string name;  // --name, else OTEL_SERVICE_NAME, else what was configured: part of derived ids
+  std::string name;  // service.name: part of derived ids
   Nanos gap = std::chrono::minutes(30);
+  std::uint32_t stretch_calls = kMostStretchCalls;
   bool inject = true;
   Acceptance* acceptance = nullptr;  // of the server; null: it is taken to accept what is put in. Must outlive this
   // TRACEPARENT and TRACESTATE of our environment, if valid: the parent of session roots.
@@ -63,6 +64,7 @@ class Placement {
   struct Stretch {
     mcp::CallContext root;  // session, root ids, session_print, derived
     std::int64_t day = 0;
+    std::uint32_t calls = 0;  // tools/call
     bool announced = false;
   };
 

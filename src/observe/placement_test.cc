@@ -81,6 +81,55 @@ TEST_F(PlacementTest, AGapWithSomethingOpenBeginsNothing) {
   EXPECT_EQ(second.session_print, first.session_print);
 }
 
+TEST_F(PlacementTest, AStretchWithRandomIdsHasAtMost5000Calls) {
+  Placement placement({}, key_, random_, activity_);
+  const auto call = [&] { return placement.place(modern(""), NotInjected::kNone, at(0)).context; };
+  activity_.open_requests = 1;  // that is no matter
+  const auto first = call();
+  for (int i = 2; i < 4999; ++i) call();
+  EXPECT_EQ(call().session, first.session) << "4,999";
+  EXPECT_EQ(call().session, first.session) << "5,000";
+  mcp::Message answer = modern("");
+  answer.kind = mcp::MessageKind::kResult;
+  EXPECT_EQ(placement.place(answer, NotInjected::kNone, at(0)).context.session, first.session);
+  EXPECT_TRUE(placement.place(modern("k=v"), NotInjected::kNone, at(0)).context.derived);
+  const auto next = call();
+  EXPECT_NE(next.session, first.session) << "5,001";
+  EXPECT_EQ(next.previous, first.session);
+  EXPECT_EQ(next.session_print, first.session_print);
+  EXPECT_NE(next.root_trace_id, first.root_trace_id);
+  for (int i = 2; i <= 5000; ++i) EXPECT_EQ(call().session, next.session);
+  EXPECT_EQ(call().previous, next.session);
+}
+
+// Whatever else is said counts nothing, but begins the next stretch.
+TEST_F(PlacementTest, OnlyCallsFillAStretchAndAnyRequestBeginsTheNext) {
+  PlacementOptions options;
+  options.stretch_calls = 2;
+  Placement placement(options, key_, random_, activity_);
+  const auto place = [&](mcp::Method method) {
+    mcp::Message message = modern("");
+    message.method = method;
+    return placement.place(message, NotInjected::kNone, at(0)).context.session;
+  };
+  const auto first = place(mcp::Method::kToolsList);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(place(mcp::Method::kPing), first);
+  EXPECT_EQ(place(mcp::Method::kToolsCall), first);
+  EXPECT_EQ(place(mcp::Method::kToolsCall), first);
+  const auto next = place(mcp::Method::kPing);
+  EXPECT_NE(next, first);
+  EXPECT_EQ(place(mcp::Method::kToolsCall), next);
+}
+
+TEST_F(PlacementTest, AConversationsStretchIsNeverFull) {
+  PlacementOptions options;
+  options.stretch_calls = 2;
+  Placement placement(options, key_, random_, activity_);
+  const auto place = [&] { return placement.place(modern("k=v"), NotInjected::kNone, at(0)).context.session; };
+  const auto first = place();
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(place(), first);
+}
+
 TEST_F(PlacementTest, WithInjectionOffNothingIsInjectedAndWhyIsSaid) {
   PlacementOptions options;
   options.inject = false;

@@ -18,6 +18,10 @@
 
 namespace mcptrace::observe {
 
+// Of a stretch with random ids: after as many tools/call the client's next request begins another, as backends cut
+// traces that are too large.
+inline constexpr std::uint32_t kMostStretchCalls = 5000;
+
 // Days of UTC since the epoch.
 std::int64_t utc_day(Nanos wall);
 

@@ -43,7 +43,8 @@ std::string short_trace_state(std::string_view trace_state) {
 }  // namespace
 
 Tracer::Tracer(TracerOptions options, Random& random, Activity& activity, RecordSink& sink)
-    : options_(std::move(options)),
+    : over_http_(!options.routes.empty()),
+      options_(std::move(options)),
       random_(random),
       activity_(activity),
       sink_(sink),
@@ -51,15 +52,8 @@ Tracer::Tracer(TracerOptions options, Random& random, Activity& activity, Record
       calls_(options_.max_open),
       process_context_(options_.first),
       exchanges_(options_.max_exchanges) {
-  if (over_http()) options_.service_name_fixed = true;
-  for (const RouteText& route : options_.routes) {
-    std::string& server = route_servers_.emplace_back("name " + route.service_name);
-    // --name names all of them; but what one server declares is not another's.
-    if (std::ranges::count(options_.routes, route.service_name, &RouteText::service_name) > 1) {
-      server.append(" at ").append(route.server_address).append(":").append(std::to_string(route.server_port));
-      server.append(" ").append(std::to_string(route_servers_.size()));
-    }
-  }
+  if (!over_http_) options_.routes.push_back({options_.service_name, {}, 0, options_.server});
+  declared_.resize(options_.routes.size());
   style_ = {options_.transport, options_.command_print, options_.client_process, {}, 0x03, {}};
   if (options_.environment) {
     style_.environment_parent = options_.environment->span_id;
@@ -360,9 +354,8 @@ void Tracer::learn_from_answer(Session& session, const OpenCall& call, const Mes
     session.initialize_failed = false;
     session.text.version.assign(trace::gate_version(message[Text::kProtocolVersion]));
   }
-  if (session.learn_server(message)) {
-    if (!options_.service_name_fixed) write_resource(session.server_name);
-    if (!session.closed) write_root(session, RecordType::kSessionOpen);  // now it says with whom
+  if (session.learn_server(message) && !session.closed) {
+    write_root(session, RecordType::kSessionOpen);  // now it says with whom
   }
   if (call.method == Method::kToolsList) {
     learn_page(session, call, !message.has(mcp::kNextCursor));
@@ -391,7 +384,7 @@ void Tracer::learn_page(Session& session, const OpenCall& call, bool last) {
                      page_, room);
   declared_of_sessions_ += session.declared_count();
   declared_of_sessions_ -= before;
-  declare(server_of(session), page_);
+  declare(session.route, page_);
 }
 
 // The answer to a call that ended before: late, if it ended without one; else a second one.
@@ -455,32 +448,27 @@ void Tracer::write_late(const EndedCall& ended, const Fact& fact) {
   emit(RecordType::kSpan, *session, nullptr, trace::kLateAnswer);
 }
 
-const std::string& Tracer::server_of(const Session& session) const {
-  if (!over_http()) return server_;
-  return route_servers_[std::min<std::size_t>(session.route, route_servers_.size() - 1)];
-}
-
-void Tracer::declare(const std::string& server, std::span<const std::uint64_t> names) {
+void Tracer::declare(std::uint16_t route, std::span<const std::uint64_t> names) {
   new_names_.clear();
   for (const std::uint64_t name : names) {
     if (declared_count_ >= kMaxDeclaredNames) break;
-    if (!declared_[server].insert(name).second) continue;
+    if (!declared_[place_of(route)].insert(name).second) continue;
     ++declared_count_;
     new_names_.push_back(name);
   }
-  if (options_.declared != nullptr && !new_names_.empty()) options_.declared->add(server, new_names_);
+  if (options_.declared == nullptr || new_names_.empty()) return;
+  options_.declared->add(options_.routes[place_of(route)].server, new_names_);
 }
 
-bool Tracer::is_declared(const std::string& server, std::uint64_t name) {
-  const auto known = declared_.find(server);
-  if (known != declared_.end() && known->second.contains(name)) return true;
-  return options_.declared != nullptr && options_.declared->contains(server, name);
+bool Tracer::is_declared(std::uint16_t route, std::uint64_t name) {
+  if (declared_[place_of(route)].contains(name)) return true;
+  return options_.declared != nullptr && options_.declared->contains(options_.routes[place_of(route)].server, name);
 }
 
 // Is the tool's name one that may be written though it has an odd form? Only if the server declared it: a lenient one
 // answers whatever name it is called by.
 bool Tracer::may_write_name(const OpenCall& call, const Session& session) {
-  return call.method == Method::kToolsCall && call.name_print != 0 && is_declared(server_of(session), call.name_hash);
+  return call.method == Method::kToolsCall && call.name_print != 0 && is_declared(session.route, call.name_hash);
 }
 
 Session& Tracer::session_of_call(const OpenCall& call) {

@@ -8,6 +8,7 @@
 //   tracer.finish(end, now);                            // the server is gone: everything is written
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -45,19 +46,19 @@ class RecordSink {
   virtual void record(spool::RecordType type, const trace::SpanHeader& header, const trace::SpanRecord& span) = 0;
 };
 
-// One upstream of a proxy: what its spans say of it.
+// One server: what its spans say of it, and what tells it from the others of the installation.
 struct RouteText {
   std::string service_name;
-  std::string server_address;
+  std::string server_address;     // over HTTP
   std::uint16_t server_port = 0;  // 0: not said
+  std::string server{};           // whose tools those are that it declares (DeclaredNames)
 };
 
 struct TracerOptions {
   trace::Naming naming = trace::Naming::kBoth;
   std::string transport = "pipe";
-  std::string service_name;         // what to use until, or instead of, the server's own name
-  bool service_name_fixed = false;  // --name or OTEL_SERVICE_NAME was given
-  std::string instance_id;          // service.instance.id
+  std::string service_name, server;                                      // over stdio: as of a route
+  std::string instance_id;                                               // service.instance.id
   std::vector<std::pair<std::string, std::string>> resource_attributes;  // more of them, from OTEL_RESOURCE_ATTRIBUTES
   std::string command_print;                                             // mcptrace.command
   std::string client_process;                                            // mcp.client.process
@@ -68,7 +69,7 @@ struct TracerOptions {
   std::size_t max_open = 16384;
   std::size_t max_sessions = 8192;
   std::size_t max_exchanges = 32768;
-  std::vector<RouteText> routes;      // of a proxy, by HttpFact::route; empty: not over HTTP
+  std::vector<RouteText> routes;      // of a proxy, by HttpFact::route; empty: over stdio
   DeclaredNames* declared = nullptr;  // what other processes saw declared; null: nothing. Must outlive the tracer.
 };
 
@@ -139,9 +140,8 @@ class Tracer {
   void learn_page(Session& session, const mcp::OpenCall& call, bool last);
   void forget_declared(Session& session);
   void learn_from_answer(Session& session, const mcp::OpenCall& call, const mcp::Message& message);
-  [[nodiscard]] const std::string& server_of(const Session& session) const;
-  void declare(const std::string& server, std::span<const std::uint64_t> names);
-  [[nodiscard]] bool is_declared(const std::string& server, std::uint64_t name);
+  void declare(std::uint16_t route, std::span<const std::uint64_t> names);
+  [[nodiscard]] bool is_declared(std::uint16_t route, std::uint64_t name);
   [[nodiscard]] bool may_write_name(const mcp::OpenCall& call, const Session& session);
 
   // tracer_http.cc
@@ -168,7 +168,6 @@ class Tracer {
   void end_kept(Nanos now);
   void drop_oldest_exchange();
   const trace::HttpPart* http_part(const mcp::OpenCall& call);
-  void use_route(std::uint16_t route);
 
   // tracer_waiting.cc
   void wait_for_session(HttpExchange& exchange, const mcp::Fact& fact);
@@ -191,16 +190,19 @@ class Tracer {
   void open_session(Session& session);
   void close_session(Session& session);
   void write_root(Session& session, spool::RecordType type);
-  void write_resource(std::string_view server_name);
-  void give_resource();
+  void use_route(std::uint16_t route);
+  [[nodiscard]] std::size_t place_of(std::uint16_t route) const {
+    return std::min<std::size_t>(route, options_.routes.size() - 1);
+  }
   void drop_missing_root(const mcp::OpenCall& call);
   static std::uint16_t header_flags_of(const mcp::OpenCall& call);
   void emit(spool::RecordType type, const Session& session, const mcp::OpenCall* call, std::uint16_t header_flags);
   void publish_open();
   void look_at_gap(const Session& session);
-  [[nodiscard]] bool over_http() const { return !options_.routes.empty(); }
+  [[nodiscard]] bool over_http() const { return over_http_; }
 
-  TracerOptions options_;
+  const bool over_http_;
+  TracerOptions options_;  // `routes` has one over stdio, too
   Random& random_;
   Activity& activity_;
   RecordSink& sink_;
@@ -216,20 +218,15 @@ class Tracer {
   std::size_t open_sessions_ = 0;  // those that are not closed
   std::vector<std::uint32_t> nestable_;
   Session* last_session_ = nullptr;
-  mcp::CallContext process_context_;  // of the newest process session
-  std::vector<std::uint64_t> page_;   // declared names of the result that follows
-  // Tool names, by hash, of each server.
-  std::unordered_map<std::string, std::unordered_set<std::uint64_t>> declared_;
+  mcp::CallContext process_context_;                         // of the newest process session
+  std::vector<std::uint64_t> page_;                          // declared names of the result that follows
+  std::vector<std::unordered_set<std::uint64_t>> declared_;  // tool names, by hash, of each route
   std::size_t declared_count_ = 0;
-  std::size_t declared_of_sessions_ = 0;  // what they remember, together
-  std::vector<std::uint64_t> new_names_;  // scratch: those of a page that were not
-  // Which server that is: by its name, or else by its command; of a proxy, one for each route.
-  std::string server_;
-  std::vector<std::string> route_servers_;
+  std::size_t declared_of_sessions_ = 0;      // what they remember, together
+  std::vector<std::uint64_t> new_names_;      // scratch: those of a page that were not
   std::uint32_t report_next_ = mcp::kNoCall;  // oldest call that may have to be reported as open
-  std::string service_name_;
-  std::vector<std::string> server_names_;  // that were service.name; bounded
-  std::uint32_t open_ = 0;                 // requests that wait, listens not counted
+  std::uint32_t route_ = 0xffffffff;          // whose resource was given last
+  std::uint32_t open_ = 0;                    // requests that wait, listens not counted
   Noise noise_;
   Nanos last_dropped_ = Nanos::min();
   // How long a call is waited for whose answer may have been dropped: its session stays open with it.
@@ -256,7 +253,6 @@ class Tracer {
   std::deque<Kept> kept_;           // slots of calls whose stream was cut, by when, or by when an earlier one was
   std::unique_ptr<Session> loose_;  // stands for the session of what has none here
   trace::HttpPart http_part_;
-  std::uint32_t route_ = 0xffffffff;         // whose resource was given last
   std::vector<std::uint32_t> ending_calls_;  // scratch
 };
 

@@ -115,14 +115,6 @@ CallEnd end_of_http(const HttpExchange& exchange, const HttpFact& http) {
 
 }  // namespace
 
-void Tracer::use_route(std::uint16_t route) {
-  if (route_ == route) return;
-  route_ = route;
-  const RouteText& text = options_.routes[std::min<std::size_t>(route, options_.routes.size() - 1)];
-  service_name_ = text.service_name;
-  give_resource();
-}
-
 HttpExchange& Tracer::exchange_of(const Fact& fact) {
   const HttpFact& http = *fact.http;
   HttpExchange* exchange = exchanges_.find(http.exchange);
@@ -192,7 +184,7 @@ Session& Tracer::http_session(const Fact& fact, bool opens) {
 const trace::HttpPart* Tracer::http_part(const OpenCall& call) {
   if (call.exchange == mcp::kNoCall) return nullptr;
   const HttpExchange& exchange = exchanges_.at(call.exchange);
-  const RouteText& route = options_.routes[std::min<std::size_t>(exchange.route, options_.routes.size() - 1)];
+  const RouteText& route = options_.routes[place_of(exchange.route)];
   http_part_ = {.method = exchange.method,
                 .minor_version = exchange.minor_version,
                 .status = exchange.status,
@@ -207,7 +199,6 @@ const trace::HttpPart* Tracer::http_part(const OpenCall& call) {
 
 void Tracer::feed_http(const Fact& fact) {
   HttpExchange& exchange = exchange_of(fact);
-  use_route(exchange.route);
   switch (fact.kind) {
     case FactKind::kDeclaredTools:
       if (exchange.declared.size() < kMostDeclared) {
@@ -382,13 +373,12 @@ void Tracer::on_http_answer(HttpExchange& exchange, const Fact& fact) {
 // In a session without an id every exchange has ids of its own, and a client may use one twice at a time. So which call
 // a cancellation means is known only if there is one open call of its session with that id.
 OpenCall* Tracer::find_in_guessed(const Fact& fact) {
-  const Session* const session = find_session(fact.context.session);
-  if (session == nullptr || session->open == 0) return nullptr;
   mcp::RequestId wanted = fact.message.related;
   mcp::scope_id(wanted, fact.http->scope);
   OpenCall* found = nullptr;
   for (OpenCall* call = calls_.oldest(); call != nullptr; call = calls_.newer(*call)) {
-    if (call->context.session != session->root.session || call->direction != fact.message.direction) continue;
+    if (call->context.session_print != fact.context.session_print) continue;  // in whatever stretch
+    if (call->direction != fact.message.direction) continue;
     if (call->kind != CallKind::kRequest || call->exchange == mcp::kNoCall) continue;
     mcp::RequestId id = call->id;
     mcp::scope_id(id, exchanges_.at(call->exchange).scope);

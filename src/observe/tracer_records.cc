@@ -11,9 +11,6 @@ using mcp::OpenCall;
 using spool::RecordType;
 using trace::Outcome;
 
-// Each is a resource, which every spool file begins with. A server that is called otherwise in each session has the
-// name that it had.
-constexpr std::size_t kMostServerNames = 64;
 constexpr std::size_t kMostKeptNames = 16384;  // of tools: beyond it, closed sessions forget theirs
 
 }  // namespace
@@ -26,7 +23,7 @@ void Tracer::emit(RecordType type, const Session& session, const OpenCall* call,
                                             (session.text.guessed ? trace::kGuessedSession : 0));
   const bool own = call != nullptr && call->context.randomness != 0;
   header.randomness = own ? call->context.randomness : trace::randomness_of(span_.trace_state, span_.trace_id);
-  if (over_http()) use_route(session.route);
+  use_route(session.route);
   sink_.record(type, header, span_);
 }
 
@@ -55,27 +52,12 @@ void Tracer::close_session(Session& session) {
   write_root(session, RecordType::kSessionClose);
 }
 
-void Tracer::write_resource(std::string_view server_name) {
-  if (!server_name.empty()) {
-    server_.assign("name ").append(server_name);
-    if (server_name == service_name_) return;
-    if (std::ranges::find(server_names_, server_name) == server_names_.end()) {
-      if (server_names_.size() >= kMostServerNames) return;
-      server_names_.emplace_back(server_name);
-    }
-    service_name_ = server_name;
-  } else if (service_name_.empty()) {
-    service_name_ = options_.service_name;
-    // Until the server says its name, that of its program is all there is; and "node" is no server.
-    const bool by_command = !options_.service_name_fixed && !options_.command_print.empty();
-    server_ = by_command ? "command " + options_.command_print : "name " + service_name_;
-  }
-  give_resource();
-}
-
-void Tracer::give_resource() {
+// Each record belongs to the resource that was given last.
+void Tracer::use_route(std::uint16_t route) {
+  if (route_ == route) return;
+  route_ = route;
   std::vector<std::pair<std::string, std::string>> attributes = {
-      {std::string(trace::kServiceName), service_name_},
+      {std::string(trace::kServiceName), options_.routes[place_of(route)].service_name},
       {std::string(trace::kServiceInstanceId), options_.instance_id},
   };
   attributes.insert(attributes.end(), options_.resource_attributes.begin(), options_.resource_attributes.end());

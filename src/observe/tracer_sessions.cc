@@ -52,8 +52,8 @@ Session& Tracer::add_session(const CallContext& context, Instant at, const mcp::
     if (Session* before = find_session(context.previous)) {
       session->go_on_from(*before);
       declared_of_sessions_ += session->declared_count();
-      if (http != nullptr || context.derived) before->ending = true;
-      if (before->ending && before->open == 0) close_session(*before);
+      before->ending = true;
+      if (before->open == 0) close_session(*before);
     }
   }
   if (http != nullptr) {
@@ -61,10 +61,8 @@ Session& Tracer::add_session(const CallContext& context, Instant at, const mcp::
     session->text.guessed = http->has(mcp::kGuessed);
     session->ending = http->has(mcp::kOwnRoot);
   }
-  Session& added = *session;
+  last_session_ = session.get();
   sessions_[context.session] = std::move(session);
-  last_session_ = &added;
-  if (sessions_.size() == 1 && !over_http()) write_resource({});
   return *last_session_;
 }
 

@@ -54,7 +54,7 @@ std::string number(const Session& session, std::int64_t count) {
 }
 
 Cells cells_of(const Session& session, std::size_t id, const TextOptions& options) {
-  const std::string& server = session.service.empty() ? session.server_name : session.service;
+  const std::string& server = session.server();
   const Nanos end = session.state == State::kOpen ? options.now : session.end;
   Cells cells;
   cells[kStarted] = format_ago(session.start, options.now, options.offset);

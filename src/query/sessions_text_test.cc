@@ -47,13 +47,14 @@ TEST(SessionsTable, LinesUp) {
   failed.stretches.emplace_back().failed = true;
   failed.era = "modern";
   failed.counts.dropped = 12;
+  failed.server_name = "fs-server";
   Session unknown = session("4444444400000000", "x", "y", 1min);
   unknown.counted = false;
   EXPECT_EQ(sessions_table({open, killed, failed, unknown}, text(120)),
             R"(  STARTED      CLIENT       SERVER          PROTOCOL           CALLS  ERRORS  DROPS  DURATION  STATE   ID
 ╭ 5s ago       claude-code  everything      2025-11-25             7       0      -    5.00 s  open    s-11111111
 ╰ 2h ago       claude-code  日本語サーバー  2025-11-25            7+      3+      -    12.0 s  killed  s-22222222
-  11-12 20:13  -            fs              2025-11-25 modern      7       0     12    12.0 s  failed  s-33333333
+  11-12 20:13  -            fs-server       2025-11-25 modern      7       0     12    12.0 s  failed  s-33333333
   1m ago       x            y               2025-11-25             ?       ?      ?    12.0 s  closed  s-44444444
 )");
 }

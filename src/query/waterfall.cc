@@ -41,16 +41,12 @@ std::string name_and_version(const std::string& name, const std::string& version
 
 std::string peers_line(const Session& session) {
   const std::string client = session.client_name.empty() ? "unknown client" : session.client_name;
-  std::string server = session.service.empty() ? session.server_name : session.service;
-  if (server.empty()) server = "unknown server";
+  const std::string server = session.server().empty() ? "unknown server" : session.server();
   std::string line = name_and_version(client, session.client_version) + " → ";
-  if (session.server_name.empty() || session.server_name == server) {
-    line += name_and_version(server, session.server_version);
-  } else {
-    line += server + " (" + name_and_version(session.server_name, session.server_version) + ")";
-  }
+  line += name_and_version(server, session.server_version);
   if (!session.protocol_version.empty()) line += ", protocol " + session.protocol_version;
   if (!session.era.empty()) line += " (" + session.era + ")";
+  if (!session.service.empty() && session.service != server) line += ", service " + session.service;
   return line;
 }
 

@@ -51,7 +51,7 @@ TEST(Waterfall, OfASmallSession) {
   drawn.sample.close(1s);
   EXPECT_EQ(drawn.text(90s),
             "session s-" + drawn.sample.id().substr(2) + "  trace " + drawn.sample.trace_id().hex() + R"(
-claude-code 2.1.0 → everything (mcp-servers/everything 1.0.0), protocol 2025-11-25 (legacy)
+claude-code 2.1.0 → mcp-servers/everything 1.0.0, protocol 2025-11-25 (legacy), service everything
 started 2023-11-14 22:13:20 (1m ago), took 1.00 s, closed
 3 tool calls, 2 errors (calls: 1 tool_error, 1 rpc_error)
 note: 3 lines (1.2 kB) on the server's output, not JSON

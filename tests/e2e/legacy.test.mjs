@@ -34,6 +34,7 @@ test('the reference server, driven by the SDK: one session, one tree', async (t)
     assert.equal(span.traceId, session.traceId);
     assert.match(span.attributes['mcp.session_id'], /^s-[0-9a-f]{16}$/);
     assert.equal(span.attributes['mcp.session_id'], session.attributes['mcp.session_id']);
+    assert.equal(span.resource['service.name'], 'server-everything');
     assert.ok(BigInt(span.endTimeUnixNano) >= BigInt(span.startTimeUnixNano), `${span.name} ends before it starts`);
   }
   assert.equal(new Set(spans.map((span) => span.spanId)).size, spans.length);

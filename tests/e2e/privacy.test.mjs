@@ -140,6 +140,26 @@ test('what a lenient server takes for a name is not written, nor what is said tw
   assert.equal(names[7], 'find it');
 });
 
+test('nothing of the command but what it launches is written', (t) => {
+  const home = freshHome(t);
+  const words = Object.fromEntries(['person', 'option', 'variable', 'password', 'path', 'query'].map((what) => [what, canary(what)]));
+  const folder = path.join(freshDirectory(t), 'home', words.person);
+  fs.mkdirSync(folder, { recursive: true });
+  fs.writeFileSync(path.join(folder, 'index.cjs'), lenientServer);
+  fs.writeFileSync(path.join(folder, 'weather.cjs'), lenientServer);
+  const rest = [`--token=${words.option}`, `KEY=${words.variable}`, `https://ann:${words.password}@h.example/${words.path}?k=${words.query}`];
+  const input = '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}\n' +
+    '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}\n';
+  const stderr = [];
+  for (const script of ['index.cjs', 'weather.cjs']) {
+    const done = mcptrace(home, ['run', process.execPath, '--no-warnings', path.join(folder, script), ...rest], { input });
+    assert.equal(done.status, 0, done.stderr);
+    stderr.push(Buffer.from(done.stderr));
+  }
+  check(everythingWritten(home, { stderr }), [...Object.values(words), 'h.example']);
+  assert.deepEqual(sessions(home).map(([span]) => span.resource['service.name']), ['node', 'weather']);
+});
+
 test('where a client is, is written only where that is asked for', async (t) => {
   const server = await listen(t, async (request, response) => {
     const { id } = JSON.parse(await readBody(request));

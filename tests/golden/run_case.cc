@@ -39,10 +39,10 @@ Result<Settings> read_settings(const std::vector<std::string>& options) {
       settings.tracer.naming = trace::Naming::kSemconv;
     } else if (option == "no-inject") {
       settings.placement.inject = false;
-    } else if (option == "name-fixed") {
-      settings.tracer.service_name_fixed = true;
     } else if (option.starts_with("traceparent=")) {
       settings.tracer.environment = settings.placement.environment = trace::parse_traceparent(option.substr(12));
+    } else if (option.starts_with("stretch-calls=")) {
+      settings.placement.stretch_calls = static_cast<std::uint32_t>(std::stoi(option.substr(14)));
     } else if (option.starts_with("max-open=")) {
       settings.tracer.max_open = static_cast<std::size_t>(std::stoi(option.substr(9)));
     } else if (option.starts_with("max-sessions=")) {
@@ -52,6 +52,7 @@ Result<Settings> read_settings(const std::vector<std::string>& options) {
       settings.declared.emplace_back(option.substr(19, colon - 19), option.substr(colon + 1));
     } else if (option.starts_with("command=")) {
       settings.tracer.command_print = option.substr(8);
+      settings.tracer.server = "command " + option.substr(8);
     } else {
       return std::unexpected(Error{Errc::kInvalidArgument, "unknown option '" + option + "'"});
     }

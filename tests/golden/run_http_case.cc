@@ -44,6 +44,8 @@ Result<Settings> read_settings(const std::vector<std::string>& options) {
       settings.tracing.name = after(option, "name=");
     } else if (option.starts_with("route=")) {
       settings.tracing.route_names.push_back(after(option, "route="));
+    } else if (option.starts_with("stretch-calls=")) {
+      settings.tracing.stretch_calls = static_cast<std::uint32_t>(std::stoi(after(option, "stretch-calls=")));
     } else if (option.starts_with("max-open=")) {
       settings.tracer.max_open = static_cast<std::size_t>(std::stoi(after(option, "max-open=")));
     } else if (option.starts_with("max-exchanges=")) {
