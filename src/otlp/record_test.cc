@@ -39,7 +39,7 @@ TEST(SpanHeader, LayoutIsExact) {
   const std::string bytes = header_bytes();
   ASSERT_EQ(bytes.size(), kHeaderBytes);
   EXPECT_EQ(to_hex({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}),
-            "0209040211040303"
+            "0209040211020303"
             "040302010d0c0b0a"
             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
             "bbbbbbbbbbbbbbbb"

@@ -120,7 +120,7 @@ struct SpanHeader {
   Nanos duration{};
   std::uint64_t session_print = 0;
   std::uint64_t randomness = 0;  // R of consistent sampling, 56 bits: of the call's tree
-  std::uint64_t definition = 0;  // of the tool as its server listed it last; 0: not known
+  std::uint64_t definition = 0;  // of the tool, as its server listed it; 0: not known
   Outcome outcome = Outcome::kNone;
   Operation operation = Operation::kNone;
   StatusCode status = StatusCode::kUnset;
@@ -148,11 +148,10 @@ enum HeaderFlag : std::uint16_t {
   kStanding = 1u << 4,
   // A call_open of an initialize whose session only the answer tells: it has none yet.
   kStarting = 1u << 5,
-  kFromServer = 1u << 6,    // the server asked it
-  kTreeRoot = 1u << 7,      // it is nested in no other span of its process but the session's root
-  kJoined = 1u << 8,        // its parent is its caller's
-  kDeclaredTool = 1u << 9,  // its tool's name is one that its server declared
-  kStarted = 1u << 10,      // there was such a record with this span id: here is what became of it
+  kFromServer = 1u << 6,  // the server asked it
+  kTreeRoot = 1u << 7,    // it is nested in no other span of its process but the session's root
+  kJoined = 1u << 8,      // its parent is its caller's
+  kStarted = 1u << 9,     // there was such a record with this span id: here is what became of it
 };
 
 // What the header has of the span itself; the rest is left as it is made.
