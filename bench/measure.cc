@@ -12,9 +12,9 @@
 #include <fstream>
 #include <utility>
 
+#include "ledger/root_attributes.h"
 #include "otlp/decode.h"
 #include "otlp/encode.h"
-#include "ledger/root_attributes.h"
 #include "spool/reader.h"
 
 namespace mcptrace::bench {
