@@ -252,7 +252,7 @@ std::string Search::script_name(std::string_view word) const {
 std::string Search::command(Words words) {
   while (!words.empty() && is_assignment(words.front())) words = words.subspan(1);
   if (words.empty()) return own_;
-  const std::string name = program_name(words.front());
+  std::string name = program_name(words.front());
   const Launcher* launcher = find_launcher(name);
   if (launcher == nullptr) return name;
   own_ = name;
