@@ -5,13 +5,19 @@
 namespace mcptrace {
 namespace {
 
-// Both digits of every byte, one after the other.
-constexpr auto kHexPairs = [] {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::array<char, 512> pairs{};
-  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = kDigits[i % 2 == 0 ? i >> 5 : i >> 1 & 15];
-  return pairs;
-}();
+constexpr std::string_view kDigits = "0123456789abcdef";
+
+// Both digits of each byte, in a byte of its own: 10 and more are 39 further on.
+void write_eight(const void* bytes, char* out) {
+  using Bytes = std::uint8_t __attribute__((vector_size(8)));
+  using Digits = std::int8_t __attribute__((vector_size(16)));
+  Bytes eight;
+  std::memcpy(&eight, bytes, sizeof(eight));
+  const auto digits = reinterpret_cast<Digits>(
+      __builtin_shufflevector(eight >> 4, eight & 15, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15));
+  const Digits text = digits + '0' + ((digits > 9) & ('a' - '0' - 10));
+  std::memcpy(out, &text, sizeof(text));
+}
 
 int hex_value(char digit, bool any_case) {
   if (digit >= '0' && digit <= '9') return digit - '0';
@@ -22,23 +28,16 @@ int hex_value(char digit, bool any_case) {
 
 }  // namespace
 
-// Four bytes at a time, each digit in a byte of its own: 10 and more are 39 further on.
 void write_hex(std::span<const std::uint8_t> bytes, char* out) {
-  static_assert(std::endian::native == std::endian::little);
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
   const std::uint8_t* at = bytes.data();
   const std::uint8_t* const end = at + bytes.size();
-  for (; end - at >= 4; at += 4, out += 8) {
-    std::uint32_t four;
-    std::memcpy(&four, at, sizeof(four));
-    std::uint64_t digits = four;
-    digits = (digits | digits << 16) & 0x0000ffff0000ffff;
-    digits = (digits | digits << 8) & 0x00ff00ff00ff00ff;
-    digits = (digits >> 4 | digits << 8) & 0x0f * kOnes;
-    digits += '0' * kOnes + ((digits + 6 * kOnes) >> 4 & kOnes) * ('a' - '0' - 10);
-    std::memcpy(out, &digits, sizeof(digits));
-  }
-  for (; at != end; ++at, out += 2) std::memcpy(out, kHexPairs.data() + std::size_t{2} * *at, 2);
+  for (; end - at >= 8; at += 8, out += 16) write_eight(at, out);
+  for (; at != end; ++at) *out++ = kDigits[*at >> 4], *out++ = kDigits[*at & 15];
+}
+
+void write_hex(std::uint64_t value, char* out) {
+  const std::uint64_t big_endian = std::byteswap(value);
+  write_eight(&big_endian, out);
 }
 
 std::string to_hex(std::span<const std::uint8_t> bytes) {

@@ -28,6 +28,8 @@ using SpanId = IdBytes<8, struct SpanIdTag>;
 
 // Lower-case hexadecimal, two digits a byte, into `out` (2 * bytes.size() characters; no terminator).
 void write_hex(std::span<const std::uint8_t> bytes, char* out);
+// Of a number, its 16 digits.
+void write_hex(std::uint64_t value, char* out);
 std::string to_hex(std::span<const std::uint8_t> bytes);
 // Exactly 2 * out.size() lower-case (or, if `any_case`, any) hexadecimal digits; false otherwise, and `out` is
 // unspecified.

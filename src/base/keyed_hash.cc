@@ -61,7 +61,7 @@ std::uint64_t KeyedHash::finish64() {
 
 std::string hex64(std::uint64_t value) {
   std::string text(16, '0');
-  for (std::size_t i = 16; i-- > 0; value >>= 4) text[i] = "0123456789abcdef"[value & 15];
+  write_hex(value, text.data());
   return text;
 }
 

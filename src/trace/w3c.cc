@@ -114,10 +114,8 @@ std::optional<std::string_view> tracestate_get(std::string_view tracestate, std:
 
 std::string_view write_randomness(std::uint64_t randomness, std::array<char, 20>& buffer) {
   static constexpr std::string_view kPrefix = "ot=rv:";
-  std::array<std::uint8_t, 7> bytes{};
-  for (std::size_t i = bytes.size(); i-- > 0; randomness >>= 8) bytes[i] = static_cast<std::uint8_t>(randomness);
+  write_hex(randomness, buffer.data() + buffer.size() - 16);  // of the first byte nothing is left
   std::ranges::copy(kPrefix, buffer.begin());
-  write_hex(bytes, buffer.data() + kPrefix.size());
   return {buffer.data(), buffer.size()};
 }
 
