@@ -16,7 +16,7 @@ add_library(mcptrace_flags INTERFACE)
 target_include_directories(mcptrace_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
 target_compile_definitions(mcptrace_flags INTERFACE MCPTRACE_VERSION="${PROJECT_VERSION}")
 target_compile_options(mcptrace_flags INTERFACE
-  -Wall -Wextra -Wshadow -Wconversion -Wthread-safety -fno-omit-frame-pointer
+  -Wall -Wextra -Wshadow -Wconversion -Wthread-safety -fno-omit-frame-pointer -momit-leaf-frame-pointer
   -ftrivial-auto-var-init=zero -fstack-protector-strong)
 if(MCPTRACE_WERROR)
   target_compile_options(mcptrace_flags INTERFACE -Werror)

@@ -57,31 +57,40 @@ MCPTRACE_AVX2 inline std::uint64_t mask_of(const Bytes256& equal) {
   return low_mask | static_cast<std::uint64_t>(high_mask) << 32;
 }
 
-// Not zero if one of 64 bytes is either.
+// Not zero if one of 64 bytes is either: they are the only ones that the table has at their lower four bits. For bytes
+// from 0x80 on it gives zero, which they are not.
 MCPTRACE_AVX2 inline __m256i quote_or_backslash(const char* data) {
-  const Bytes256 bytes = load_avx2(data);
-  const Bytes256 quotes = equal_bytes(bytes, '"');
-  const Bytes256 backslashes = equal_bytes(bytes, '\\');
-  return _mm256_or_si256(_mm256_or_si256(quotes.low, quotes.high), _mm256_or_si256(backslashes.low, backslashes.high));
+  const __m256i table =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(-1, 0, '"', 0, 0, 0, 0, 0, 0, 0, 0, 0, '\\', 0, 0, 0));
+  const auto [low, high] = load_avx2(data);
+  return _mm256_or_si256(_mm256_cmpeq_epi8(_mm256_shuffle_epi8(table, low), low),
+                         _mm256_cmpeq_epi8(_mm256_shuffle_epi8(table, high), high));
 }
 
 // The whole blocks from here on that hold neither quote nor backslash, in bytes; their masks are cleared.
 MCPTRACE_AVX2 inline std::size_t count_inside(const char* data, std::size_t size, Block* blocks) {
   static_assert(sizeof(Block) == sizeof(__m256i));
-  const auto clear = [](Block* block) MCPTRACE_AVX2 {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(block), _mm256_setzero_si256());
-  };
+  constexpr std::size_t kMany = 4;
   std::size_t at = 0;
-  for (; at + 2 * kBlockBytes <= size; at += 2 * kBlockBytes, blocks += 2) {
-    const __m256i either = _mm256_or_si256(quote_or_backslash(data + at), quote_or_backslash(data + at + kBlockBytes));
+  const auto clear = [&](std::size_t count) MCPTRACE_AVX2 {
+    for (std::size_t i = 0; i < count; ++i) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(blocks + at / kBlockBytes + i), _mm256_setzero_si256());
+    }
+    at += count * kBlockBytes;
+  };
+  while (at + kMany * kBlockBytes <= size) {
+    const char* const many = data + at;
+    const __m256i first = _mm256_or_si256(quote_or_backslash(many), quote_or_backslash(many + kBlockBytes));
+    const __m256i last =
+        _mm256_or_si256(quote_or_backslash(many + 2 * kBlockBytes), quote_or_backslash(many + 3 * kBlockBytes));
+    const __m256i either = _mm256_or_si256(first, last);
     if (_mm256_testz_si256(either, either) == 0) break;
-    clear(blocks);
-    clear(blocks + 1);
+    clear(kMany);
   }
-  for (; at + kBlockBytes <= size; at += kBlockBytes) {
+  while (at + kBlockBytes <= size) {
     const __m256i either = quote_or_backslash(data + at);
     if (_mm256_testz_si256(either, either) == 0) break;
-    clear(blocks++);
+    clear(1);
   }
   return at;
 }

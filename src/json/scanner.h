@@ -49,11 +49,9 @@ enum class Step : std::uint8_t {
 };
 
 struct Key {
-  std::string_view text;        // data() == nullptr: no key. Valid during on_value()
-  bool escaped = false;         // holds a backslash: the real name is decode_string(text)
-  bool cut = false;             // longer than kMaxKey
-  std::uint64_t offset = 0;     // of its opening quote
-  std::uint64_t separator = 0;  // of the last comma before it in its object; of the object's brace where there is none
+  std::string_view text;  // data() == nullptr: no key. Valid during on_value()
+  bool escaped = false;   // holds a backslash: the real name is decode_string(text)
+  bool cut = false;       // longer than kMaxKey
 };
 
 // What was between reset() and finish().
@@ -168,22 +166,23 @@ class Scanner {
   void scan(const char* data, std::size_t size);
   std::size_t find_root(const char* data, std::size_t at, std::size_t size);
   std::size_t scan_items(const char* data, std::size_t at, std::size_t size, Quotes& quotes);
-  std::size_t scan_value(Kind kind, const char* data, std::size_t at, std::size_t size, Quotes& quotes);
-  std::size_t scan_key(const char* data, std::size_t at, std::size_t size, Quotes& quotes);
+  std::size_t scan_value(const Key* key, Kind kind, const char* data, std::size_t at, std::size_t size, Quotes& quotes);
+  std::size_t scalar_end(const char* data, std::size_t at, std::size_t size) const;
+  std::size_t skip(std::size_t at, std::size_t size, Quotes& quotes);
+  // These go on with what an earlier batch began.
   std::size_t end_key(const char* data, std::size_t size, Quotes& quotes);
   std::size_t end_string(const char* data, std::size_t size, Quotes& quotes);
   std::size_t end_scalar(const char* data, std::size_t at, std::size_t size);
-  std::size_t end_skip(std::size_t at, std::size_t size, Quotes& quotes);
 
   [[nodiscard]] bool has_backslash(std::string_view key, std::size_t quote) const;
-  void enter(Kind kind, std::uint64_t offset);
+  void enter(Kind kind);
   void close(Kind kind, std::uint64_t offset);
   void give_text(const char* end);
   void end_text(Kind kind, const char* end, std::uint64_t offset);
+  void give_whole(std::string_view text, Kind kind, std::uint64_t offset);
   void keep_key(const char* end);
   void carry_over(const char* end);
   void value_ended() { state_ = level_ == 0 ? State::kAfter : State::kItems; }
-  [[nodiscard]] bool in_object() const { return (objects_ >> level_ & 1) != 0; }
   [[nodiscard]] bool is_quote(std::size_t at) const {
     return (blocks_[at / kBlockBytes].quotes >> at % kBlockBytes & 1) != 0;
   }
@@ -202,6 +201,7 @@ class Scanner {
   bool has_key_ = false;       // key_ waits for its value
   bool key_kept_ = false;      // the key so far is in key_buffer_, not in the piece
   std::uint32_t objects_ = 0;  // bit n: the entered container at level n is an object; level 0 is outside the root
+  bool in_object_ = false;     // at the present level
   int level_ = 0;
   std::uint64_t depth_ = 0;      // in kSkip: open containers
   std::uint64_t offset_ = 0;     // of the batch's first byte
@@ -244,6 +244,7 @@ template <class Handler>
 void Scanner<Handler>::reset() {
   state_ = State::kBefore;
   has_key_ = false;
+  in_object_ = false;
   level_ = 0;
   offset_ = 0;
   carry_ = Carry{};
@@ -272,7 +273,7 @@ void Scanner<Handler>::scan(const char* data, std::size_t size) {
         at = end_scalar(data, at, size);
         break;
       case State::kSkip:
-        at = end_skip(at, size, quotes);
+        at = skip(at, size, quotes);
         break;
       case State::kBroken:
         return;
@@ -294,18 +295,36 @@ std::size_t Scanner<Handler>::find_root(const char* data, std::size_t at, std::s
 }
 
 // Goes on for as long as the state stays kItems. A round takes what mostly comes together: a comma, a key, its colon, a
-// value.
+// value. What ends in this batch is never stored.
 template <class Handler>
 std::size_t Scanner<Handler>::scan_items(const char* data, std::size_t at, std::size_t size, Quotes& batch_quotes) {
   Quotes quotes = batch_quotes;  // in registers
+  Key fresh;
+  const Key* key = has_key_ ? &key_ : nullptr;  // waits for its value
+  has_key_ = false;
   do {
     if (data[at] == ',') {
-      has_key_ = false;
-      key_.separator = offset_ + at;
+      key = nullptr;
       if (++at == size) break;
     }
-    if (data[at] == '"' && in_object() && !has_key_) {
-      at = scan_key(data, at, size, quotes);
+    if (data[at] == '"' && in_object_ && key == nullptr) {
+      quotes.open(at);
+      const std::size_t quote = quotes.next(size);
+      if (quote == size) {
+        state_ = State::kKey;
+        token_ = data + at + 1;
+        key_kept_ = false;
+        kept_size_ = 0;
+        at = size;
+        break;
+      }
+      fresh.text = {data + at + 1, data + quote};
+      fresh.cut = fresh.text.size() > kMaxKey;
+      if (fresh.cut) [[unlikely]]
+        fresh.text = fresh.text.substr(0, kMaxKey);
+      fresh.escaped = has_backslash(fresh.text, quote);
+      key = &fresh;
+      at = quote + 1;
       if (at < size && data[at] == ':') ++at;
       if (at == size) break;
     }
@@ -313,132 +332,134 @@ std::size_t Scanner<Handler>::scan_items(const char* data, std::size_t at, std::
     const std::uint8_t what = internal::look_up(byte);
     const auto kind = static_cast<Kind>(what & internal::kKindBits);
     if (kind != Kind::kOther || (what & internal::kEndsScalar) == 0) {
-      at = scan_value(kind, data, at, size, quotes);
+      if (key == nullptr && in_object_) [[unlikely]] {
+        state_ = State::kBroken;
+        at = size;
+        break;
+      }
+      at = scan_value(key, kind, data, at, size, quotes);
+      key = nullptr;
     } else if (byte == '}' || byte == ']') {
       ++at;
+      key = nullptr;
       close(byte == '}' ? Kind::kObject : Kind::kArray, offset_ + at);
     } else if (byte != ',') {
       ++at;  // white space, or a colon
     }
   } while (at < size && state_ == State::kItems);
+  has_key_ = key != nullptr;
+  if (key == &fresh) key_ = fresh;
   batch_quotes = quotes;
   return at;
 }
 
 template <class Handler>
-[[gnu::always_inline]] inline std::size_t Scanner<Handler>::scan_value(Kind kind, const char* data, std::size_t at,
-                                                                       std::size_t size, Quotes& quotes) {
-  if (!has_key_ && in_object()) {
-    state_ = State::kBroken;
+[[gnu::always_inline]] inline std::size_t Scanner<Handler>::scan_value(const Key* key, Kind kind, const char* data,
+                                                                       std::size_t at, std::size_t size,
+                                                                       Quotes& quotes) {
+  const Step step = handler_.on_value(key != nullptr ? *key : kNoKey, kind, offset_ + at);
+  if (kind == Kind::kObject || kind == Kind::kArray) {
+    if (step == Step::kEnter && level_ < kMaxEntered) {
+      enter(kind);
+      return at + 1;
+    }
+    depth_ = 1;
+    return skip(at + 1, size, quotes);
+  }
+  const bool wanted = step == Step::kText;
+  const bool string = kind == Kind::kString;
+  const std::size_t begin = string ? at + 1 : at;
+  std::size_t end;
+  if (string) {
+    quotes.open(at);
+    end = quotes.next(size);
+  } else {
+    end = scalar_end(data, at + 1, size);
+  }
+  if (end == size) {
+    state_ = string ? State::kString : State::kScalar;
+    kind_ = kind;
+    wanted_ = wanted;
+    whole_ = true;
+    token_ = data + begin;
     return size;
   }
-  const Step step = handler_.on_value(has_key_ ? key_ : kNoKey, kind, offset_ + at);
-  has_key_ = false;
-  whole_ = true;
-  if (kind == Kind::kString) {
-    wanted_ = step == Step::kText;
-    token_ = data + at + 1;
-    quotes.open(at);
-    return end_string(data, size, quotes);
-  }
-  if (kind != Kind::kObject && kind != Kind::kArray) {
-    kind_ = kind;
-    wanted_ = step == Step::kText;
-    token_ = data + at;
-    return end_scalar(data, at + 1, size);
-  }
-  if (step == Step::kEnter && level_ < kMaxEntered) {
-    enter(kind, offset_ + at);
-    return at + 1;
-  }
-  depth_ = 1;
-  return end_skip(at + 1, size, quotes);
+  if (level_ == 0) state_ = State::kAfter;
+  const std::size_t next = string ? end + 1 : end;
+  if (wanted) give_whole({data + begin, data + end}, kind, offset_ + next);
+  return next;
 }
 
 template <class Handler>
-void Scanner<Handler>::enter(Kind kind, std::uint64_t offset) {
+void Scanner<Handler>::enter(Kind kind) {
   state_ = State::kItems;
   ++level_;
   const std::uint32_t bit = std::uint32_t{1} << level_;
-  objects_ = kind == Kind::kObject ? objects_ | bit : objects_ & ~bit;
-  key_.separator = offset;
+  in_object_ = kind == Kind::kObject;
+  objects_ = in_object_ ? objects_ | bit : objects_ & ~bit;
 }
 
 template <class Handler>
 void Scanner<Handler>::close(Kind kind, std::uint64_t offset) {
-  if (in_object() != (kind == Kind::kObject)) {
+  if (in_object_ != (kind == Kind::kObject)) {
     state_ = State::kBroken;
     return;
   }
-  has_key_ = false;
   --level_;
+  in_object_ = (objects_ >> level_ & 1) != 0;
   value_ended();
   handler_.on_end(kind, offset);
 }
 
 template <class Handler>
-[[gnu::always_inline]] inline std::size_t Scanner<Handler>::scan_key(const char* data, std::size_t at, std::size_t size,
-                                                                     Quotes& quotes) {
-  token_ = data + at + 1;
-  key_kept_ = false;
-  kept_size_ = 0;
-  key_.offset = offset_ + at;
-  quotes.open(at);
-  return end_key(data, size, quotes);
-}
-
-// Each end_*() looks for the end of what is open; where this batch has none, the state says what to go on with.
-template <class Handler>
-[[gnu::always_inline]] inline std::size_t Scanner<Handler>::end_key(const char* data, std::size_t size,
-                                                                    Quotes& quotes) {
+std::size_t Scanner<Handler>::end_key(const char* data, std::size_t size, Quotes& quotes) {
   const std::size_t quote = quotes.next(size);
-  if (quote == size) {
-    state_ = State::kKey;
-    return size;
-  }
+  if (quote == size) return size;
   if (key_kept_) {
     keep_key(data + quote);
     key_.text = {key_buffer_.data(), std::min(kept_size_, kMaxKey)};
     key_.cut = kept_size_ > kMaxKey;
+    key_.escaped = key_.text.contains('\\');
   } else {
     key_.text = {token_, data + quote};
     key_.cut = key_.text.size() > kMaxKey;
-    if (key_.cut) [[unlikely]]
-      key_.text = key_.text.substr(0, kMaxKey);
+    key_.text = key_.text.substr(0, kMaxKey);
+    key_.escaped = has_backslash(key_.text, quote);
   }
-  key_.escaped = has_backslash(key_.text, quote);
   has_key_ = true;
   state_ = State::kItems;
   return quote + 1;
 }
 
 template <class Handler>
-[[gnu::always_inline]] inline std::size_t Scanner<Handler>::end_string(const char* data, std::size_t size,
-                                                                       Quotes& quotes) {
+std::size_t Scanner<Handler>::end_string(const char* data, std::size_t size, Quotes& quotes) {
   const std::size_t quote = quotes.next(size);
-  if (quote == size) {
-    state_ = State::kString;
-    return size;
-  }
+  if (quote == size) return size;
   value_ended();
   if (wanted_) end_text(Kind::kString, data + quote, offset_ + quote + 1);
   return quote + 1;
 }
 
 template <class Handler>
+[[gnu::always_inline]] inline std::size_t Scanner<Handler>::scalar_end(const char* data, std::size_t at,
+                                                                       std::size_t size) const {
+  do {
+    while (at < size && (internal::look_up(data[at]) & internal::kMayEndScalar) == 0) ++at;
+  } while (at < size && !ends_scalar(data[at], at) && ++at < size);
+  return at;
+}
+
+template <class Handler>
 std::size_t Scanner<Handler>::end_scalar(const char* data, std::size_t at, std::size_t size) {
-  while (at < size && !ends_scalar(data[at], at)) ++at;
-  if (at == size) {
-    state_ = State::kScalar;
-    return size;
-  }
+  at = scalar_end(data, at, size);
+  if (at == size) return size;
   value_ended();
   if (wanted_) end_text(kind_, data + at, offset_ + at);
   return at;
 }
 
 template <class Handler>
-std::size_t Scanner<Handler>::end_skip(std::size_t at, std::size_t size, Quotes& quotes) {
+std::size_t Scanner<Handler>::skip(std::size_t at, std::size_t size, Quotes& quotes) {
   at = kernel_.skip(blocks_.data(), at, size, depth_);
   quotes.passed();
   if (depth_ != 0) {
@@ -451,9 +472,9 @@ std::size_t Scanner<Handler>::end_skip(std::size_t at, std::size_t size, Quotes&
 
 // Does the key whose closing quote is at `quote` hold one? Its text is looked at only where the mask does not cover it.
 template <class Handler>
-bool Scanner<Handler>::has_backslash(std::string_view key, std::size_t quote) const {
+[[gnu::always_inline]] inline bool Scanner<Handler>::has_backslash(std::string_view key, std::size_t quote) const {
   const std::size_t place = quote % kBlockBytes;
-  if (key.size() > place || key_kept_) return key.find('\\') != std::string_view::npos;
+  if (key.size() > place) return key.contains('\\');
   const std::uint64_t backslashes = blocks_[quote / kBlockBytes].backslashes;
   return backslashes != 0 && (backslashes & ((std::uint64_t{1} << place) - 1)) >> (place - key.size()) != 0;
 }
@@ -464,12 +485,21 @@ void Scanner<Handler>::give_text(const char* end) {
 }
 
 template <class Handler>
-[[gnu::always_inline]] inline void Scanner<Handler>::end_text(Kind kind, const char* end, std::uint64_t offset) {
-  if constexpr (requires { handler_.on_whole_text(std::string_view(), kind, offset); }) {
-    if (whole_) return handler_.on_whole_text(std::string_view(token_, end), kind, offset);
-  }
+void Scanner<Handler>::end_text(Kind kind, const char* end, std::uint64_t offset) {
+  if (whole_) return give_whole({token_, end}, kind, offset);
   give_text(end);
   handler_.on_end(kind, offset);
+}
+
+template <class Handler>
+[[gnu::always_inline]] inline void Scanner<Handler>::give_whole(std::string_view text, Kind kind,
+                                                                std::uint64_t offset) {
+  if constexpr (requires { handler_.on_whole_text(text, kind, offset); }) {
+    handler_.on_whole_text(text, kind, offset);
+  } else {
+    if (!text.empty()) handler_.on_text(text);
+    handler_.on_end(kind, offset);
+  }
 }
 
 template <class Handler>

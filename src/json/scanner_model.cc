@@ -16,8 +16,6 @@ class Recorder {
       event.keyed = true;
       event.escaped = key.escaped;
       event.cut = key.cut;
-      event.key_offset = key.offset;
-      event.separator = key.separator;
       event.text = key.text;
     }
     report_.events.push_back(std::move(event));
@@ -124,30 +122,30 @@ class Model {
     return false;
   }
 
-  Key key_at(std::size_t& at, std::uint64_t separator) const {
+  Key key_at(std::size_t& at) const {
     const std::size_t begin = at + 1;
     const std::size_t end = string_end(at);
     const std::string_view whole = input_.substr(begin, end - begin);
     const std::string_view text = whole.substr(0, kMaxKey);
-    const std::size_t offset = std::exchange(at, end + 1);
-    return {text, text.contains('\\'), whole.size() > kMaxKey, offset, separator};
+    at = end + 1;
+    return {text, text.contains('\\'), whole.size() > kMaxKey};
   }
 
   bool items(std::size_t& at, Kind kind, int level) {
     Key key;
-    for (separator_ = at++; at < input_.size();) {
+    for (++at; at < input_.size();) {
       const char byte = input_[at];
       if (is_blank(byte) || byte == ':') {
         ++at;
       } else if (byte == ',') {
         key = Key{};
-        separator_ = at++;
+        ++at;
       } else if (byte == '}' || byte == ']') {
         if ((byte == '}') != (kind == Kind::kObject)) return false;
         recorder_.on_end(kind, ++at);
         return true;
       } else if (byte == '"' && kind == Kind::kObject && key.text.data() == nullptr) {
-        key = key_at(at, separator_);
+        key = key_at(at);
       } else {
         if (kind == Kind::kObject && key.text.data() == nullptr) return false;
         if (!value(at, std::exchange(key, Key{}), level)) return false;
@@ -160,7 +158,6 @@ class Model {
   Recorder recorder_;
   std::vector<bool> quote_;
   std::vector<bool> inside_;
-  std::uint64_t separator_ = 0;
 };
 
 Step decide_message(const Key& key, Kind kind, std::uint64_t offset) {
@@ -224,10 +221,8 @@ std::string to_string(const Report& report) {
     out +=
         std::string(kTypes[std::to_underlying(event.type)]) + " kind=" + std::to_string(std::to_underlying(event.kind));
     out += " @" + std::to_string(event.offset);
-    if (event.keyed) {
-      out += " key@" + std::to_string(event.key_offset) + " after@" + std::to_string(event.separator);
-      out += std::string(event.escaped ? " escaped" : "") + (event.cut ? " cut" : "");
-    }
+    if (event.escaped) out += " escaped";
+    if (event.cut) out += " cut";
     out += event.text.empty() && !event.keyed ? "\n" : " <" + event.text + ">\n";
   }
   return out + "shape=" + std::to_string(std::to_underlying(report.shape)) + "\n";

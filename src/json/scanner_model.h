@@ -22,8 +22,6 @@ struct Event {
   bool keyed = false;
   bool escaped = false;
   bool cut = false;
-  std::uint64_t key_offset = 0;
-  std::uint64_t separator = 0;
   std::string text{};  // the key, or the text
   bool operator==(const Event&) const = default;
 };

@@ -59,16 +59,16 @@ std::uint64_t TextCapture::computed_print(Slot slot) const {
   return hash.finish();
 }
 
-void IdCapture::begin(IdSlot slot, json::Kind kind) {
+[[gnu::noinline]] void IdCapture::begin(IdSlot slot, json::Kind kind) {
   slot_ = slot;
   is_string_ = kind == json::Kind::kString;
   is_integer_ = true;
   raw_size_ = 0;
   hash_.reset();
   if (kind == json::Kind::kNull) {
-    store({.type = IdType::kNull});
+    store(slot, {.type = IdType::kNull});
   } else if (!is_string_ && kind != json::Kind::kNumber) {
-    store({.type = IdType::kOther});
+    store(slot, {.type = IdType::kOther});
     if (slot == IdSlot::kMessage) text_size_ = 0, text_cut_ = true, print_ = 0;
   }
 }
@@ -85,27 +85,27 @@ void IdCapture::feed(std::string_view raw) {
 
 void IdCapture::finish() {
   const std::string_view raw(raw_.data(), raw_size_);
-  if (!is_string_ && take_small(raw)) return;
+  if (!is_string_ && take(slot_, raw)) return;
   is_integer_ &= has_integer_form(raw);
   const IdType type = is_string_ ? IdType::kString : is_integer_ ? IdType::kInteger : IdType::kNumber;
   if (hash_) {
     const std::uint64_t print = hash_->finish();
-    store(make_long_id(type, print));
+    store(slot_, make_long_id(type, print));
     if (slot_ == IdSlot::kMessage) text_size_ = 0, text_cut_ = true, print_ = print;
     return;
   }
   const std::string_view decoded = decode();
-  store(make_id(type, raw, decoded));
+  store(slot_, make_id(type, raw, decoded));
   if (slot_ == IdSlot::kMessage) keep_text(type, decoded);
 }
 
 // What nearly all ids are: a few digits, which need no decoding and may be shown.
-bool IdCapture::take_small(std::string_view digits) {
+[[gnu::noinline]] bool IdCapture::take(IdSlot slot, std::string_view digits) {
   const auto value = small_integer(digits);
   if (!value) return false;
-  store(make_small_id(*value));
-  if (slot_ != IdSlot::kMessage) return true;
-  std::memcpy(text_.data(), digits.data(), digits.size());
+  store(slot, make_small_id(*value));
+  if (slot != IdSlot::kMessage) return true;
+  copy_bytes(text_.data(), digits.data(), digits.size());
   text_size_ = digits.size();
   text_cut_ = false;
   print_ = 0;
@@ -138,9 +138,9 @@ void IdCapture::keep_text(IdType type, std::string_view decoded) {
   print_ = hash.finish();
 }
 
-void IdCapture::store(const RequestId& id) {
-  ids_[static_cast<std::size_t>(slot_)] = id;
-  captured_ |= 1u << static_cast<unsigned>(slot_);
+void IdCapture::store(IdSlot slot, const RequestId& id) {
+  ids_[static_cast<std::size_t>(slot)] = id;
+  captured_ |= 1u << static_cast<unsigned>(slot);
 }
 
 }  // namespace mcptrace::mcp

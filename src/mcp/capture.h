@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/keyed_hash.h"
+#include "base/short_bytes.h"
 #include "json/scanner.h"
 #include "mcp/long_hash.h"
 #include "mcp/message.h"
@@ -95,9 +96,8 @@ class TextCapture {
   void begin(Slot slot, std::string_view prefix = {});
   void feed(std::string_view raw);
   void finish();
-  // In place of feed() and finish(), right after begin() without a prefix: all of it. False: it is not a short plain
-  // one, and nothing was done.
-  bool take(std::string_view raw);
+  // In place of begin(), feed() and finish(): all of it. False: it is not a short plain one, and nothing was done.
+  bool take(Slot slot, std::string_view raw);
   // Forgets everything, at no cost.
   void clear() { captured_ = cut_ = 0; }
 
@@ -196,12 +196,13 @@ inline bool may_hold_backslash(std::string_view text) {
 
 }  // namespace internal
 
-inline bool TextCapture::take(std::string_view raw) {
-  if (raw.size() > limit_ || size_ != 0 || internal::may_hold_backslash(raw)) return false;
-  std::memcpy(data_, raw.data(), raw.size());
-  captured_ |= bit(slot_);
-  cut_ &= ~bit(slot_);
-  sizes_[internal::index(slot_)] = static_cast<std::uint16_t>(raw.size());
+inline bool TextCapture::take(Slot slot, std::string_view raw) {
+  const std::size_t i = internal::index(slot);
+  if (raw.size() > internal::kRules[i].limit || internal::may_hold_backslash(raw)) return false;
+  copy_bytes(bytes_.get() + internal::kStarts[i], raw.data(), raw.size());
+  captured_ |= bit(slot);
+  cut_ &= ~bit(slot);
+  sizes_[i] = static_cast<std::uint16_t>(raw.size());
   return true;
 }
 
@@ -216,9 +217,9 @@ class IdCapture {
   void begin(IdSlot slot, json::Kind kind);
   void feed(std::string_view raw);
   void finish();
-  // In place of feed() and finish(), right after begin(): all of it. False: it is not of a few digits, and nothing was
+  // In place of begin(), feed() and finish(), of a number: all of it. False: it is not of a few digits, and nothing was
   // done.
-  bool take(std::string_view raw) { return !is_string_ && take_small(raw); }
+  bool take(IdSlot slot, std::string_view digits);
   void clear() { captured_ = 0; }
 
   // kAbsent if there was none.
@@ -233,8 +234,7 @@ class IdCapture {
   [[nodiscard]] std::uint64_t print() const { return print_; }
 
  private:
-  void store(const RequestId& id);
-  bool take_small(std::string_view digits);
+  void store(IdSlot slot, const RequestId& id);
   std::string_view decode();
   void keep_text(IdType type, std::string_view decoded);
 

@@ -24,20 +24,20 @@ bool has_variant(Place place, std::string_view key) {
       folded[size++] = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
     }
   }
-  const Field field = exact_field(place, {folded.data(), size});
-  return place == Place::kRoot ? field != Field::kNone : field == Field::kMeta || field == Field::kName;
+  const Field* const field = exact_field(place, {folded.data(), size});
+  return field != nullptr && (place == Place::kRoot || field->key == "_meta" || field->key == "name");
 }
 
 }  // namespace
 
 FoundField find_odd_field(Place place, const json::Key& key) {
-  if (!key.escaped) return {Field::kNone, !key.cut && has_variant(place, key.text)};
+  if (!key.escaped) return {nullptr, !key.cut && has_variant(place, key.text)};
   const bool matters = place == Place::kRoot || place == Place::kParams || place == Place::kParamsMeta;
-  if (key.cut) return {Field::kNone, matters};
+  if (key.cut) return {nullptr, matters};
   std::array<char, json::kMaxKey> decoded;
   const std::string_view real(decoded.data(), json::decode_string(key.text, decoded.data(), decoded.size()));
-  const Field field = exact_field(place, real);
-  return {field, matters && (field != Field::kNone || has_variant(place, real))};
+  const Field* const field = exact_field(place, real);
+  return {field, matters && (field != nullptr || has_variant(place, real))};
 }
 
 }  // namespace mcptrace::mcp

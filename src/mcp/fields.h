@@ -1,181 +1,177 @@
-// The keys of a JSON-RPC message that say something to a trace, at each place where they may stand.
+// The members of a JSON-RPC message that say something to a trace, at each place where they may stand: one table, of
+// what they are called and what is taken of them.
 #pragma once
 
+#include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <string_view>
 
+#include "base/short_bytes.h"
 #include "json/scanner.h"
+#include "mcp/capture.h"
+#include "mcp/message.h"
 
 namespace mcptrace::mcp {
 
-// An object of the message whose members are looked at.
-enum class Place : std::uint8_t { kRoot, kParams, kParamsMeta, kResult, kResultMeta, kError, kPeer, kTask, kTool };
-
-enum class Field : std::uint8_t {
-  kNone,
-  kJsonrpc,
-  kMethod,
-  kId,
+// The container whose members come now.
+enum class Place : std::uint8_t {
+  kLine,
+  kBatch,
+  kTools,
+  kOpaque,  // entered for its end only
+  // Objects whose members are looked at; of the first, each is followed to its end.
+  kParamsMeta,
+  kRoot,
   kParams,
   kResult,
+  kResultMeta,
   kError,
-  kMeta,
-  kName,
-  kVersion,  // protocolVersion; of _meta with its prefix, like the next and kSubscription
-  kPeer,     // clientInfo, or serverInfo
-  kPeerName,
-  kPeerVersion,
-  kRequestId,
-  kProgressToken,
-  kSubscription,
-  kCursor,  // cursor, or nextCursor
+  kBodyPeer,  // clientInfo or serverInfo
+  kMetaPeer,  // of _meta
   kTask,
-  kTaskId,
-  kRequestState,
-  kTraceparent,
-  kTracestate,
-  kBaggage,
+  kTool,
+};
+
+enum class Take : std::uint8_t {
+  kNothing,
+  kText,     // a string, into a Slot
+  kId,       // into an IdSlot
+  kObject,   // entered, as a Place
+  kNotNull,  // sets a flag, unless it is null
+  // What is one member's alone.
+  kParams,
+  kParamsMeta,
+  kContext,  // as kText: traceparent or tracestate
+  kResult,
   kIsError,
   kResultType,
   kTools,
+  kError,
   kCode,
   kErrorMessage,
-  kToolName,
-  kCount
 };
 
-struct FoundField {
-  Field field = Field::kNone;
-  // Another reader may see another key here: it is written with escapes, or differs only in case from one that matters
-  // (some readers do not tell case, nor U+017F from s).
-  bool ambiguous = false;
+struct Field {
+  Place place = Place::kLine;
+  std::string_view key{};
+  Take take = Take::kNothing;
+  std::uint8_t into = 0;  // Slot, IdSlot, Place, or number of a bit of MessageFlag
+  // One of its own, where a field that comes twice makes the message ambiguous: else none.
+  std::uint64_t bit = 0;
+
+  constexpr Field() = default;
+  constexpr Field(Place at, std::string_view name, Take what) : place(at), key(name), take(what) {}
+  constexpr Field(Place at, std::string_view name, Slot slot, Take what = Take::kText)
+      : place(at), key(name), take(what), into(static_cast<std::uint8_t>(slot)) {}
+  constexpr Field(Place at, std::string_view name, IdSlot slot)
+      : place(at), key(name), take(Take::kId), into(static_cast<std::uint8_t>(slot)) {}
+  constexpr Field(Place at, std::string_view name, Place object)
+      : place(at), key(name), take(Take::kObject), into(static_cast<std::uint8_t>(object)) {}
+  constexpr Field(Place at, std::string_view name, MessageFlag flag)
+      : place(at),
+        key(name),
+        take(Take::kNotNull),
+        into(static_cast<std::uint8_t>(std::countr_zero(std::uint32_t{flag}))) {}
+};
+
+inline constexpr std::string_view kMetaPrefix = "io.modelcontextprotocol/";
+
+constexpr Field kRows[] = {
+    {Place::kRoot, "jsonrpc", Slot::kJsonrpc},
+    {Place::kRoot, "method", Slot::kMethod},
+    {Place::kRoot, "id", IdSlot::kMessage},
+    {Place::kRoot, "params", Take::kParams},
+    {Place::kRoot, "result", Take::kResult},
+    {Place::kRoot, "error", Take::kError},
+    {Place::kParams, "name", Slot::kName},
+    {Place::kParams, "protocolVersion", Slot::kVersion},
+    {Place::kParams, "clientInfo", Place::kBodyPeer},
+    {Place::kParams, "requestId", IdSlot::kRequestId},
+    {Place::kParams, "progressToken", IdSlot::kProgressToken},
+    {Place::kParams, "cursor", MessageFlag::kCursor},
+    {Place::kParams, "task", Take::kNothing},
+    {Place::kParams, "taskId", Slot::kTask},
+    {Place::kParams, "requestState", Slot::kRequestState},
+    {Place::kParams, "_meta", Take::kParamsMeta},
+    {Place::kParamsMeta, "io.modelcontextprotocol/protocolVersion", Slot::kMetaVersion},
+    {Place::kParamsMeta, "io.modelcontextprotocol/clientInfo", Place::kMetaPeer},
+    {Place::kParamsMeta, "io.modelcontextprotocol/subscriptionId", IdSlot::kSubscription},
+    {Place::kParamsMeta, "progressToken", IdSlot::kMetaProgressToken},
+    {Place::kParamsMeta, "traceparent", Slot::kTraceparent, Take::kContext},
+    {Place::kParamsMeta, "tracestate", Slot::kTracestate, Take::kContext},
+    {Place::kParamsMeta, "baggage", Slot::kBaggage},
+    {Place::kResult, "protocolVersion", Slot::kVersion},
+    {Place::kResult, "serverInfo", Place::kBodyPeer},
+    {Place::kResult, "isError", Take::kIsError},
+    {Place::kResult, "resultType", Take::kResultType},
+    {Place::kResult, "nextCursor", MessageFlag::kNextCursor},
+    {Place::kResult, "tools", Take::kTools},
+    {Place::kResult, "task", Place::kTask},
+    {Place::kResult, "taskId", Slot::kTask},
+    {Place::kResult, "requestState", Slot::kRequestState},
+    {Place::kResult, "_meta", Place::kResultMeta},
+    {Place::kResultMeta, "io.modelcontextprotocol/protocolVersion", Slot::kMetaVersion},
+    {Place::kResultMeta, "io.modelcontextprotocol/serverInfo", Place::kMetaPeer},
+    {Place::kResultMeta, "io.modelcontextprotocol/subscriptionId", IdSlot::kSubscription},
+    {Place::kError, "code", Take::kCode},
+    {Place::kError, "message", Take::kErrorMessage},
+    {Place::kBodyPeer, "name", Slot::kPeerName},
+    {Place::kBodyPeer, "version", Slot::kPeerVersion},
+    {Place::kMetaPeer, "name", Slot::kMetaPeerName},
+    {Place::kMetaPeer, "version", Slot::kMetaPeerVersion},
+    {Place::kTask, "taskId", Slot::kTask},
+    {Place::kTool, "name", Slot::kToolName},
 };
 
 namespace internal {
 
-inline constexpr std::string_view kPrefix = "io.modelcontextprotocol/";
-
-// The size decides first, so that each comparison is of a few words and most keys meet none.
-inline Field root_field(std::string_view key) {
-  switch (key.size()) {
-    case 2:
-      return key == "id" ? Field::kId : Field::kNone;
-    case 5:
-      return key == "error" ? Field::kError : Field::kNone;
-    case 6:
-      if (key == "method") return Field::kMethod;
-      if (key == "params") return Field::kParams;
-      return key == "result" ? Field::kResult : Field::kNone;
-    case 7:
-      return key == "jsonrpc" ? Field::kJsonrpc : Field::kNone;
-    default:
-      return Field::kNone;
-  }
-}
-
-inline Field params_field(std::string_view key) {
-  switch (key.size()) {
-    case 4:
-      if (key == "name") return Field::kName;
-      return key == "task" ? Field::kTask : Field::kNone;
-    case 5:
-      return key == "_meta" ? Field::kMeta : Field::kNone;
-    case 6:
-      if (key == "cursor") return Field::kCursor;
-      return key == "taskId" ? Field::kTaskId : Field::kNone;
-    case 9:
-      return key == "requestId" ? Field::kRequestId : Field::kNone;
-    case 10:
-      return key == "clientInfo" ? Field::kPeer : Field::kNone;
-    case 12:
-      return key == "requestState" ? Field::kRequestState : Field::kNone;
-    case 13:
-      return key == "progressToken" ? Field::kProgressToken : Field::kNone;
-    case 15:
-      return key == "protocolVersion" ? Field::kVersion : Field::kNone;
-    default:
-      return Field::kNone;
-  }
-}
-
-inline Field result_field(std::string_view key) {
-  switch (key.size()) {
-    case 4:
-      return key == "task" ? Field::kTask : Field::kNone;
-    case 5:
-      if (key == "_meta") return Field::kMeta;
-      return key == "tools" ? Field::kTools : Field::kNone;
-    case 6:
-      return key == "taskId" ? Field::kTaskId : Field::kNone;
-    case 7:
-      return key == "isError" ? Field::kIsError : Field::kNone;
-    case 10:
-      if (key == "resultType") return Field::kResultType;
-      if (key == "nextCursor") return Field::kCursor;
-      return key == "serverInfo" ? Field::kPeer : Field::kNone;
-    case 12:
-      return key == "requestState" ? Field::kRequestState : Field::kNone;
-    case 15:
-      return key == "protocolVersion" ? Field::kVersion : Field::kNone;
-    default:
-      return Field::kNone;
-  }
-}
-
-// A key of _meta that has the protocol's prefix, without it; `peer` = clientInfo or serverInfo.
-inline Field envelope_field(std::string_view key, std::string_view peer) {
-  if (key == "protocolVersion") return Field::kVersion;
-  if (key == "subscriptionId") return Field::kSubscription;
-  return key == peer ? Field::kPeer : Field::kNone;
-}
-
-inline Field params_meta_field(std::string_view key) {
-  if (key.starts_with(kPrefix)) return envelope_field(key.substr(kPrefix.size()), "clientInfo");
-  switch (key.size()) {
-    case 7:
-      return key == "baggage" ? Field::kBaggage : Field::kNone;
-    case 10:
-      return key == "tracestate" ? Field::kTracestate : Field::kNone;
-    case 11:
-      return key == "traceparent" ? Field::kTraceparent : Field::kNone;
-    case 13:
-      return key == "progressToken" ? Field::kProgressToken : Field::kNone;
-    default:
-      return Field::kNone;
-  }
-}
-
-[[gnu::always_inline]] inline Field exact_field(Place place, std::string_view key) {
-  switch (place) {
-    case Place::kRoot:
-      return root_field(key);
-    case Place::kParams:
-      return params_field(key);
-    case Place::kParamsMeta:
-      return params_meta_field(key);
-    case Place::kResult:
-      return result_field(key);
-    case Place::kResultMeta:
-      return key.starts_with(kPrefix) ? envelope_field(key.substr(kPrefix.size()), "serverInfo") : Field::kNone;
-    case Place::kError:
-      if (key == "code") return Field::kCode;
-      return key == "message" ? Field::kErrorMessage : Field::kNone;
-    case Place::kPeer:
-      if (key == "name") return Field::kPeerName;
-      return key == "version" ? Field::kPeerVersion : Field::kNone;
-    case Place::kTask:
-      return key == "taskId" ? Field::kTaskId : Field::kNone;
-    case Place::kTool:
-      return key == "name" ? Field::kToolName : Field::kNone;
-  }
-  return Field::kNone;
-}
-
 inline constexpr std::size_t kLongestVariant = 8;  // "params" and "result" with two bytes for the s, and one over
+
+// Place, length and the last two bytes tell all fields apart; the factor was searched so that no two share a slot.
+// `key` has two bytes at least.
+constexpr std::size_t slot_of(Place place, std::string_view key) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(key[i])); };
+  const std::size_t size = key.size();
+  const std::uint32_t mixed = byte(size - 2) | byte(size - 1) << 8 | static_cast<std::uint32_t>(size) << 16 |
+                              static_cast<std::uint32_t>(place) << 24;
+  return (mixed * 0x5d866b35u) >> 25;
+}
+
+struct FieldTable {
+  std::array<Field, std::size(kRows) + 1> fields{};  // the first is none
+  std::array<std::uint8_t, 128> numbers{};           // by slot
+  bool perfect = true;
+};
+inline constexpr FieldTable kFieldTable = [] {
+  FieldTable table;
+  for (std::size_t i = 1; i < table.fields.size(); ++i) {
+    Field& field = table.fields[i] = kRows[i - 1];
+    if (field.place <= Place::kError) field.bit = std::uint64_t{1} << i;
+    std::uint8_t& number = table.numbers[slot_of(field.place, field.key)];
+    table.perfect = table.perfect && number == 0;
+    number = static_cast<std::uint8_t>(i);
+  }
+  return table;
+}();
+static_assert(kFieldTable.perfect, "two fields share a slot: search another factor for slot_of()");
+static_assert(std::size(kRows) < 64, "they are bits of a word");
+
+// Null: none.
+[[gnu::always_inline]] inline const Field* exact_field(Place place, std::string_view key) {
+  if (key.size() < 2) return nullptr;
+  const Field& field = kFieldTable.fields[kFieldTable.numbers[slot_of(place, key)]];
+  const bool same =
+      field.place == place && field.key.size() == key.size() && equal_bytes(field.key.data(), key.data(), key.size());
+  return same ? &field : nullptr;
+}
 
 // By its size and first byte, may `key` be one that matters at `place` but for its case?
 inline bool may_be_variant(Place place, std::string_view key) {
-  if (place > Place::kParams || key.size() < 2 || key.size() > kLongestVariant) return false;
+  if ((place != Place::kRoot && place != Place::kParams) || key.size() < 2 || key.size() > kLongestVariant)
+    return false;
   switch (key.front() | 0x20) {
     case 'i':
     case 'm':
@@ -193,14 +189,21 @@ inline bool may_be_variant(Place place, std::string_view key) {
 
 }  // namespace internal
 
-// What is rare: keys with escapes, and keys that differ in case only.
-FoundField find_odd_field(Place place, const json::Key& key);
+struct FoundField {
+  const Field* field = nullptr;  // null: none
+  // Another reader may see another key here: it is written with escapes, or differs only in case from one that matters
+  // (some readers do not tell case, nor U+017F from s).
+  bool ambiguous = false;
+};
 
-// Inline, as it is asked for every key that passes, with a place that the caller knows.
+// What is rare: keys with escapes, and keys that differ in case only.
+[[gnu::cold, gnu::noinline]] FoundField find_odd_field(Place place, const json::Key& key);
+
+// Inline, as it is asked for every key that passes.
 [[gnu::always_inline]] inline FoundField find_field(Place place, const json::Key& key) {
   if (!key.escaped && !key.cut) [[likely]] {
-    const Field field = internal::exact_field(place, key.text);
-    if (field != Field::kNone || !internal::may_be_variant(place, key.text)) return {field, false};
+    const Field* const field = internal::exact_field(place, key.text);
+    if (field != nullptr || !internal::may_be_variant(place, key.text)) return {field, false};
   }
   return find_odd_field(place, key);
 }

@@ -1,6 +1,7 @@
 // The second half of MessageHandler, run once an object: what it said becomes a Message.
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "json/text.h"
 #include "mcp/message_handler.h"
@@ -112,7 +113,10 @@ Message MessageHandler::build(std::uint64_t bytes, std::uint32_t flags) const {
   message.direction = direction_;
   message.flags = flags_ | flags;
   message.bytes = bytes;
-  if (!texts_.cut(Slot::kJsonrpc) && texts_.text(Slot::kJsonrpc) == "2.0") message.flags |= kJsonrpc2;
+  if (const std::string_view version = texts_.text(Slot::kJsonrpc);
+      version.size() == 3 && std::memcmp(version.data(), "2.0", 3) == 0 && !texts_.cut(Slot::kJsonrpc)) {
+    message.flags |= kJsonrpc2;
+  }
   fill_id(message);
   message.kind = kind_of(message.id.usable());
   fill_method(message);

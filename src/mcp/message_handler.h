@@ -10,7 +10,6 @@
 #include <string_view>
 
 #include "json/scanner.h"
-#include "mcp/capture.h"
 #include "mcp/fields.h"
 #include "mcp/message_scanner.h"
 
@@ -33,48 +32,32 @@ class MessageHandler {
   void discard_line() { clear_line(); }
 
  private:
-  // The container whose members come now.
-  enum class At : std::uint8_t {
-    kLine,
-    kBatch,
-    kTools,
-    kOpaque,  // entered for its end only
-    kRoot,
-    kParams,
-    kParamsMeta,
-    kResult,
-    kResultMeta,
-    kError,
-    kBodyPeer,
-    kMetaPeer,
-    kTask,
-    kTool,
-  };
   enum class Root : std::uint8_t { kNothing, kObject, kArray, kScalar, kNoValue };
-  enum class Taking : std::uint8_t { kNothing, kText, kId };
+  // The value whose text comes: none of it was there yet, or the capture of it has begun.
+  enum class Taking : std::uint8_t { kNothing, kText, kTextBegun, kId, kIdBegun };
 
-  At at() const { return stack_[depth_]; }
+  [[nodiscard]] Place at() const { return stack_[depth_]; }
 
-  json::Step enter(At at);
+  json::Step enter(Place place);
+  json::Step enter_if(bool may, Place place) { return may ? enter(place) : json::Step::kSkip; }
   json::Step take_text(Slot slot, json::Kind kind);
   json::Step take_id(IdSlot slot, json::Kind kind);
 
+  json::Step odd_value(const json::Key& key, json::Kind kind, std::uint64_t offset);
   json::Step root_value(json::Kind kind, std::uint64_t offset);
   json::Step batch_element(json::Kind kind, std::uint64_t offset);
   json::Step begin_object(std::uint64_t offset);
-  json::Step member(At where, const json::Key& key, json::Kind kind, std::uint64_t offset);
-  Field field_of(Place place, const json::Key& key);
-  json::Step root_member(Field field, json::Kind kind, std::uint64_t offset);
-  json::Step params_member(Field field, json::Kind kind, std::uint64_t offset);
-  json::Step params_meta_member(Field field, const json::Key& key, json::Kind kind, std::uint64_t offset);
-  json::Step result_member(Field field, json::Kind kind);
-  json::Step result_meta_member(Field field, json::Kind kind);
-  json::Step small_member(At at, Field field, json::Kind kind);
-  json::Step context_member(Slot slot, json::Kind kind);
+  const Field* field_of(Place place, const json::Key& key);
+  json::Step take(const Field& field, json::Kind kind, std::uint64_t offset);
+  json::Step member(Place place, const json::Key& key, json::Kind kind, std::uint64_t offset);
+  json::Step meta_member(const json::Key& key, json::Kind kind, std::uint64_t offset);
   json::Step conversation_member(const json::Key& key, json::Kind kind);
-  void container_ended(At at, std::uint64_t offset);
+  void container_ended(Place place, std::uint64_t offset);
   void meta_member_ended(std::uint64_t offset);
+  void begin_taking();
+  void take_slowly(std::string_view text, json::Kind kind, std::uint64_t offset);
   void text_ended();
+  void value_ended(std::uint64_t offset);
   void look_for_meta(std::string_view piece);
 
   // The object is over: what it was.
@@ -105,11 +88,11 @@ class MessageHandler {
   std::uint64_t odd_elements_ = 0;  // those that are no objects
   bool bad_element_ = false;        // one of them is no JSON
   std::size_t depth_ = 0;
-  std::array<At, json::kMaxEntered + 2> stack_{};
+  std::array<Place, json::kMaxEntered + 2> stack_{};
 
   // The object.
   std::uint32_t flags_ = 0;
-  std::array<std::uint32_t, 9> seen_{};  // fields met, by place
+  std::uint64_t seen_ = 0;  // fields met, by number
   bool has_result_ = false;
   bool has_error_ = false;
   ResultType result_type_ = ResultType::kAbsent;
@@ -121,7 +104,9 @@ class MessageHandler {
   // The value being taken, and where in _meta we are.
   Taking taking_ = Taking::kNothing;
   Slot slot_ = Slot::kMethod;
-  Field meta_field_ = Field::kNone;
+  IdSlot id_slot_ = IdSlot::kMessage;
+  json::Kind id_kind_ = json::Kind::kNumber;
+  const Field* meta_field_ = nullptr;
   std::size_t meta_matched_ = 0;  // of "_meta", in the text of an error
   std::uint64_t value_begin_ = 0;
   std::uint64_t member_begin_ = 0;

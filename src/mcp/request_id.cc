@@ -104,8 +104,10 @@ std::optional<std::int64_t> small_integer(std::string_view text) {
   return value;
 }
 
+// An integer's text says no more than its value.
 RequestId make_small_id(std::int64_t value) {
-  return {IdType::kInteger, value_hash(value, kExactSeed), value_hash(value, kNumberSeed)};
+  const std::uint64_t hash = value_hash(value, kNumberSeed);
+  return {IdType::kInteger, hash, hash};
 }
 
 RequestId make_id(IdType type, std::string_view raw, std::string_view decoded) {
