@@ -161,13 +161,13 @@ void fact_pack(benchmark::State& state) {
   KeepingSink sink;
   ServerFramer framer(make_scanner(Direction::kClientToServer));
   const Fact fact = call_fact(sink, framer);
-  std::vector<std::uint64_t> record(packed_size(fact) / 8 + 1);
+  std::vector<std::uint64_t> record = packed(fact);
   for (auto _ : state) {
-    keep(packed_size(fact));
-    pack(fact, reinterpret_cast<char*>(record.data()));
+    const Packing packing(fact);
+    packing.write(reinterpret_cast<char*>(record.data()));
     benchmark::ClobberMemory();
   }
-  state.counters["bytes"] = static_cast<double>(packed_size(fact));
+  state.counters["bytes"] = static_cast<double>(Packing(fact).size());
 }
 BENCHMARK(fact_pack);
 
@@ -175,11 +175,9 @@ void fact_unpack(benchmark::State& state) {
   KeepingSink sink;
   ServerFramer framer(make_scanner(Direction::kClientToServer));
   const Fact fact = call_fact(sink, framer);
-  std::vector<std::uint64_t> record(packed_size(fact) / 8 + 1);
-  char* const bytes = reinterpret_cast<char*>(record.data());
-  pack(fact, bytes);
+  const std::vector<std::uint64_t> record = packed(fact);
   for (auto _ : state) {
-    Fact read = unpack({bytes, packed_size(fact)});
+    Fact read = unpack(record);
     keep(read);
   }
 }

@@ -49,8 +49,9 @@ void feed(benchmark::State& state, observe::Tracer& tracer) {
   std::vector<std::uint64_t> record(512);
   char* const place = reinterpret_cast<char*>(record.data());
   const auto pass = [&](const mcp::Fact& fact) {
-    mcp::pack(fact, place);
-    tracer.feed(mcp::unpack({place, mcp::packed_size(fact)}));
+    const mcp::Packing packing(fact);
+    packing.write(place);
+    tracer.feed(mcp::unpack({place, packing.size()}));
   };
   std::uint64_t id = 0;
   for (auto _ : state) {

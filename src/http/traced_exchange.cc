@@ -270,8 +270,7 @@ void TracedExchange::hold_initialize(const Message& message, const mcp::SpliceMa
   held_place_ = shared_.placement().place_initialize(caller_, message, judge(message, map));
   fact.trace_state = held_place_.trace_state;
   if (held_place_.inject && map != nullptr) inject(*map, held_place_.injection);
-  held_.assign((mcp::packed_size(fact) + 7) / 8, 0);
-  mcp::pack(fact, reinterpret_cast<char*>(held_.data()));
+  held_ = mcp::packed(fact);
   ++messages_, ++spans_;
   // Of what is long nothing more is needed there.
   for (const Text text : {Text::kTraceparent, Text::kTracestate, Text::kBaggage, Text::kConversation}) {
@@ -285,7 +284,7 @@ void TracedExchange::hold_initialize(const Message& message, const mcp::SpliceMa
 }
 
 void TracedExchange::release_initialize(bool failed) {
-  Fact fact = mcp::unpack({reinterpret_cast<const char*>(held_.data()), held_.size() * sizeof(std::uint64_t)});
+  Fact fact = mcp::unpack(held_);
   held_place_.trace_state = fact.trace_state;
   using enum observe::HttpPlacement::Initialized;
   const auto how = http_.has(mcp::kRedirects) ? kRedirected : failed ? kFailed : kDone;

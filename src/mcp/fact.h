@@ -1,12 +1,15 @@
 // What crosses from a relay thread to the observer: one message, what the relay decided about it, and when.
 //
-// pack() writes a Fact into a queue's record, unpack() reads it there in place; the strings of an unpacked Fact point
-// into the record. Some 150-300 bytes.
+// Packing writes a Fact into a queue's record, unpack() reads it there in place; the strings of an unpacked Fact point
+// into the record. Some 300 bytes.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/ids.h"
@@ -82,11 +85,28 @@ struct Fact {
   Findings findings = 0;                    // of its message, or else of its exchange
 };
 
-// Bytes that pack() needs.
-std::size_t packed_size(const Fact& fact);
-// `out` has packed_size(fact) bytes and is 8-aligned.
-void pack(const Fact& fact, char* out);
-// `record` was written by pack() and is 8-aligned. The result borrows from it.
+// Strings of a fact by number: those of Text, and two of its own.
+inline constexpr std::size_t kFactTexts = kTextCount + 2;
+
+// Borrows the fact.
+class Packing {
+ public:
+  explicit Packing(const Fact& fact);
+  [[nodiscard]] std::size_t size() const { return size_; }
+  // `out` has size() bytes and is 8-aligned.
+  void write(char* out) const;
+
+ private:
+  const Fact& fact_;
+  std::array<std::uint16_t, kFactTexts> sizes_;  // of the strings as they are packed
+  std::size_t size_ = 0;
+};
+// `record` was written by a Packing and is 8-aligned. The result borrows from it.
 Fact unpack(std::span<const char> record);
+// The same, in memory of its own.
+std::vector<std::uint64_t> packed(const Fact& fact);
+Fact unpack(const std::vector<std::uint64_t>& record);
+// Its time alone, on the boot clock.
+Nanos time_of(std::span<const char> record);
 
 }  // namespace mcptrace::mcp

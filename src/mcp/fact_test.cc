@@ -12,11 +12,13 @@ namespace {
 
 // Packed and read again; `record` is what the result borrows from.
 Fact round_trip(const Fact& fact, std::vector<std::uint64_t>& record) {
-  const std::size_t size = packed_size(fact);
+  const Packing packing(fact);
+  const std::size_t size = packing.size();
   record.assign(size / 8 + 2, 0x5555555555555555);
   char* const bytes = reinterpret_cast<char*>(record.data());
-  pack(fact, bytes);
+  packing.write(bytes);
   for (std::size_t i = size; i < record.size() * 8; ++i) EXPECT_EQ(bytes[i], 0x55) << "wrote beyond its size";
+  EXPECT_EQ(time_of({bytes, size}), fact.at.boot);
   return unpack({bytes, size});
 }
 
@@ -56,7 +58,7 @@ TEST(Fact, AMessageCrossesWhole) {
   EXPECT_EQ(read.context.randomness, 99u);
   EXPECT_EQ(read.trace_state, "ot=rv:1");
   EXPECT_TRUE(read.declared.empty());
-  EXPECT_LT(packed_size(fact), 600u);
+  EXPECT_LT(Packing(fact).size(), 600u);
 }
 
 TEST(Fact, DeclaredNamesCrossInPlace) {
@@ -74,7 +76,7 @@ TEST(Fact, AnEmptyOneIsSmall) {
   Fact fact;
   std::vector<std::uint64_t> record;
   EXPECT_EQ(round_trip(fact, record).kind, FactKind::kMessage);
-  EXPECT_LE(packed_size(fact), 320u);
+  EXPECT_LE(Packing(fact).size(), 320u);
 }
 
 TEST(Fact, LeavesBehindWhatOnlyTheRelayReads) {
@@ -86,7 +88,7 @@ TEST(Fact, LeavesBehindWhatOnlyTheRelayReads) {
   fact.trace_state = state;
   std::vector<std::uint64_t> record;
   const Fact of_client = round_trip(fact, record);
-  EXPECT_LT(packed_size(fact), 20u << 10);
+  EXPECT_LT(Packing(fact).size(), 20u << 10);
   EXPECT_EQ(of_client.trace_state, state);
   EXPECT_EQ(of_client.message[Text::kTracestate], "");
   EXPECT_EQ(of_client.message[Text::kBaggage], "");
@@ -94,7 +96,7 @@ TEST(Fact, LeavesBehindWhatOnlyTheRelayReads) {
   fact.message.direction = Direction::kServerToClient;
   fact.trace_state = {};
   EXPECT_EQ(round_trip(fact, record).message[Text::kTracestate], texts[static_cast<std::size_t>(Text::kTracestate)]);
-  EXPECT_LT(packed_size(fact), 20u << 10);
+  EXPECT_LT(Packing(fact).size(), 20u << 10);
 }
 
 }  // namespace

@@ -86,31 +86,36 @@ enum MessageFlag : std::uint32_t {
   kHasTraceparent = 1u << 20,  // params._meta has a traceparent, whatever it is
 };
 
-struct Message {
+// What it said that is no text.
+struct MessageFields {
   Direction direction = Direction::kClientToServer;
   MessageKind kind = MessageKind::kNotJson;
   Method method = Method::kNone;
   ResultType result_type = ResultType::kAbsent;
   std::uint32_t flags = 0;
   RequestId id;
-  RequestId
-      related;  // cancelled: params.requestId; progress: params.progressToken; a request: its _meta.progressToken;
-                // notifications of a subscription: _meta["io.modelcontextprotocol/subscriptionId"]
+  // cancelled: params.requestId; progress: params.progressToken; a request: its _meta.progressToken; notifications of a
+  // subscription: _meta["io.modelcontextprotocol/subscriptionId"]
+  RequestId related;
   std::uint64_t bytes = 0;        // of the line with its terminator; of a batch's element: without separators
   std::int64_t error_code = 0;    // with kHasErrorCode
   std::uint64_t error_print = 0;  // keyed hash of error.message; 0 = none
   std::uint64_t name_hash = 0;    // of params.name, whole, decoded: plain_name_hash() or odd_name_hash(); 0 = none
-  std::uint64_t name_print =
-      0;  // keyed hash of a params.name that has not the plain form; 0 = it has, or there is none
+  // Keyed hash of a params.name that has not the plain form; 0 = it has, or there is none.
+  std::uint64_t name_print = 0;
   std::uint64_t method_print = 0;     // keyed hash of an unknown method, whole, decoded
   std::uint64_t id_print = 0;         // keyed hash of an id other than an integer or at most 64 of A-Z a-z 0-9 _ -
   std::uint64_t peer_name_print = 0;  // keyed hash of a kPeerName that is not at most 64 printable ASCII characters
   std::uint64_t peer_version_print = 0;
   std::uint64_t request_state = 0;  // keyed hash of params.requestState or result.requestState; 0 = none
   std::uint64_t task = 0;           // keyed hash of params.taskId or result.task.taskId; 0 = none
-  std::array<std::string_view, kTextCount> text{};
 
   [[nodiscard]] bool has(MessageFlag flag) const { return (flags & flag) != 0; }
+};
+
+struct Message : MessageFields {
+  std::array<std::string_view, kTextCount> text{};
+
   [[nodiscard]] std::string_view operator[](Text which) const { return text[static_cast<std::size_t>(which)]; }
   std::string_view& operator[](Text which) { return text[static_cast<std::size_t>(which)]; }
 };

@@ -43,8 +43,9 @@ void futex_wake(std::atomic<std::uint32_t>& word) {
 }  // namespace
 
 void FactQueue::push(const mcp::Fact& fact) {
-  if (char* place = queue_.reserve(mcp::packed_size(fact))) {
-    mcp::pack(fact, place);
+  const mcp::Packing packing(fact);
+  if (char* place = queue_.reserve(packing.size())) {
+    packing.write(place);
     queue_.commit();
     return;
   }
@@ -100,11 +101,17 @@ void Observer::wake_after(const FactQueue& queue) {
   futex_wake(state_);
 }
 
-std::optional<mcp::Fact> Observer::next(FactQueue& from, std::uint64_t up_to) {
-  if (from.queue_.head() >= up_to) return std::nullopt;
+// The oldest record of those up to there; its fact is read only when it is its turn.
+Observer::Next Observer::next(FactQueue& from, std::uint64_t up_to) {
+  if (from.queue_.head() >= up_to) return {};
   const auto record = from.queue_.front();
-  if (!record) return std::nullopt;
-  return mcp::unpack(*record);
+  if (!record) return {};
+  return {.record = *record, .at = mcp::time_of(*record)};
+}
+
+void Observer::feed(FactQueue& from, const Next& next) {
+  tracer_.feed(mcp::unpack(next.record));
+  from.queue_.pop();
 }
 
 // By time over both queues: an answer after its request, and what a client said after it had an answer after that
@@ -121,20 +128,18 @@ Observer::Drained Observer::drain(bool everything) {
   // What was dropped before these facts is known before they are: they may lack it.
   count_losses();
   Drained drained = Drained::kNothing;
-  std::optional<mcp::Fact> client = next(client_, client_tail), server = next(server_, server_tail);
-  while (client || server) {
-    if (server && (!client || server->at.boot < client->at.boot)) {
-      tracer_.feed(*server);
-      server_.queue_.pop();
+  Next client = next(client_, client_tail), server = next(server_, server_tail);
+  while (client.any() || server.any()) {
+    if (server.any() && (!client.any() || server.at < client.at)) {
+      feed(server_, server);
       server = next(server_, server_tail);
     } else {
-      if (!server && !everything && client_.queue_.head() >= seen) break;
-      if (!server && wait && client->at.boot.count() > busy) {
+      if (!server.any() && !everything && client_.queue_.head() >= seen) break;
+      if (!server.any() && wait && client.at.count() > busy) {
         drained = Drained::kHeldBack;
         break;
       }
-      tracer_.feed(*client);
-      client_.queue_.pop();
+      feed(client_, client);
       client = next(client_, client_tail);
     }
     drained = Drained::kSome;

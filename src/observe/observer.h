@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 
 #include "base/byte_queue.h"
 #include "base/clock.h"
@@ -90,7 +91,14 @@ class Observer {
   void begin_end(const TrafficEnd& end);
   Drained drain(bool everything);
   void count_losses();
-  static std::optional<mcp::Fact> next(FactQueue& from, std::uint64_t up_to);
+  // A fact in its queue.
+  struct Next {
+    std::span<const char> record;
+    Nanos at{};
+    [[nodiscard]] bool any() const { return !record.empty(); }
+  };
+  static Next next(FactQueue& from, std::uint64_t up_to);
+  void feed(FactQueue& from, const Next& next);
   void wait(Drained drained, bool idle);
   void write_out(bool idle);
   void keep(bool idle);

@@ -35,9 +35,8 @@ http::TracingOptions HttpPipeline::with_acceptance(http::TracingOptions options)
 void HttpPipeline::push(const mcp::Fact& fact) {
   ++facts_;
   if (lose_one_of_ != 0 && facts_ % lose_one_of_ == 0) return tracer_.add_dropped(1, fact.at.boot);
-  std::vector<std::uint64_t> record((mcp::packed_size(fact) + 7) / 8);
-  mcp::pack(fact, reinterpret_cast<char*>(record.data()));
-  tracer_.feed(mcp::unpack({reinterpret_cast<const char*>(record.data()), mcp::packed_size(fact)}));
+  const auto record = mcp::packed(fact);
+  tracer_.feed(mcp::unpack(record));
 }
 
 void HttpPipeline::go_to(Nanos since_start) {

@@ -29,9 +29,8 @@ mcp::MessageScanner Pipeline::scanner(mcp::Direction direction) const {
 
 // As in the product: packed on one side of a queue, unpacked on the other.
 void Pipeline::feed(const mcp::Fact& fact) {
-  std::vector<std::uint64_t> record((mcp::packed_size(fact) + 7) / 8);
-  mcp::pack(fact, reinterpret_cast<char*>(record.data()));
-  tracer_.feed(mcp::unpack({reinterpret_cast<const char*>(record.data()), mcp::packed_size(fact)}));
+  const auto record = mcp::packed(fact);
+  tracer_.feed(mcp::unpack(record));
 }
 
 bool Pipeline::on_message(const mcp::Message& message, mcp::NotInjected may, Instant at, mcp::Injection& injection) {
