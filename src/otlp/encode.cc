@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/short_bytes.h"
 #include "otlp/wire.h"
 
 namespace mcptrace::otlp {
@@ -161,31 +162,6 @@ std::size_t key_value_size(const Attribute& attribute) {
   return key_of(attribute).message_size() + varint_size(value) + value;
 }
 
-// At most 32 bytes: two words that overlap cost less than a call. They go through variables, or else the compiler makes
-// one copy of a computed size, which is a call, of the three.
-template <class Word>
-inline void put_ends(char* to, const char* from, std::size_t size) {
-  Word first, last;
-  std::memcpy(&first, from, sizeof(Word));
-  std::memcpy(&last, from + size - sizeof(Word), sizeof(Word));
-  std::memcpy(to, &first, sizeof(Word));
-  std::memcpy(to + size - sizeof(Word), &last, sizeof(Word));
-}
-[[gnu::always_inline]] inline char* put_short(char* to, const char* from, std::size_t size) {
-  if (size >= 16) {
-    put_ends<std::array<std::uint64_t, 2>>(to, from, size);
-  } else if (size >= 8) {
-    put_ends<std::uint64_t>(to, from, size);
-  } else if (size >= 4) {
-    put_ends<std::uint32_t>(to, from, size);
-  } else if (size >= 2) {
-    put_ends<std::uint16_t>(to, from, size);
-  } else if (size == 1) {
-    *to = *from;
-  }
-  return to + size;
-}
-
 // Of any size and type. Apart, so that the loop over the usual ones makes no call and keeps all it needs in registers.
 [[gnu::noinline]] char* put_unusual(char* to, std::uint32_t field, const Attribute& attribute) {
   const KeyBytes& key = key_of(attribute);
@@ -211,7 +187,7 @@ inline void put_ends(char* to, const char* from, std::size_t size) {
   if (text != nullptr) {
     value[0] = static_cast<char>(tag_of(kStringValue, Wire::kBytes));
     value[1] = static_cast<char>(text->size());
-    end = put_short(value + 2, text->data(), text->size());
+    end = copy_bytes(value + 2, text->data(), text->size());
   } else {
     value[0] = static_cast<char>(tag_of(kIntValue, Wire::kVarint));
     end = write_varint(value + 1, static_cast<std::uint64_t>(*number));
@@ -284,8 +260,22 @@ trace::SpanHeader::Place place_before(const char* end, std::size_t size, const c
   return {static_cast<std::uint32_t>(end - size - begin), static_cast<std::uint16_t>(size)};
 }
 
-// `header` is told where in the bytes things are.
-char* put_span(char* to, const SpanRecord& span, Naming naming, trace::SpanHeader& header) {
+// Those of a span; `tool` is told where in the bytes from `begin` on its tool's name is.
+char* put_span_attributes(char* to, const std::vector<Attribute>& attributes, Naming naming, const char* begin,
+                          trace::SpanHeader::Place& tool) {
+  for (const Attribute& attribute : attributes) {
+    if (naming != Naming::kBoth && !trace::set_in(key_of(attribute).set, naming)) continue;
+    to = put_attribute(to, kAttributes, attribute);
+    if (attribute.key == Attr::kToolName || attribute.key == Attr::kGenAiToolName) {
+      tool = place_before(to, text_size(attribute), begin);
+    }
+  }
+  return to;
+}
+
+// `header` is told where in the bytes things are. `common`: what span.common says.
+char* put_span(char* to, const SpanRecord& span, const EncodedCommon& common, Naming naming,
+               trace::SpanHeader& header) {
   const char* const begin = to;
   const bool has_parent = !span.parent_id.is_zero();
   to = put_id(to, kTraceId, span.trace_id);
@@ -297,13 +287,11 @@ char* put_span(char* to, const SpanRecord& span, Naming naming, trace::SpanHeade
   to = put_number(to, kKind, static_cast<std::uint64_t>(span.kind));
   to = put_fixed64(to, kStart, unix_nanos(span.start));
   if (span.ended) to = put_fixed64(to, kEnd, unix_nanos(end_of(span)));
-  for (const Attribute& attribute : span.attributes) {
-    if (naming != Naming::kBoth && !trace::set_in(key_of(attribute).set, naming)) continue;
-    to = put_attribute(to, kAttributes, attribute);
-    if (attribute.key == Attr::kToolName || attribute.key == Attr::kGenAiToolName) {
-      header.tool = place_before(to, text_size(attribute), begin);
-    }
+  if (common.tool.size != 0) {
+    header.tool = {static_cast<std::uint32_t>(to - begin) + common.tool.at, common.tool.size};
   }
+  to = std::copy(common.bytes.begin(), common.bytes.end(), to);
+  to = put_span_attributes(to, span.attributes, naming, begin, header.tool);
   for (const SpanEvent& event : span.events) to = put_event(to, event, naming);
   if (span.dropped_events != 0) to = put_number(to, kDroppedEvents, span.dropped_events);
   for (const SpanLink& link : span.links) to = put_link(to, link);
@@ -313,21 +301,46 @@ char* put_span(char* to, const SpanRecord& span, Naming naming, trace::SpanHeade
   return flags != 0 ? put_fixed32(to, kFlags, flags) : to;
 }
 
-}  // namespace
-
-void encode_span(const SpanRecord& span, Naming naming, std::string& out) {
-  trace::SpanHeader places;
-  append_room(out, room_of(span), [&](char* to) { return put_span(to, span, naming, places); });
+void encode_common(const trace::CommonAttributes& common, Naming naming, EncodedCommon& encoded) {
+  encoded.bytes.clear();
+  encoded.tool = {};
+  encoded.longest_text = longest_text_of(common.attributes);
+  append_room(encoded.bytes, room_of(common.attributes),
+              [&](char* to) { return put_span_attributes(to, common.attributes, naming, to, encoded.tool); });
+  encoded.serial = common.serial;
 }
 
+}  // namespace
+
 void encode_record(const trace::SpanHeader& header, const SpanRecord& span, Naming naming, std::string& out) {
+  RecordEncoder encoder(naming);
+  append_room(out, encoder.room(span), [&](char* to) { return encoder.write(header, span, to); });
+}
+
+void encode_span(const SpanRecord& span, Naming naming, std::string& out) {
+  std::string record;
+  encode_record({}, span, naming, record);
+  out.append(record, kHeaderBytes);
+}
+
+const EncodedCommon& RecordEncoder::common_of(const SpanRecord& span) {
+  if (span.common == nullptr) return none_;
+  EncodedCommon& known = known_[span.common->place];
+  if (known.serial != span.common->serial) encode_common(*span.common, naming_, known);
+  return known;
+}
+
+std::size_t RecordEncoder::room(const SpanRecord& span) {
+  return kHeaderBytes + room_of(span) + common_of(span).bytes.size();
+}
+
+char* RecordEncoder::write(const trace::SpanHeader& header, const SpanRecord& span, char* to) {
+  const EncodedCommon& common = common_of(span);
   trace::SpanHeader whole = header;
-  whole.longest_text = longest_text_of(span.attributes);
-  append_room(out, kHeaderBytes + room_of(span), [&](char* to) {
-    char* const end = put_span(to + kHeaderBytes, span, naming, whole);
-    write_header(whole, to);
-    return end;
-  });
+  whole.longest_text = std::max(common.longest_text, longest_text_of(span.attributes));
+  char* const end = put_span(to + kHeaderBytes, span, common, naming_, whole);
+  write_header(whole, to);
+  return end;
 }
 
 void append_end(const SpanEnd& end, std::string& out) {

@@ -2,6 +2,8 @@
 // Source: opentelemetry-proto trace/v1/trace.proto, common/v1/common.proto, resource/v1/resource.proto.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,7 +14,7 @@
 namespace mcptrace::otlp {
 
 // Appends the bytes of one opentelemetry.proto.trace.v1.Span message (without field tag and length of its own) to
-// `out`. Attributes that are not in `naming` are left out. At most 300 ns for a tool call with 8 attributes (P7).
+// `out`. Attributes that are not in `naming` are left out.
 void encode_span(const trace::SpanRecord& span, trace::Naming naming, std::string& out);
 
 // Appends what turns the bytes of an *_open span into an ended one: end time, outcome, status and attributes. Protobuf
@@ -36,12 +38,37 @@ void encode_resource(std::span<const std::pair<std::string_view, std::string_vie
 inline constexpr std::size_t kHeaderBytes = 112;
 void write_header(const trace::SpanHeader& header, char* to);           // exactly kHeaderBytes
 void append_header(const trace::SpanHeader& header, std::string& out);  // the same
-// Appends header and span; `header` but for what it says of the span's bytes.
-void encode_record(const trace::SpanHeader& header, const trace::SpanRecord& span, trace::Naming naming,
-                   std::string& out);
 // Splits a payload of this layout or an earlier one. False if it is too short or of a newer one.
 bool split_record(std::string_view payload, trace::SpanHeader& header, std::string_view& span_bytes);
 void append_resource_record(std::uint32_t number, std::string_view resource_bytes, std::string& out);
 bool split_resource_record(std::string_view payload, std::uint32_t& number, std::string_view& resource_bytes);
+
+// Writes such payloads, each wherever its caller has room: header and span. What spans have in common is encoded once;
+// all spans with such attributes are of one maker. At most 300 ns for a tool call (P7).
+struct EncodedCommon {
+  std::uint32_t serial = 0;
+  std::string bytes;  // fields of Span
+  trace::SpanHeader::Place tool;
+  std::uint32_t longest_text = 0;
+};
+class RecordEncoder {
+ public:
+  explicit RecordEncoder(trace::Naming naming) : naming_(naming) {}
+
+  // Bytes that write() may write to; it may use fewer.
+  std::size_t room(const trace::SpanRecord& span);
+  // `header` but for what it says of the span's bytes. Returns the end.
+  char* write(const trace::SpanHeader& header, const trace::SpanRecord& span, char* to);
+
+ private:
+  const EncodedCommon& common_of(const trace::SpanRecord& span);
+
+  trace::Naming naming_;
+  std::array<EncodedCommon, trace::kMostCommon> known_;
+  const EncodedCommon none_;
+};
+// Appends one, by an encoder of its own.
+void encode_record(const trace::SpanHeader& header, const trace::SpanRecord& span, trace::Naming naming,
+                   std::string& out);
 
 }  // namespace mcptrace::otlp

@@ -114,33 +114,10 @@ bool is_caller_fault(std::int64_t code) {
 
 }  // namespace
 
-std::string_view era_of(const OpenCall& call) { return (call.flags & mcp::kModern) != 0 ? "modern" : "legacy"; }
-
 bool error_is_unset(const OpenCall& call, Naming naming, bool has_code, std::int64_t code) {
   if (call.method == Method::kServerDiscover) return true;
   return naming == Naming::kSemconv && call.direction == Direction::kClientToServer && has_code &&
          is_caller_fault(code);
-}
-
-// The name of a tool or prompt as it may be written; empty for other methods.
-std::string_view SpanBuilder::add_target(const OpenCall& call, bool declared, SpanRecord& span) {
-  const bool is_tool = call.method == Method::kToolsCall;
-  if (!is_tool && call.method != Method::kPromptsGet) return {};
-  if (call.name.empty() && call.name_print == 0) {  // none, or one that is no string
-    if (is_tool) span.add(Attr::kGenAiOperationName, "execute_tool");
-    return {};
-  }
-  const std::string_view target =
-      gate_name(call.name, (call.flags & mcp::kNameCut) != 0, declared, call.name_print, target_);
-  if (is_tool) {
-    span.add(Attr::kToolName, target);
-    span.add(Attr::kGenAiToolName, target);
-    span.add(Attr::kGenAiOperationName, "execute_tool");
-    if (call.undeclared) span.add(Attr::kToolUndeclared, true);
-  } else {
-    span.add(Attr::kGenAiPromptName, target);
-  }
-  return target;
 }
 
 void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool declared, const HttpPart* http,
@@ -156,7 +133,7 @@ void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool d
   span.start = call.start.wall;
   if (call.kind == mcp::CallKind::kHttp) {
     span.name = kHttpName;
-    add_session(call, session, span);
+    add_session(session.session_id, session.guessed, call.flags, span.attributes);
     span.add(Attr::kNetworkTransport, transport_);
   } else {
     start_message(call, session, declared, span);
@@ -165,35 +142,10 @@ void SpanBuilder::start(const OpenCall& call, const SessionText& session, bool d
   add_links(call, session, span);
 }
 
-void SpanBuilder::add_session(const OpenCall& call, const SessionText& session, SpanRecord& span) {
-  if (session.session_id.empty()) return;
-  span.add(Attr::kSessionId, session.session_id);
-  if ((call.flags & mcp::kModern) == 0) span.add(Attr::kSemconvSessionId, session.session_id);
-  if (session.guessed) span.add(Attr::kGuessed, true);
-}
-
 void SpanBuilder::start_message(const OpenCall& call, const SessionText& session, bool declared, SpanRecord& span) {
-  if (const Operation operation = operation_of(call.method); operation != Operation::kNone) {
-    span.add(Attr::kOperation, operation_text(operation));
-  }
-  std::string_view method = mcp::method_text(call.method);
-  if (call.method == Method::kUnknown) {
-    method = gate_name(call.method_text, (call.flags & mcp::kMethodCut) != 0, false, call.method_print, method_);
-  }
-  span.add(Attr::kMethodName, method);
-  const std::string_view target = add_target(call, declared, span);
-  span.name = span_name(call.method, naming_, target, name_);
-  add_session(call, session, span);
-  if (!session.client_name.empty()) span.add(Attr::kClientId, session.client_name);
-  span.add(Attr::kEra, era_of(call));
-  const std::string_view version =
-      call.version.empty() ? std::string_view(session.version) : gate_version(call.version);
-  if (call.method == Method::kInitialize) {
-    if (!call.version.empty()) span.add(Attr::kRequestedVersion, version);
-  } else if (!version.empty()) {
-    span.add(Attr::kProtocolVersion, version);
-  }
-  span.add(Attr::kNetworkTransport, transport_);
+  const CallAttributes::Common& common = common_.of(call, session, declared);
+  span.common = &common;
+  span.name = common.span_name;
   if (call.id.usable() && call.id.type != mcp::IdType::kOther) {
     const bool whole = (call.flags & mcp::kIdCut) == 0;
     const std::string_view text = whole ? std::string_view(call.id_text) : std::string_view();

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "mcp/exchange.h"
+#include "trace/call_attributes.h"
 #include "trace/span_record.h"
 
 namespace mcptrace::trace {
@@ -55,7 +56,8 @@ struct CallEnd {
 class SpanBuilder {
  public:
   // `transport`: network.transport, "pipe" or "tcp".
-  SpanBuilder(Naming naming, std::string_view transport) : naming_(naming), transport_(transport) {}
+  SpanBuilder(Naming naming, std::string_view transport)
+      : naming_(naming), transport_(transport), common_(naming, transport) {}
 
   // The span of an ended exchange. `http` may be null, here and below: it was not over HTTP.
   void build_call(const mcp::OpenCall& call, const SessionText& session, const CallEnd& end, SpanRecord& span,
@@ -71,21 +73,18 @@ class SpanBuilder {
  private:
   void start(const mcp::OpenCall& call, const SessionText& session, bool declared, const HttpPart* http,
              SpanRecord& span);
-  void add_session(const mcp::OpenCall& call, const SessionText& session, SpanRecord& span);
   void start_message(const mcp::OpenCall& call, const SessionText& session, bool declared, SpanRecord& span);
   void add_http(const mcp::OpenCall& call, const HttpPart& http, SpanRecord& span);
-  std::string_view add_target(const mcp::OpenCall& call, bool declared, SpanRecord& span);
   void add_links(const mcp::OpenCall& call, const SessionText& session, SpanRecord& span);
   void add_status(const mcp::OpenCall& call, const CallEnd& end, SpanRecord& span);
   void add_events(const mcp::OpenCall& call, const CallEnd& end, SpanRecord& span);
 
   Naming naming_;
   std::string_view transport_;
-  std::string target_, method_, id_, name_, status_, code_;
+  CallAttributes common_;
+  std::string id_, status_, code_;
 };
 
-// "legacy" or "modern", by the message (never by the server).
-std::string_view era_of(const mcp::OpenCall& call);
 // Is this error answer no error for the span? (docs/spans.md; under semconv the conventions' rule.)
 bool error_is_unset(const mcp::OpenCall& call, Naming naming, bool has_code, std::int64_t code);
 

@@ -74,6 +74,15 @@ struct SpanLink {
   std::string_view relation;  // attribute mcptrace.link: "session", "caller", "previous", "retry", "task", "late"
 };
 
+// What many spans of a process say in the same words, before what is their own. Kept by whoever makes the spans, with
+// its texts, in a table of at most kMostCommon; `serial` tells what it says from all that stood in its place before.
+inline constexpr std::size_t kMostCommon = 64;
+struct CommonAttributes {
+  std::uint32_t place = 0;   // in that table
+  std::uint32_t serial = 0;  // from 1
+  std::vector<Attribute> attributes;
+};
+
 struct SpanFields {
   TraceId trace_id;
   SpanId span_id;
@@ -90,6 +99,7 @@ struct SpanFields {
   StatusCode status = StatusCode::kUnset;
   std::string_view status_message;
   std::uint32_t dropped_events = 0;
+  const CommonAttributes* common = nullptr;  // null: none
 };
 
 // No span that ended is shorter, whatever it stands for and whatever a clock says: backends take one without length for
@@ -106,6 +116,8 @@ struct SpanRecord : SpanFields {
   void add(Attr key, const char* value) { add(key, std::string_view(value)); }
   void add(Attr key, std::int64_t value) { attributes.emplace_back(key, value); }
   void add(Attr key, std::same_as<bool> auto value) { attributes.emplace_back(key, value); }
+  // The common ones and its own, in order: for whom speed does not matter.
+  [[nodiscard]] std::vector<Attribute> all_attributes() const;
   // Empty again, capacity kept.
   void clear();
 };

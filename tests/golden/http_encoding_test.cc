@@ -35,7 +35,7 @@ class LastSpan final : public observe::RecordSink {
     unobserved.clear();
     not_injected.clear();
     request_bytes = 0;
-    for (const auto& attribute : span.attributes) {
+    for (const auto& attribute : span.all_attributes()) {
       if (attribute.key == trace::Attr::kUnobserved) unobserved = std::get<std::string_view>(attribute.value);
       if (attribute.key == trace::Attr::kNotInjectedWhy) not_injected = std::get<std::string_view>(attribute.value);
       if (attribute.key == trace::Attr::kRequestBytes) request_bytes = std::get<std::int64_t>(attribute.value);

@@ -93,7 +93,7 @@ void TextSink::record(spool::RecordType type, const trace::SpanHeader& header, c
   text += "\n";
   if (type == spool::RecordType::kSessionClose) return;
   if (span.status == trace::StatusCode::kError) text.append("  ERROR ").append(span.status_message).append("\n");
-  text += attributes(span.attributes);
+  text += attributes(span.all_attributes());
   for (const trace::SpanEvent& event : span.events) {
     text.append("  event ").append(time(event.at)).append(" ").append(event.name).append("\n");
     text += attributes(event.attributes);
