@@ -2,14 +2,12 @@
 
 #include <algorithm>
 
-#include "base/check.h"
-#include "otlp/encode.h"
 #include "otlp/record_tag.h"
 
 namespace mcptrace::observe {
 
 Recorder::Recorder(spool::WriterOptions options, trace::Naming naming, const Clock& clock, Log& log)
-    : naming_(naming), log_(log), most_open_bytes_(options.file_bytes / 4), writer_(std::move(options), clock) {
+    : encoder_(naming), log_(log), most_open_bytes_(options.file_bytes / 4), writer_(std::move(options), clock) {
   writer_.set_preamble([this](spool::Writer&) { write_preamble(); });
 }
 
@@ -17,14 +15,10 @@ void Recorder::say(const Error& error) {
   log_.once(LogReason::kSpoolWrite, "telemetry is being lost, traffic is not affected: " + error.message);
 }
 
-void Recorder::append(spool::RecordType type, std::uint32_t tag, std::string_view payload) {
-  if (const auto done = writer_.append(type, tag, payload); !done) say(done.error());
-}
-
 void Recorder::append_resource(std::uint32_t number) {
   std::string payload;
   otlp::append_resource_record(number, resources_[number - 1], payload);
-  append(spool::RecordType::kResource, 0, payload);
+  if (const auto done = writer_.append(spool::RecordType::kResource, 0, payload); !done) say(done.error());
 }
 
 void Recorder::resource(std::span<const std::pair<std::string, std::string>> attributes) {
@@ -39,21 +33,21 @@ void Recorder::resource(std::span<const std::pair<std::string, std::string>> att
 }
 
 void Recorder::record(spool::RecordType type, const trace::SpanHeader& header, const trace::SpanRecord& span) {
-  MCPTRACE_CHECK(depth_ < scratch_.size());
-  std::string& payload = scratch_[depth_++];
-  payload.clear();
   trace::SpanHeader numbered = header;
   numbered.resource = resource_number_;
-  otlp::encode_record(numbered, span, naming_, payload);
-  if (!in_preamble_ || type != spool::RecordType::kCallOpen) {
-    append(type, otlp::spool_tag(header.trace_id), payload);
-  } else if (open_bytes_ + payload.size() > most_open_bytes_) {
-    ++left_out_;
-  } else {
-    open_bytes_ += payload.size();
-    append(type, otlp::spool_tag(header.trace_id), payload);
-  }
-  --depth_;
+  const bool bounded = in_preamble_ && type == spool::RecordType::kCallOpen;
+  const auto done = writer_.append(type, otlp::spool_tag(header.trace_id), encoder_.room(span), [&](char* to) -> char* {
+    char* const end = encoder_.write(numbered, span, to);
+    if (!bounded) return end;
+    const auto size = static_cast<std::size_t>(end - to);
+    if (open_bytes_ + size > most_open_bytes_) {
+      ++left_out_;
+      return nullptr;
+    }
+    open_bytes_ += size;
+    return end;
+  });
+  if (!done) say(done.error());
 }
 
 void Recorder::write_preamble() {

@@ -1,13 +1,13 @@
 // Writes what the tracer gives into the spool: encodes each span once, and numbers the resources. Observer thread.
 #pragma once
 
-#include <array>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/log.h"
 #include "observe/tracer.h"
+#include "otlp/encode.h"
 #include "spool/writer.h"
 
 namespace mcptrace::observe {
@@ -31,22 +31,18 @@ class Recorder final : public RecordSink {
   }
 
  private:
-  void append(spool::RecordType type, std::uint32_t tag, std::string_view payload);
   void append_resource(std::uint32_t number);
   void write_preamble();
   void say(const Error& error);
 
-  trace::Naming naming_;
+  otlp::RecordEncoder encoder_;
   Log& log_;
   // Of open calls at a file's head: what is open for long must not fill one file after the other.
   std::size_t most_open_bytes_;
   Tracer* tracer_ = nullptr;
   std::vector<std::string> resources_;  // encoded; their numbers are their places, from 1
   std::uint32_t resource_number_ = 0;   // of what is recorded now
-  // A new file's preamble is written in the middle of a record's append: it must not touch that record's bytes.
-  std::array<std::string, 2> scratch_;
-  std::size_t depth_ = 0;
-  std::size_t open_bytes_ = 0;  // of open calls in the present preamble
+  std::size_t open_bytes_ = 0;          // of open calls in the present preamble
   bool in_preamble_ = false;
   std::uint64_t left_out_ = 0;
   spool::Writer writer_;  // goes first, as it may write a last file, with all of the above at its beginning

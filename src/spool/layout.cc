@@ -1,5 +1,6 @@
 #include "spool/layout.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "spool/crc32c.h"
@@ -56,20 +57,15 @@ std::optional<RecordHeader> decode_record_header(const char* at) {
   return header;
 }
 
+void write_record_header(char* to, RecordType type, std::uint32_t tag, std::size_t payload_size) {
+  store32(to, static_cast<std::uint32_t>(payload_size));
+  store32(to + 4, 0);
+  store32(to + 8, static_cast<std::uint32_t>(type));
+  store32(to + 12, tag);
+}
+
 void append_record(std::string& out, RecordType type, std::uint32_t tag, std::string_view payload) {
-  const std::size_t begin = out.size();
-  const std::size_t end = begin + kRecordHeaderBytes + payload.size();
-  // In one step, so that where memory runs out there is no half a record. libstdc++ 12 passes the capacity for the
-  // size.
-  out.resize_and_overwrite(end, [&](char* data, std::size_t) {
-    char* header = data + begin;
-    store32(header, static_cast<std::uint32_t>(payload.size()));
-    store32(header + 4, 0);
-    store32(header + 8, static_cast<std::uint32_t>(type));
-    store32(header + 12, tag);
-    std::memcpy(header + kRecordHeaderBytes, payload.data(), payload.size());
-    return end;
-  });
+  append_record(out, type, tag, payload.size(), [&](char* to) { return std::ranges::copy(payload, to).out; });
 }
 
 std::uint32_t record_crc(std::string_view record, std::uint32_t salt) { return crc32c(record.substr(8), salt); }

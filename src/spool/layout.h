@@ -46,8 +46,28 @@ struct RecordHeader {
 };
 // Nothing where it cannot be one of ours (size, type, reserved bytes). `at` has kRecordHeaderBytes.
 std::optional<RecordHeader> decode_record_header(const char* at);
-// With a crc of zero, to be set by seal_record.
+// kRecordHeaderBytes, with a crc of zero, to be set by seal_record.
+void write_record_header(char* to, RecordType type, std::uint32_t tag, std::size_t payload_size);
 void append_record(std::string& out, RecordType type, std::uint32_t tag, std::string_view payload);
+// The same for a payload that is made in its place: `write(char* to) -> char* end` has `room` bytes there, and gives
+// null where there is to be no record after all. The size of the payload, if there is one.
+template <class Write>
+std::optional<std::size_t> append_record(std::string& out, RecordType type, std::uint32_t tag, std::size_t room,
+                                         Write&& write) {
+  std::optional<std::size_t> size;
+  const std::size_t begin = out.size();
+  // In one step, so that where memory runs out there is no half a record. libstdc++ 12 passes the capacity for the
+  // size.
+  out.resize_and_overwrite(begin + kRecordHeaderBytes + room, [&](char* data, std::size_t) {
+    char* const payload = data + begin + kRecordHeaderBytes;
+    const char* const end = write(payload);
+    if (end == nullptr) return begin;
+    size = static_cast<std::size_t>(end - payload);
+    write_record_header(data + begin, type, tag, *size);
+    return begin + kRecordHeaderBytes + *size;
+  });
+  return size;
+}
 // The checksum that belongs to the whole record (header and payload).
 std::uint32_t record_crc(std::string_view record, std::uint32_t salt);
 void seal_record(char* record, std::size_t size, std::uint32_t salt);

@@ -5,10 +5,6 @@
 #include <bit>
 #include <cstring>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include "spool/layout.h"
 
 namespace mcptrace::spool {
@@ -23,24 +19,15 @@ constexpr std::size_t kSizes = 64;
 constexpr std::size_t kStep = 64;   // bytes compared at a time; shorter records are like nothing
 constexpr std::size_t kShort = 16;  // copied at a time
 
-// Bit i: byte i of 64 differs.
-#if defined(__SSE2__)
-std::uint64_t difference(const char* a, const char* b) {
-  std::uint64_t equal = 0;
-  for (unsigned i = 0; i < kStep; i += 16) {
-    const __m128i left = _mm_loadu_si128(reinterpret_cast<const __m128i*>(a + i));
-    const __m128i right = _mm_loadu_si128(reinterpret_cast<const __m128i*>(b + i));
-    equal |= static_cast<std::uint64_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(left, right))) << i;
-  }
-  return ~equal;
+// Bit i: byte i of 64 differs. In whatever vectors whoever calls it may use.
+[[gnu::always_inline]] inline std::uint64_t difference(const char* a, const char* b) {
+  using Bytes = char __attribute__((ext_vector_type(kStep)));
+  using Bits = bool __attribute__((ext_vector_type(kStep)));
+  Bytes left, right;
+  std::memcpy(&left, a, sizeof(left));
+  std::memcpy(&right, b, sizeof(right));
+  return std::bit_cast<std::uint64_t>(__builtin_convertvector(left != right, Bits));
 }
-#else
-std::uint64_t difference(const char* a, const char* b) {
-  std::uint64_t differs = 0;
-  for (unsigned i = 0; i < kStep; ++i) differs |= static_cast<std::uint64_t>(a[i] != b[i]) << i;
-  return differs;
-}
-#endif
 
 // Writes the pieces of one record. There is room for three times its size.
 class Pieces {
@@ -86,7 +73,8 @@ class Pieces {
   std::size_t done_ = 0;
 };
 
-char* put_pieces(const char* now, const char* run_end, const char* before, std::size_t size, char* to) {
+[[gnu::always_inline]] inline char* put_pieces_with(const char* now, const char* run_end, const char* before,
+                                                    std::size_t size, char* to) {
   Pieces pieces(now, run_end, to);
   std::size_t other = 0;
   bool in_other = false;
@@ -108,6 +96,21 @@ char* put_pieces(const char* now, const char* run_end, const char* before, std::
   return pieces.finish(size);
 }
 
+using PutPieces = char* (*)(const char* now, const char* run_end, const char* before, std::size_t size, char* to);
+
+char* put_pieces(const char* now, const char* run_end, const char* before, std::size_t size, char* to) {
+  return put_pieces_with(now, run_end, before, size, to);
+}
+#if defined(__x86_64__)
+__attribute__((target("avx2,bmi"))) char* put_pieces_avx2(const char* now, const char* run_end, const char* before,
+                                                          std::size_t size, char* to) {
+  return put_pieces_with(now, run_end, before, size, to);
+}
+PutPieces best_put_pieces() { return __builtin_cpu_supports("avx2") ? put_pieces_avx2 : put_pieces; }
+#else
+PutPieces best_put_pieces() { return put_pieces; }
+#endif
+
 }  // namespace
 
 std::size_t encode_likeness(std::string_view run, char* const to, std::size_t room) {
@@ -116,6 +119,7 @@ std::size_t encode_likeness(std::string_view run, char* const to, std::size_t ro
     std::size_t at = 0;
     std::size_t size = 0;
   };
+  static const PutPieces kPutPieces = best_put_pieces();
   std::array<Place, kSizes> last{};
   std::size_t number = 0;
   char* out = to;
@@ -128,7 +132,7 @@ std::size_t encode_likeness(std::string_view run, char* const to, std::size_t ro
     char* end = out;
     if (place.size == size && size >= kStep && number - place.number <= kMostBack) {
       *out = static_cast<char>(number - place.number);
-      end = put_pieces(now, run.data() + run.size(), run.data() + place.at, size, out + 1);
+      end = kPutPieces(now, run.data() + run.size(), run.data() + place.at, size, out + 1);
     }
     if (end == out || end > out + 1 + size) {
       *out = 0;

@@ -9,13 +9,8 @@
 #include <chrono>
 #include <new>
 
-#include "base/fd.h"
-#include "base/random.h"
-#include "spool/block.h"
 #include "spool/directory.h"
 #include "spool/expiry.h"
-#include "spool/file_calls.h"
-#include "spool/layout.h"
 
 namespace mcptrace::spool {
 namespace {
@@ -62,105 +57,72 @@ Wrote write_some(FileCalls& calls, int fd, std::string_view bytes) {
 
 }  // namespace
 
-class Writer::Impl {
- public:
-  Impl(WriterOptions options, const Clock& clock, FileCalls* calls)
-      : options_(std::move(options)),
-        clock_(clock),
-        calls_(calls != nullptr ? *calls : system_calls_),
-        encoder_({.compress_from = options_.compress_from, .compress_level = options_.compress_level}) {}
+Writer::Writer(WriterOptions options, const Clock& clock, FileCalls* calls)
+    : options_(std::move(options)),
+      clock_(clock),
+      calls_(calls != nullptr ? *calls : system_calls_),
+      encoder_({.compress_from = options_.compress_from, .compress_level = options_.compress_level}) {}
 
-  Result<> append(Writer& self, RecordType type, std::uint32_t tag, std::string_view payload);
-  Result<> flush(Writer& self);
+Writer::~Writer() {
+  try {
+    static_cast<void>(flush());
+  } catch (const std::bad_alloc&) {  // what was pending is lost
+  }
+}
 
-  std::function<void(Writer&)> preamble_;
-  WriterCounts counts_;
-  std::string path_;
-  std::string pending_;
+Result<> Writer::append(RecordType type, std::uint32_t tag, std::string_view payload) {
+  return append(type, tag, payload.size(), [payload](char* to) { return std::ranges::copy(payload, to).out; });
+}
 
- private:
-  struct File {
-    UniqueFd fd;
-    std::string path;
-    std::uint32_t salt = 0;
-    std::uint64_t size = 0;        // up to here it holds whole records
-    std::uint64_t head_size = 0;   // header and preamble
-    std::uint64_t size_limit = 0;  // `ulimit -f`
-  };
-
-  Result<> write_pending(Writer& self);
-  Result<> lose_pending(Error error);
-  [[nodiscard]] bool needs_file(Nanos now);
-  Result<> start_file(Writer& self, Nanos now);
-  Result<File> make_file(int directory, const std::string& name, std::uint32_t salt, Nanos created);
-  Result<> fill_file(File& file, const std::string& temporary, std::uint32_t salt, Nanos created);
-  std::string take_preamble(Writer& self);
-
-  const WriterOptions options_;
-  const Clock& clock_;
-  SystemFileCalls system_calls_;
-  FileCalls& calls_;
-  BatchEncoder encoder_;
-  SystemRandom random_;
-
-  std::size_t pending_records_ = 0;
-  bool in_preamble_ = false;
-  std::string head_;  // the preamble, while a file is started
-  std::size_t head_records_ = 0;
-
-  File file_;
-  bool broken_ = false;       // the file may hold half a record
-  Nanos look_at_{};           // boot: when to see next whether the file still has a name
-  Nanos next_attempt_{};      // boot: no file is made before
-  std::string last_failure_;  // why
-};
-
-Result<> Writer::Impl::append(Writer& self, RecordType type, std::uint32_t tag, std::string_view payload) {
+// A record is about to come.
+Result<> Writer::take(RecordType type, std::size_t payload_size) {
   if (type < RecordType::kResource || type > RecordType::kSessionClose) {
     ++counts_.lost_records;
     return std::unexpected(
         Error{Errc::kInvalidArgument, "a spool record of type " + std::to_string(static_cast<int>(type))});
   }
-  if (payload.size() > kMaxPayloadBytes) {
+  if (payload_size > kMaxPayloadBytes) {
     ++counts_.lost_records;
-    return std::unexpected(Error{Errc::kLimit, "a spool record of " + std::to_string(payload.size()) + " bytes"});
+    return std::unexpected(Error{Errc::kLimit, "a spool record of " + std::to_string(payload_size) + " bytes"});
   }
+  if (!in_preamble_ && pending_.capacity() == 0) pending_.reserve(options_.batch_bytes + options_.batch_bytes / 16);
+  return {};
+}
+
+Result<> Writer::appended() {
   if (in_preamble_) {
-    append_record(head_, type, tag, payload);
     ++head_records_;
     return {};
   }
-  if (pending_.capacity() == 0) pending_.reserve(options_.batch_bytes + options_.batch_bytes / 16);
-  append_record(pending_, type, tag, payload);
   ++pending_records_;
-  return pending_.size() >= options_.batch_bytes ? flush(self) : Result<>();
+  return pending_.size() >= options_.batch_bytes ? flush() : Result<>();
 }
 
-Result<> Writer::Impl::flush(Writer& self) {
+Result<> Writer::flush() {
   if (in_preamble_ || pending_.empty()) return {};
   // Whatever becomes of them, they are not tried again.
   struct Clearing {
-    Impl& impl;
+    Writer& writer;
     ~Clearing() {
-      impl.pending_records_ = 0;
-      impl.pending_.clear();
+      writer.pending_records_ = 0;
+      writer.pending_.clear();
       // One large record is no reason to keep its memory.
-      if (impl.pending_.capacity() > 4 * impl.options_.batch_bytes) std::string().swap(impl.pending_);
+      if (writer.pending_.capacity() > 4 * writer.options_.batch_bytes) std::string().swap(writer.pending_);
     }
   } const clearing{*this};
-  return write_pending(self);
+  return write_pending();
 }
 
-Result<> Writer::Impl::lose_pending(Error error) {
+Result<> Writer::lose_pending(Error error) {
   counts_.lost_records += pending_records_;
   return std::unexpected(std::move(error));
 }
 
-Result<> Writer::Impl::write_pending(Writer& self) {
+Result<> Writer::write_pending() {
   const Nanos now = clock_.boot();
   if (needs_file(now)) {
     if (now < next_attempt_) return lose_pending({Errc::kIo, last_failure_});
-    if (auto started = start_file(self, now); !started) {
+    if (auto started = start_file(now); !started) {
       last_failure_ = started.error().message;
       next_attempt_ = now + kRetryAfter;
       return lose_pending(std::move(started).error());
@@ -193,7 +155,7 @@ Result<> Writer::Impl::write_pending(Writer& self) {
   return std::unexpected(std::move(error));
 }
 
-bool Writer::Impl::needs_file(Nanos now) {
+bool Writer::needs_file(Nanos now) {
   if (!file_.fd.valid() || broken_) return true;
   const std::uint64_t grown = file_.size - file_.head_size;
   if (grown >= options_.file_bytes) return true;
@@ -204,8 +166,8 @@ bool Writer::Impl::needs_file(Nanos now) {
   return ::fstat(file_.fd.get(), &status) == 0 && status.st_nlink == 0;
 }
 
-Result<> Writer::Impl::start_file(Writer& self, Nanos now) {
-  const std::string preamble = take_preamble(self);
+Result<> Writer::start_file(Nanos now) {
+  const std::string preamble = take_preamble();
   Result<> result;
   for (int attempt = 0; attempt < kStartAttempts; ++attempt) {
     MCPTRACE_TRY(const UniqueFd directory, make_directory(options_.directory));
@@ -219,7 +181,6 @@ Result<> Writer::Impl::start_file(Writer& self, Nanos now) {
     if (made) {
       counts_.bytes += made->size;
       counts_.records += head_records_;
-      path_ = made->path;
       file_ = std::move(*made);  // lets the old one go
       broken_ = false;
       look_at_ = now + kLookAfter;
@@ -234,19 +195,18 @@ Result<> Writer::Impl::start_file(Writer& self, Nanos now) {
   return result;
 }
 
-std::string Writer::Impl::take_preamble(Writer& self) {
+std::string Writer::take_preamble() {
   head_.clear();
   head_records_ = 0;
   if (preamble_) {
     in_preamble_ = true;
-    preamble_(self);
+    preamble_(*this);
     in_preamble_ = false;
   }
   return std::move(head_);
 }
 
-Result<Writer::Impl::File> Writer::Impl::make_file(int directory, const std::string& name, std::uint32_t salt,
-                                                   Nanos created) {
+Result<Writer::File> Writer::make_file(int directory, const std::string& name, std::uint32_t salt, Nanos created) {
   const std::string temporary = temporary_of(name);
   File file;
   file.path = options_.directory + "/" + name;
@@ -265,7 +225,7 @@ Result<Writer::Impl::File> Writer::Impl::make_file(int directory, const std::str
   return file;
 }
 
-Result<> Writer::Impl::fill_file(File& file, const std::string& temporary, std::uint32_t salt, Nanos created) {
+Result<> Writer::fill_file(File& file, const std::string& temporary, std::uint32_t salt, Nanos created) {
   if (calls_.lock(file.fd.get()) != 0) return std::unexpected(errno_error("locking " + file.path, errno));
   std::string head = encode_file_header({.created = created, .salt = salt});
   head.append(encoder_.encode(head_, salt));
@@ -277,26 +237,5 @@ Result<> Writer::Impl::fill_file(File& file, const std::string& temporary, std::
   file.size = file.head_size = head.size();
   return {};
 }
-
-Writer::Writer(WriterOptions options, const Clock& clock, FileCalls* calls)
-    : impl_(std::make_unique<Impl>(std::move(options), clock, calls)) {}
-
-Writer::~Writer() {
-  try {
-    static_cast<void>(impl_->flush(*this));
-  } catch (const std::bad_alloc&) {  // what was pending is lost
-  }
-}
-
-void Writer::set_preamble(std::function<void(Writer&)> preamble) { impl_->preamble_ = std::move(preamble); }
-
-Result<> Writer::append(RecordType type, std::uint32_t tag, std::string_view payload) {
-  return impl_->append(*this, type, tag, payload);
-}
-
-Result<> Writer::flush() { return impl_->flush(*this); }
-const WriterCounts& Writer::counts() const { return impl_->counts_; }
-std::size_t Writer::pending_bytes() const { return impl_->pending_.size(); }
-const std::string& Writer::path() const { return impl_->path_; }
 
 }  // namespace mcptrace::spool

@@ -16,16 +16,19 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "base/clock.h"
+#include "base/fd.h"
+#include "base/random.h"
 #include "base/result.h"
-#include "spool/record.h"
+#include "spool/block.h"
+#include "spool/file_calls.h"
+#include "spool/layout.h"
 
 namespace mcptrace::spool {
-
-class FileCalls;
 
 struct WriterOptions {
   std::string directory{};               // .../spool; made if missing (its parent too)
@@ -59,21 +62,67 @@ class Writer {
   // Called whenever a new file was started, before anything else goes into it: appends what must stand at its head
   // (resource, the *_open records of all that is open). Null = nothing. Within it append() only gathers and never fails
   // but for a record that is too large. What it says is of now: records gathered but not yet written follow after it.
-  void set_preamble(std::function<void(Writer&)> preamble);
+  void set_preamble(std::function<void(Writer&)> preamble) { preamble_ = std::move(preamble); }
 
   // Copies the payload. Errors only from a flush that it causes, and kInvalidArgument for a type that is not a
   // producer's, kLimit for a payload over 4 MiB - 16; such a record is counted as lost.
   Result<> append(RecordType type, std::uint32_t tag, std::string_view payload);
+  // The same for a payload that is made in its place: `write(char* to) -> char* end` has `room` bytes there, and gives
+  // null where there is to be no record after all.
+  template <class Write>
+  Result<> append(RecordType type, std::uint32_t tag, std::size_t room, Write&& write) {
+    if (auto taken = take(type, room); !taken) return taken;
+    const auto size = append_record(gathering(), type, tag, room, std::forward<Write>(write));
+    return size ? appended() : Result<>();
+  }
   // Writes what is gathered. After an error the batch is gone, counted in lost_records.
   Result<> flush();
 
-  [[nodiscard]] const WriterCounts& counts() const;
-  [[nodiscard]] std::size_t pending_bytes() const;
-  [[nodiscard]] const std::string& path() const;  // of the current file; empty before the first
+  [[nodiscard]] const WriterCounts& counts() const { return counts_; }
+  [[nodiscard]] std::size_t pending_bytes() const { return pending_.size(); }
+  [[nodiscard]] const std::string& path() const { return file_.path; }  // of the current file; empty before the first
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  struct File {
+    UniqueFd fd;
+    std::string path;
+    std::uint32_t salt = 0;
+    std::uint64_t size = 0;        // up to here it holds whole records
+    std::uint64_t head_size = 0;   // header and preamble
+    std::uint64_t size_limit = 0;  // `ulimit -f`
+  };
+
+  Result<> take(RecordType type, std::size_t payload_size);
+  std::string& gathering() { return in_preamble_ ? head_ : pending_; }
+  Result<> appended();
+  Result<> write_pending();
+  Result<> lose_pending(Error error);
+  [[nodiscard]] bool needs_file(Nanos now);
+  Result<> start_file(Nanos now);
+  Result<File> make_file(int directory, const std::string& name, std::uint32_t salt, Nanos created);
+  Result<> fill_file(File& file, const std::string& temporary, std::uint32_t salt, Nanos created);
+  std::string take_preamble();
+
+  const WriterOptions options_;
+  const Clock& clock_;
+  SystemFileCalls system_calls_;
+  FileCalls& calls_;
+  BatchEncoder encoder_;
+  SystemRandom random_;
+  std::function<void(Writer&)> preamble_;
+  WriterCounts counts_;
+
+  std::string pending_;
+  std::size_t pending_records_ = 0;
+  bool in_preamble_ = false;
+  std::string head_;  // the preamble, while a file is started
+  std::size_t head_records_ = 0;
+
+  File file_;
+  bool broken_ = false;       // the file may hold half a record
+  Nanos look_at_{};           // boot: when to see next whether the file still has a name
+  Nanos next_attempt_{};      // boot: no file is made before
+  std::string last_failure_;  // why
 };
 
 }  // namespace mcptrace::spool
