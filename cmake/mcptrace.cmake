@@ -21,7 +21,7 @@ target_compile_options(mcptrace_flags INTERFACE
 if(MCPTRACE_WERROR)
   target_compile_options(mcptrace_flags INTERFACE -Werror)
 endif()
-target_link_options(mcptrace_flags INTERFACE -fuse-ld=lld -static-libstdc++ -static-libgcc -Wl,-z,relro,-z,now)
+target_link_options(mcptrace_flags INTERFACE -fuse-ld=lld -static-libstdc++ -static-libgcc -Wl,-z,relro,-z,now,--as-needed)
 target_link_libraries(mcptrace_flags INTERFACE Threads::Threads)
 
 if(MCPTRACE_SANITIZE STREQUAL "address")

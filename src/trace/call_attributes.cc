@@ -40,7 +40,8 @@ bool CallAttributes::Entry::is_of(const OpenCall& call, const SessionText& sessi
   return common.serial != 0 && method == call.method && flags == (call.flags & kFlags) && declared == may_declare &&
          undeclared == call.undeclared && guessed == session.guessed && own_version == !call.version.empty() &&
          name_print == call.name_print && method_print == call.method_print && name == call.name &&
-         method_text == call.method_text && version == version_of(call, session) && session_id == session.session_id &&
+         method_text == call.method_text && version == version_of(call, session) &&
+         root_span_id == session.root_span_id && session_id.size() == session.session_id.size() &&
          client_name == session.client_name;
 }
 
@@ -90,6 +91,7 @@ void CallAttributes::make(const OpenCall& call, const SessionText& session, bool
   entry.name = call.name;
   entry.method_text = call.method_text;
   entry.version = version_of(call, session);
+  entry.root_span_id = session.root_span_id;
   entry.session_id = session.session_id;
   entry.client_name = session.client_name;
 

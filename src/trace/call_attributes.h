@@ -34,6 +34,7 @@ class CallAttributes {
     std::uint32_t flags = 0;
     bool declared = false, undeclared = false, guessed = false, own_version = false;
     std::uint64_t name_print = 0, method_print = 0;
+    SpanId root_span_id;  // tells sessions apart, but one that has no id yet from what it becomes
     std::string name, method_text, version, session_id, client_name;
 
     std::string target, gated_method, span_name;
