@@ -1,6 +1,7 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -24,8 +25,11 @@ Result<> write_all(int fd, std::string_view bytes) {
   return {};
 }
 
-Result<> replace_file(int directory, const std::string& name, std::string_view text) {
-  const std::string temporary = name + ".tmp";
+Result<> replace_file(int directory, const std::string& name, std::string_view text, const std::string& temporary) {
+  rlimit limit;
+  if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < text.size()) {
+    return std::unexpected(errno_error("making it", EFBIG));
+  }
   const UniqueFd file(
       ::openat(directory, temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.valid()) return std::unexpected(errno_error("making it", errno));

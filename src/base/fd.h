@@ -33,8 +33,10 @@ class UniqueFd {
 // Writes all of it, through EINTR and short writes. The descriptor must be blocking. Error: kIo.
 Result<> write_all(int fd, std::string_view bytes);
 // Makes `text` what the file of that name in the open directory holds (0600), in one rename: whoever reads it finds the
-// old text or the new. One process at a time. Error: kIo; the old one is still there.
-Result<> replace_file(int directory, const std::string& name, std::string_view text);
+// old text or the new. It is written under the name `temporary`, which nobody else writes meanwhile. Error: kIo; the
+// old one is still there. Does not run into `ulimit -f`, which would end the process by SIGXFSZ, and the traffic with
+// it.
+Result<> replace_file(int directory, const std::string& name, std::string_view text, const std::string& temporary);
 // The whole file, at most `limit` bytes (kLimit beyond it).
 Result<std::string> read_file(const std::string& path, std::size_t limit);
 

@@ -89,7 +89,7 @@ Result<> Cursor::save() {
   for (const auto& [file, place] : places_) append_line(file, place, text);
   const std::string directory = spool::cursors_of(directory_);
   MCPTRACE_TRY(const UniqueFd cursors, spool::make_directory(directory));
-  Result<> saved = replace_file(cursors.get(), name_, text);
+  Result<> saved = replace_file(cursors.get(), name_, text, name_ + ".tmp");
   if (!saved) return std::unexpected(std::move(saved).error().with_context(directory + "/" + name_));
   return {};
 }

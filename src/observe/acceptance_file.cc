@@ -7,7 +7,6 @@
 #include "observe/acceptance_file.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +21,7 @@
 
 #include "base/fd.h"
 #include "base/keyed_hash.h"
+#include "spool/directory.h"
 
 namespace mcptrace::observe {
 namespace {
@@ -156,21 +156,11 @@ void AcceptanceFile::make_room() const {
 }
 
 Result<> AcceptanceFile::replace(const std::string& text) const {
-  // Running into `ulimit -f` would end the process by SIGXFSZ, and the traffic with it.
-  rlimit limit;
-  if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < text.size()) {
-    return std::unexpected(errno_error(directory_ + name_, EFBIG));
-  }
-  if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) return std::unexpected(errno_error(directory_, errno));
-  const std::string path = directory_ + name_, temporary = path + "." + std::to_string(::getpid());
-  if (::access(path.c_str(), F_OK) != 0) make_room();
-  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd.valid()) return std::unexpected(errno_error(temporary, errno));
-  const bool whole = ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  if (whole && ::rename(temporary.c_str(), path.c_str()) == 0) return {};
-  const int failed = errno;
-  ::unlink(temporary.c_str());
-  return std::unexpected(errno_error(path, failed));
+  MCPTRACE_TRY(const UniqueFd directory, spool::make_directory(directory_));
+  if (::faccessat(directory.get(), name_.c_str(), F_OK, 0) != 0) make_room();
+  Result<> done = replace_file(directory.get(), name_, text, name_ + "." + std::to_string(::getpid()));
+  if (!done) return std::unexpected(std::move(done).error().with_context(directory_ + name_));
+  return done;
 }
 
 }  // namespace mcptrace::observe

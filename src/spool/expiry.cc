@@ -70,11 +70,7 @@ void make_one_line(int directory, Nanos now) {
   std::string name = make_name(now, kName, ::getpid(), static_cast<std::uint32_t>(random.u64()));
   name.resize(name.size() - kSuffix.size());
   name += kTemporarySuffix;
-  const UniqueFd fd(::openat(directory, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!fd.valid()) return;
-  const bool done = write_all(fd.get(), line_of(sum_of(read_all(directory)))) &&
-                    ::renameat(directory, name.c_str(), directory, kName) == 0;
-  if (!done) ::unlinkat(directory, name.c_str(), 0);
+  static_cast<void>(replace_file(directory, kName, line_of(sum_of(read_all(directory))), name));
 }
 
 void count(int directory, const Expired& more, Nanos now) {
