@@ -30,6 +30,21 @@ constexpr std::size_t kRate = 1000, kClients = 16;      // P5
 constexpr std::size_t kStreams = 10, kEventRate = 100;  // P6: a thousand events a second
 constexpr std::size_t kIdleStreams = 1000;
 
+// P4's traffic: 2025-11-25 with sessions, or 2026-07-28 with conversations that the clients name.
+struct Traffic {
+  const char* key;
+  const char* title;
+  bool one_core = false;
+  bool modern = false;
+  std::size_t routes = 0;
+};
+constexpr Traffic kTraffic[] = {
+    {.key = "unpinned", .title = "unpinned"},
+    {.key = "pinned", .title = "one core", .one_core = true},
+    {.key = "modern", .title = "modern", .one_core = true, .modern = true},
+    {.key = "routes", .title = "8 routes", .one_core = true, .modern = true, .routes = 8},
+};
+
 // A number for each round, by subject.
 using Series = std::array<std::vector<double>, kSubjects>;
 
@@ -45,6 +60,14 @@ double added(const Series& series, Subject subject) {
   return median(all);
 }
 
+using Strings = std::vector<std::string>;
+
+Strings conversations(std::size_t count) {
+  Strings names;
+  while (names.size() < count) names.push_back("bench-conversation-" + std::to_string(names.size()));
+  return names;
+}
+
 class Bench {
  public:
   Bench(Programs programs, std::string script, std::string state, std::size_t rounds, long seconds)
@@ -54,11 +77,11 @@ class Bench {
         rounds_(rounds),
         seconds_(seconds) {
     for (const Subject subject : {kDirect, kNginx, kMcptrace}) {
-      if (subject != kMcptrace || programs_.mcptrace != "-") subjects_.push_back(subject);
+      if (subject != kMcptrace || !programs_.mcptrace.empty()) subjects_.push_back(subject);
     }
   }
 
-  void throughput(const char* key, const char* title);
+  void throughput(const Traffic& traffic);
   void latency();
   void events();
   void idle_streams();
@@ -69,11 +92,11 @@ class Bench {
  private:
   // Every subject once a round, another one first each time.
   template <class Measure>
-  void in_turn(Measure measure) {
+  void in_turn(Measure measure, std::size_t routes = 0) {
     for (std::size_t round = 0; round < rounds_; ++round) {
       for (std::size_t i = 0; i < subjects_.size(); ++i) {
         const Subject subject = subjects_[(round + i) % subjects_.size()];
-        Stage stage(programs_, subject, state_);
+        Stage stage(programs_, subject, state_, routes);
         const auto [calls, given_up] = measure(stage, subject);
         if (!stage.finish(calls, given_up)) lost_ = true;
       }
@@ -115,18 +138,22 @@ void Bench::add_rounds(const std::string& key, const Series& series) {
   }
 }
 
-void Bench::throughput(const char* key, const char* title) {
+void Bench::throughput(const Traffic& traffic) {
   Series rate, cpu, p50, p99;
-  in_turn([&](Stage& stage, Subject subject) {
-    std::vector<std::string> command{"wrk",
-                                     "-t1",
-                                     "-c" + std::to_string(kConnections),
-                                     "-d" + std::to_string(seconds_) + "s",
-                                     "-s",
-                                     script_,
-                                     "http://127.0.0.1:" + std::to_string(stage.port()),
-                                     "--"};
-    for (std::string& session : open_sessions(stage.port(), kConnections)) command.push_back(std::move(session));
+  pin(traffic.one_core);
+  const auto load = [&](Stage& stage, Subject subject) {
+    Strings command{"wrk",
+                    "-t1",
+                    "-c" + std::to_string(kConnections),
+                    "-d" + std::to_string(seconds_) + "s",
+                    "-s",
+                    script_,
+                    "http://127.0.0.1:" + std::to_string(stage.port()),
+                    "--",
+                    traffic.modern ? "modern" : "legacy",
+                    std::to_string(traffic.routes)};
+    const Strings names = traffic.modern ? conversations(kConnections) : open_sessions(stage.port(), kConnections);
+    command.insert(command.end(), names.begin(), names.end());
     const double before = stage.cpu();
     Process wrk(command, 1);
     const std::string said = wrk.read_until("result ", std::chrono::seconds(seconds_ + 20));
@@ -142,16 +169,18 @@ void Bench::throughput(const char* key, const char* title) {
     p50[subject].push_back(middle);
     p99[subject].push_back(high);
     return Answered{static_cast<std::size_t>(requests), kConnections};
-  });
+  };
+  in_turn(load, traffic.routes);
+  pin(false);
   for (const Subject subject : subjects_) {
     std::fprintf(stderr, "P4 %-9s %-9s %8.0f/s  CPU of the proxy %6.2f us a request  p50 %6.0f us  p99 %6.0f us\n",
-                 title, kNames[subject], median(rate[subject]), median(cpu[subject]), median(p50[subject]),
+                 traffic.title, kNames[subject], median(rate[subject]), median(cpu[subject]), median(p50[subject]),
                  median(p99[subject]));
   }
-  const std::string prefix = std::string("p4_") + key;
+  const std::string prefix = std::string("p4_") + traffic.key;
   if (ours()) {
-    std::fprintf(stderr, "P4 %-9s throughput %.2f x nginx (goal 1.00); CPU a request %.2f x (goal 1.00)\n", title,
-                 ratio(rate), ratio(cpu));
+    std::fprintf(stderr, "P4 %-9s throughput %.2f x nginx (goal 1.00); CPU a request %.2f x (goal 1.00)\n",
+                 traffic.title, ratio(rate), ratio(cpu));
     add(prefix + "_throughput_ratio", ratio(rate));
     add(prefix + "_cpu_ratio", ratio(cpu));
   }
@@ -217,7 +246,7 @@ void Bench::idle_streams() {
     }
     if (!stage.finish(0, 0)) lost_ = true;
     std::fprintf(stderr, "P6 idle streams   %-9s %.1f KiB each%s\n", kNames[subject], kib,
-                 subject == kMcptrace ? " (goal 32)" : "");
+                 subject == kMcptrace ? " (goal 24)" : "");
     add(std::string("p6_idle_stream_kib_") + kNames[subject], kib);
   }
 }
@@ -230,12 +259,11 @@ int run(int argc, char** argv) {
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
-  Bench bench({argv[1], argv[2], argv[3]}, argv[4], argv[5], argc > 6 ? std::strtoul(argv[6], nullptr, 10) : 5,
+  Programs programs{{argv[1], "proxy"}, argv[2], argv[3]};
+  if (argv[1] == std::string("-")) programs.mcptrace.clear();
+  Bench bench(std::move(programs), argv[4], argv[5], argc > 6 ? std::strtoul(argv[6], nullptr, 10) : 5,
               argc > 7 ? std::strtol(argv[7], nullptr, 10) : 4);
-  bench.throughput("unpinned", "unpinned");
-  pin(true);
-  bench.throughput("pinned", "one core");
-  pin(false);
+  for (const Traffic& traffic : kTraffic) bench.throughput(traffic);
   bench.latency();
   bench.events();
   bench.idle_streams();

@@ -20,7 +20,7 @@ namespace mcptrace::bench {
 namespace {
 
 constexpr std::uint64_t kSpoolLimit = 400ULL << 20;  // below the spool's own bound, beyond which the oldest goes
-constexpr std::chrono::seconds kStartLimit{10};
+constexpr std::chrono::seconds kStartLimit{120};
 
 std::uint16_t free_port() {
   const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -35,7 +35,8 @@ std::uint16_t free_port() {
 
 // nginx as one would set it up by hand to stand before an MCP server: one worker, connections kept on both sides,
 // nothing logged, streams not buffered. Written to `directory`, which it also writes to.
-std::string nginx_configuration(const std::string& directory, std::uint16_t port, std::uint16_t upstream) {
+std::string nginx_configuration(const std::string& directory, std::uint16_t port, std::uint16_t upstream,
+                                std::size_t routes) {
   std::string text = geteuid() == 0 ? "user root;\n" : "";
   text += "daemon off;\nworker_processes 1;\nworker_rlimit_nofile 16384;\nerror_log stderr warn;\npid " + directory +
           "/pid;\nevents { worker_connections 8192; }\nhttp {\n  access_log off;\n  keepalive_requests 1000000000;\n";
@@ -47,7 +48,11 @@ std::string nginx_configuration(const std::string& directory, std::uint16_t port
           std::to_string(port) +
           ";\n    proxy_http_version 1.1;\n    proxy_set_header Connection \"\";\n"
           "    location / { proxy_pass http://mcp; }\n"
-          "    location /events/ { proxy_pass http://mcp; proxy_buffering off; proxy_read_timeout 1h; }\n  }\n}\n";
+          "    location /events/ { proxy_pass http://mcp; proxy_buffering off; proxy_read_timeout 1h; }\n";
+  for (std::size_t i = 0; i < routes; ++i) {
+    text += "    location /r" + std::to_string(i) + "/ { proxy_pass http://mcp/; }\n";
+  }
+  text += "  }\n}\n";
   std::filesystem::create_directories(directory);
   const std::string file = directory + "/nginx.conf";
   if (!(std::ofstream(file) << text).flush()) fail("cannot write " + file);
@@ -78,13 +83,13 @@ std::unique_ptr<Process> start_listener(const std::vector<std::string>& command,
 
 }  // namespace
 
-Stage::Stage(const Programs& programs, Subject subject, std::string state)
+Stage::Stage(const Programs& programs, Subject subject, std::string state, std::size_t routes)
     : state_(std::filesystem::absolute(state).string()), subject_(subject) {
   std::filesystem::remove_all(state_);
   std::filesystem::create_directories(state_);
   upstream_ = start_listener({programs.upstream, "1024"}, STDOUT_FILENO, "listening on ", port_);
-  if (subject == kNginx) start_nginx(programs);
-  if (subject == kMcptrace) start_mcptrace(programs);
+  if (subject == kNginx) start_nginx(programs, routes);
+  if (subject == kMcptrace) start_mcptrace(programs, routes);
 }
 
 Stage::~Stage() { stop(); }
@@ -108,21 +113,25 @@ bool Stage::finish(std::size_t calls, std::size_t more) {
   return false;
 }
 
-void Stage::start_nginx(const Programs& programs) {
+void Stage::start_nginx(const Programs& programs, std::size_t routes) {
   const std::uint16_t port = free_port();
   const std::string directory = state_ + "/nginx";
-  const std::string file = nginx_configuration(directory, port, port_);
+  const std::string file = nginx_configuration(directory, port, port_, routes);
   const std::vector<std::string> command{programs.nginx, "-e", "stderr", "-p", directory, "-c", file};
   proxy_ = std::make_unique<Process>(command, STDERR_FILENO);
   await_listener(port);
   port_ = port;
 }
 
-void Stage::start_mcptrace(const Programs& programs) {
+void Stage::start_mcptrace(const Programs& programs, std::size_t routes) {
   setenv("MCPTRACE_HOME", (state_ + "/home").c_str(), 1);
   const std::string upstream = "http://127.0.0.1:" + std::to_string(port_);
-  proxy_ = start_listener({programs.mcptrace, "proxy", "--upstream", upstream, "--listen", "127.0.0.1:0"},
-                          STDERR_FILENO, "mcptrace: listening on http://127.0.0.1:", port_);
+  std::vector<std::string> command = programs.mcptrace;
+  command.insert(command.end(), {"--upstream", upstream, "--listen", "127.0.0.1:0"});
+  for (std::size_t i = 0; i < routes; ++i) {
+    command.insert(command.end(), {"--route", "/r" + std::to_string(i) + "=" + upstream});
+  }
+  proxy_ = start_listener(command, STDERR_FILENO, "mcptrace: listening on http://127.0.0.1:", port_);
 }
 
 void Stage::stop() {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "process.h"
 
@@ -14,13 +15,15 @@ namespace mcptrace::bench {
 enum Subject : std::size_t { kDirect, kNginx, kMcptrace, kSubjects };
 
 struct Programs {
-  std::string mcptrace, nginx, upstream;
+  std::vector<std::string> mcptrace;  // with its command
+  std::string nginx, upstream;
 };
 
 class Stage {
  public:
-  // Starts all of it, fresh: `state` is a directory that is emptied first.
-  Stage(const Programs& programs, Subject subject, std::string state);
+  // Starts all of it, fresh: `state` is a directory that is emptied first. `routes`: what is asked of /r0, /r1 … goes
+  // to the server too, by a route each.
+  Stage(const Programs& programs, Subject subject, std::string state, std::size_t routes = 0);
   ~Stage();
   Stage(const Stage&) = delete;
   Stage& operator=(const Stage&) = delete;
@@ -36,8 +39,8 @@ class Stage {
   bool finish(std::size_t calls, std::size_t more);
 
  private:
-  void start_nginx(const Programs& programs);
-  void start_mcptrace(const Programs& programs);
+  void start_nginx(const Programs& programs, std::size_t routes);
+  void start_mcptrace(const Programs& programs, std::size_t routes);
   void stop();
 
   std::string state_;
