@@ -32,7 +32,7 @@ observe::ObserverOptions observer_options(const TraceOptions& options, const std
   observe::ObserverOptions observer;
   observe::TracerOptions& tracer = observer.tracer;
   tracer.naming = options.naming;
-  tracer.service_name = options.service_name;
+  tracer.stdio.service_name = options.service_name;
   tracer.instance_id = random.trace_id().hex();
   tracer.resource_attributes = options.resource_attributes;
   observer.spool.directory = state_directory + "/spool";

@@ -48,7 +48,7 @@ observe::ObserverOptions run_observer_options(const RunOptions& options, const o
                                               observe::DeclaredNames& declared) {
   observe::ObserverOptions observer = observer_options(options, state_directory, "run", random);
   observer.tracer.command_print = print_of(key, "command", options.command);
-  observer.tracer.server = "command " + observer.tracer.command_print;
+  observer.tracer.stdio.server = "command " + observer.tracer.command_print;
   observer.tracer.client_process = client_process(key);
   observer.tracer.environment = options.environment;
   observer.tracer.environment_state = options.environment_state;

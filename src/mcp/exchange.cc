@@ -1,6 +1,8 @@
 #include "mcp/exchange.h"
 
 #include <cstring>
+#include <ranges>
+#include <utility>
 
 #include "base/check.h"
 
@@ -30,49 +32,26 @@ std::uint32_t text_bytes_of(const OpenCall& call) {
 }  // namespace
 
 ExchangeTable::ExchangeTable(std::size_t max_open, std::size_t max_text_bytes)
-    : max_open_(max_open),
-      max_text_bytes_(max_text_bytes),
-      by_id_(kFirstBuckets, kNoCall),
-      by_token_(kFirstBuckets, kNoCall) {}
+    : max_open_(max_open), max_text_bytes_(max_text_bytes), by_id_(kFirstBuckets), by_token_(kFirstBuckets) {}
 
 std::size_t ExchangeTable::bucket(Direction direction, std::uint64_t hash) const {
   hash = (hash ^ static_cast<std::uint64_t>(direction)) * 0x9e3779b97f4a7c15u;
   return static_cast<std::size_t>(hash >> 32) & (by_id_.size() - 1);
 }
 
-namespace {
-
-// Entered at a chain's end, so that the oldest of equal ids is found first.
-template <auto kNext>
-void enter(std::vector<std::unique_ptr<OpenCall>>& slots, std::uint32_t& head, OpenCall& call) {
-  call.*kNext = kNoCall;
-  std::uint32_t* place = &head;
-  while (*place != kNoCall) place = &(slots[*place].get()->*kNext);
-  *place = call.index;
-}
-
-template <auto kNext>
-void leave(std::vector<std::unique_ptr<OpenCall>>& slots, std::uint32_t& head, OpenCall& call) {
-  std::uint32_t* place = &head;
-  while (*place != call.index) {
-    MCPTRACE_CHECK(*place != kNoCall);
-    place = &(slots[*place].get()->*kNext);
+void ExchangeTable::enter(OpenCall& call) {
+  by_id_[bucket(call.direction, call.id.exact)].push_back(call);
+  if (call.flags & kHasProgressToken) {
+    by_token_[bucket(call.direction, call.progress_token.exact)].push_back(call);
   }
-  *place = call.*kNext;
 }
-
-}  // namespace
 
 void ExchangeTable::grow() {
-  const std::size_t buckets = by_id_.size() * 4;
-  by_id_.assign(buckets, kNoCall);
-  by_token_.assign(buckets, kNoCall);
-  for (OpenCall* call = oldest(); call != nullptr; call = newer(*call)) {
-    enter<&OpenCall::chain>(slots_, by_id_[bucket(call->direction, call->id.exact)], *call);
-    if (call->flags & kHasProgressToken) {
-      enter<&OpenCall::token_chain>(slots_, by_token_[bucket(call->direction, call->progress_token.exact)], *call);
-    }
-  }
+  std::vector<IdBucket> by_id(by_id_.size() * 4);
+  std::vector<TokenBucket> by_token(by_id.size());
+  by_id_ = std::move(by_id);
+  by_token_ = std::move(by_token);
+  for (OpenCall& call : calls_) enter(call);
 }
 
 void ExchangeTable::describe(const Fact& fact, OpenCall& call) {
@@ -100,38 +79,26 @@ void ExchangeTable::describe(const Fact& fact, OpenCall& call) {
 OpenCall& ExchangeTable::open(const Fact& fact) {
   MCPTRACE_CHECK(!full());
   if (count_ >= by_id_.size()) grow();
-  if (free_.empty()) {
-    free_.push_back(static_cast<std::uint32_t>(slots_.size()));
-    slots_.push_back(std::make_unique<OpenCall>());
-    slots_.back()->index = free_.back();
-  }
-  OpenCall& call = *slots_[free_.back()];
-  free_.pop_back();
+  if (free_.empty()) free_.push_back(slots_.emplace_back());
+  OpenCall& call = free_.back();
   describe(fact, call);
   call.text_bytes = text_bytes_of(call);
   text_bytes_ += call.text_bytes;
   call.link_trace = {};
   call.link_span = {};
-  call.link_is_task = call.undeclared = call.reported_open = false;
-  call.progress = call.dropped_notes = call.children = 0;
+  call.link_is_task = call.undeclared = false;
+  call.progress = call.dropped_notes = 0;
   call.notes.clear();
-  call.parent_call = kNoCall;
+  call.parent = nullptr;
   call.kind = CallKind::kRequest;
   call.caller_link_count = 0;
-  call.exchange = call.exchange_next = call.exchange_previous = kNoCall;
+  call.exchange = kNoExchange;
   call.exchange_serial = 0;
-  call.cut_at = {};
   call.start_state = OpenCall::Start::kKnown;
   call.open = true;
-
-  call.older = newest_;
-  call.newer = kNoCall;
-  (newest_ == kNoCall ? oldest_ : slots_[newest_]->newer) = call.index;
-  newest_ = call.index;
-  enter<&OpenCall::chain>(slots_, by_id_[bucket(call.direction, call.id.exact)], call);
-  if (call.flags & kHasProgressToken) {
-    enter<&OpenCall::token_chain>(slots_, by_token_[bucket(call.direction, call.progress_token.exact)], call);
-  }
+  free_.pop_back();
+  calls_.push_back(call);
+  enter(call);
   ++count_;
   return call;
 }
@@ -149,37 +116,29 @@ void ExchangeTable::close(OpenCall& call) {
   text_bytes_ -= call.text_bytes;
   // The only one of them that can be long.
   if (call.trace_state.capacity() > kKeptCapacity) std::string().swap(call.trace_state);
-  leave<&OpenCall::chain>(slots_, by_id_[bucket(call.direction, call.id.exact)], call);
-  if (call.flags & kHasProgressToken) {
-    leave<&OpenCall::token_chain>(slots_, by_token_[bucket(call.direction, call.progress_token.exact)], call);
+  for (CallHook* hook : {&call.in_age, &call.in_id_bucket, &call.in_token_bucket, &call.in_exchange, &call.in_cut,
+                         &call.in_parent, &call.in_nest, &call.in_unreported}) {
+    hook->unlink();
   }
-  (call.older == kNoCall ? oldest_ : slots_[call.older]->newer) = call.newer;
-  (call.newer == kNoCall ? newest_ : slots_[call.newer]->older) = call.older;
-  free_.push_back(call.index);
+  free_.push_back(call);
   --count_;
-}
-
-OpenCall* ExchangeTable::find(Direction direction, const RequestId& id) {
-  for (OpenCall* call = at(by_id_[bucket(direction, id.exact)]); call != nullptr; call = at(call->chain)) {
-    if (call->direction == direction && call->id == id) return call;
-  }
-  return nullptr;
 }
 
 OpenCall* ExchangeTable::find(Direction direction, const RequestId& id, std::uint64_t exchange) {
   const bool odd = id.type == IdType::kOther;
+  if (odd && exchange == 0) return nullptr;
   OpenCall* found = nullptr;
-  for (OpenCall* call = at(by_id_[bucket(direction, id.exact)]); call != nullptr; call = at(call->chain)) {
+  for (OpenCall& call : by_id_[bucket(direction, id.exact)]) {
     if (odd) {
       // It tells nothing; but what an exchange asked alone, its answer is of.
-      if (call->direction != direction || call->id.type != id.type || call->exchange_serial != exchange) continue;
+      if (call.direction != direction || call.id.type != id.type || call.exchange_serial != exchange) continue;
       if (found != nullptr) return nullptr;
-      found = call;
+      found = &call;
       continue;
     }
-    if (call->direction != direction || call->id != id) continue;
-    if (call->exchange_serial == exchange) return call;
-    if (found == nullptr) found = call;
+    if (call.direction != direction || call.id != id) continue;
+    if (call.exchange_serial == exchange) return &call;
+    if (found == nullptr) found = &call;
   }
   return found;
 }
@@ -189,9 +148,7 @@ OpenCall* ExchangeTable::find(Direction direction, const RequestId& id, std::uin
 OpenCall* ExchangeTable::find_loose(Direction direction, const RequestId& id) {
   if (id.type == IdType::kOther) return nullptr;
   OpenCall* found = nullptr;
-  std::uint32_t index = newest_;
-  for (int looked = 0; index != kNoCall && looked < 1024; ++looked, index = slots_[index]->older) {
-    OpenCall& call = *slots_[index];
+  for (OpenCall& call : calls_ | std::views::reverse | std::views::take(1024)) {
     if (call.direction != direction || call.id.loose != id.loose) continue;
     if (found != nullptr) return nullptr;
     found = &call;
@@ -200,12 +157,10 @@ OpenCall* ExchangeTable::find_loose(Direction direction, const RequestId& id) {
 }
 
 OpenCall* ExchangeTable::find_token(Direction direction, const RequestId& token) {
-  for (OpenCall* call = at(by_token_[bucket(direction, token.exact)]); call != nullptr; call = at(call->token_chain)) {
-    if (call->direction == direction && call->progress_token == token) return call;
+  for (OpenCall& call : by_token_[bucket(direction, token.exact)]) {
+    if (call.direction == direction && call.progress_token == token) return &call;
   }
   return nullptr;
 }
-
-OpenCall* ExchangeTable::oldest() { return at(oldest_); }
 
 }  // namespace mcptrace::mcp

@@ -4,14 +4,15 @@
 // in count and in bytes of text: when it is full the caller ends the oldest to make room. Slots are reused, so that a
 // running connection allocates nothing; but what was uncommonly long is given back. One thread.
 //
-//   while (table.full()) …end *table.oldest()…
+//   while (table.full()) …end table.all().front()…
 //   OpenCall& call = table.open(fact);
 //   if (OpenCall* call = table.find(direction_of_request, id)) { …; table.close(*call); }
 #pragma once
 
 #include <array>
+#include <boost/intrusive/list.hpp>
 #include <cstdint>
-#include <memory>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,14 @@
 
 namespace mcptrace::mcp {
 
-inline constexpr std::uint32_t kNoCall = 0xffffffff;
+// A place in a list; leaves it with the call.
+using CallHook = boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+template <class Call, CallHook Call::* kHook>
+using HookedList = boost::intrusive::list<Call, boost::intrusive::member_hook<Call, CallHook, kHook>,
+                                          boost::intrusive::constant_time_size<false>>;
+
+inline constexpr std::uint32_t kNoExchange = 0xffffffff;
+inline constexpr std::size_t kMaxNotes = 32;
 
 enum class CallKind : std::uint8_t {
   kRequest,
@@ -53,11 +61,11 @@ struct OpenCall {
   CallKind kind = CallKind::kRequest;
   std::uint8_t caller_link_count = 0;
   std::array<CallerLink, 2> caller_links{};  // contexts that were not chosen for parent
-  std::uint32_t exchange = kNoCall;          // index of its HTTP exchange; kNoCall: not over HTTP
+  std::uint32_t exchange = kNoExchange;      // index of its HTTP exchange; kNoExchange: not over HTTP
   std::uint64_t exchange_serial = 0;
-  std::uint32_t exchange_next = kNoCall, exchange_previous = kNoCall;  // the open calls of that exchange
-  Nanos cut_at{};     // when its stream was cut, which may be resumed; zero: it was not
-  bool kept = false;  // the tracer looks at this slot again, whichever call has it then
+  CallHook in_exchange;
+  CallHook in_cut;  // of those whose stream was cut, which may be resumed
+  Nanos cut_at{};   // when
   // Of an initialize: its session is known; only the answer will tell it, and `client` is who asks, through the gate;
   // it was written so, and is known by now.
   enum class Start : std::uint8_t { kKnown, kWaits, kTold } start_state = Start::kKnown;
@@ -73,22 +81,29 @@ struct OpenCall {
   };
   std::vector<Note> notes;  // server notifications that belong to it, and findings; at most kMaxNotes
   std::uint32_t dropped_notes = 0;
-  bool reported_open = false;
-  std::uint32_t parent_call = kNoCall;  // the open call that this server request nests in
-  std::uint32_t children = 0;           // open server requests nested in this call
-  std::uint32_t nest_position = 0;      // where its session's list of calls that may nest has it
+  OpenCall* parent = nullptr;  // the open call that this server request nests in
+  CallHook in_parent;
+  HookedList<OpenCall, &OpenCall::in_parent> children;  // open server requests nested in this call
+  CallHook in_nest;                                     // of its session's calls that may nest
+  CallHook in_unreported;                               // of those that were not written as open
 
   // The table's own.
-  std::uint32_t index = kNoCall;
-  std::uint32_t chain = kNoCall;                   // next in the hash bucket
-  std::uint32_t older = kNoCall, newer = kNoCall;  // order of age
-  std::uint32_t token_chain = kNoCall;
+  CallHook in_age, in_id_bucket, in_token_bucket;
   bool open = false;
   std::uint32_t text_bytes = 0;  // of its strings
 
   [[nodiscard]] bool is_listen() const { return method == Method::kSubscriptionsListen; }
   // Its session does not wait for it: a subscription, a stream, what nobody answers.
   [[nodiscard]] bool is_standing() const { return kind != CallKind::kRequest || is_listen(); }
+  void add_note(const Note& note) {
+    if (notes.size() < kMaxNotes) {
+      notes.push_back(note);
+    } else {
+      ++dropped_notes;
+    }
+  }
+  [[nodiscard]] bool is_cut() const { return in_cut.is_linked(); }
+  [[nodiscard]] bool was_reported() const { return !in_unreported.is_linked(); }
   // May a server's request or notification be nested under it? (docs/spans.md)
   [[nodiscard]] bool may_nest() const {
     return direction == Direction::kClientToServer && kind == CallKind::kRequest &&
@@ -96,13 +111,16 @@ struct OpenCall {
   }
 };
 
-inline constexpr std::size_t kMaxNotes = 32;
+template <CallHook OpenCall::* kHook>
+using CallList = HookedList<OpenCall, kHook>;
+using CallsByAge = CallList<&OpenCall::in_age>;
+using NestedCalls = CallList<&OpenCall::in_nest>;
 
 class ExchangeTable {
  public:
   explicit ExchangeTable(std::size_t max_open = 16384, std::size_t max_text_bytes = 8u << 20);
 
-  // Room for one more? If not, the caller ends oldest() first, until there is.
+  // Room for one more? If not, the caller ends the oldest first, until there is.
   [[nodiscard]] bool full() const { return count_ >= max_open_ || text_bytes_ >= max_text_bytes_; }
   // Enters a request. `fact.message` is one.
   OpenCall& open(const Fact& fact);
@@ -112,34 +130,33 @@ class ExchangeTable {
   // Takes it out; the reference is dead after the next open().
   void close(OpenCall& call);
 
-  // The oldest open request of `direction` with this id. Null: none.
-  OpenCall* find(Direction direction, const RequestId& id);
-  // The same, but one of this HTTP exchange (serial) before all others.
-  OpenCall* find(Direction direction, const RequestId& id, std::uint64_t exchange);
+  // The oldest open request of `direction` with this id, one of this HTTP exchange (serial; 0: not over HTTP) before
+  // all others. Null: none.
+  OpenCall* find(Direction direction, const RequestId& id, std::uint64_t exchange = 0);
   // The only one whose id differs in form alone (7 for "7").
   OpenCall* find_loose(Direction direction, const RequestId& id);
   // The open request of `direction` that gave this progress token.
   OpenCall* find_token(Direction direction, const RequestId& token);
 
-  OpenCall* oldest();
-  OpenCall* newer(const OpenCall& call) { return at(call.newer); }
-  OpenCall* at(std::uint32_t index) { return index == kNoCall ? nullptr : slots_[index].get(); }
-  [[nodiscard]] const OpenCall* at(std::uint32_t index) const {
-    return index == kNoCall ? nullptr : slots_[index].get();
-  }
+  // The oldest first.
+  CallsByAge& all() { return calls_; }
   [[nodiscard]] std::size_t size() const { return count_; }
 
  private:
-  std::size_t bucket(Direction direction, std::uint64_t hash) const;
+  using IdBucket = CallList<&OpenCall::in_id_bucket>;
+  using TokenBucket = CallList<&OpenCall::in_token_bucket>;
+
+  [[nodiscard]] std::size_t bucket(Direction direction, std::uint64_t hash) const;
+  void enter(OpenCall& call);
   void grow();
 
   std::size_t max_open_, max_text_bytes_;
   std::size_t count_ = 0, text_bytes_ = 0;
-  std::vector<std::unique_ptr<OpenCall>> slots_;
-  std::vector<std::uint32_t> free_;
-  std::vector<std::uint32_t> by_id_;
-  std::vector<std::uint32_t> by_token_;
-  std::uint32_t oldest_ = kNoCall, newest_ = kNoCall;
+  std::deque<OpenCall> slots_;
+  CallsByAge calls_, free_;
+  // Each with the oldest first: of equal ids it is the one that is found.
+  std::vector<IdBucket> by_id_;
+  std::vector<TokenBucket> by_token_;
 };
 
 }  // namespace mcptrace::mcp

@@ -24,11 +24,11 @@ TEST(ExchangeTable, IsFullByTheBytesOfItsTexts) {
     table.open(request(id, state));
   }
   EXPECT_TRUE(table.full());
-  table.close(*table.oldest());
+  table.close(table.all().front());
   EXPECT_FALSE(table.full());
-  table.set_trace_state(*table.oldest(), std::string(4096, 't'));
+  table.set_trace_state(table.all().front(), std::string(4096, 't'));
   EXPECT_TRUE(table.full());
-  table.set_trace_state(*table.oldest(), {});
+  table.set_trace_state(table.all().front(), {});
   EXPECT_FALSE(table.full());
 }
 

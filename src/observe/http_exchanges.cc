@@ -1,30 +1,31 @@
 #include "observe/http_exchanges.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace mcptrace::observe {
 
-using mcp::ExchangeTable;
 using mcp::OpenCall;
 
-void HttpExchanges::grow() {
-  heads_.assign(heads_.empty() ? 64 : heads_.size() * 4, kNone);
-  for (const auto& slot : slots_) {
-    if (slot->serial == 0) continue;
-    slot->chain = head(slot->serial);
-    head(slot->serial) = slot->index;
-  }
+HttpExchanges::~HttpExchanges() {
+  by_serial_.clear();
+  by_age_.clear();
+  free_.clear();
 }
 
 HttpExchange& HttpExchanges::add(std::uint64_t serial) {
   MCPTRACE_CHECK(!full() && serial != 0);
-  if (count_ >= heads_.size()) grow();
-  if (free_.empty()) {
-    free_.push_back(static_cast<std::uint32_t>(slots_.size()));
-    slots_.push_back(std::make_unique<HttpExchange>());
-    slots_.back()->index = free_.back();
+  if (count_ >= buckets_.size()) {
+    std::vector<BySerial::bucket_type> more(buckets_.size() * 4);
+    by_serial_.rehash({more.data(), more.size()});
+    buckets_.swap(more);
   }
-  HttpExchange& exchange = *slots_[free_.back()];
+  if (free_.empty()) {
+    free_.push_back(slots_.emplace_back());
+    free_.back().index = static_cast<std::uint32_t>(slots_.size() - 1);
+  }
+  HttpExchange& exchange = free_.back();
   free_.pop_back();
   exchange.serial = serial;
   exchange.scope = exchange.resumes = 0;
@@ -33,60 +34,45 @@ HttpExchange& HttpExchanges::add(std::uint64_t serial) {
   exchange.ended = false;
   exchange.client.clear();
   exchange.declared.clear();
-  exchange.calls = mcp::kNoCall;
   exchange.messages = 0;
-  exchange.chain = head(serial);
-  head(serial) = exchange.index;
+  by_serial_.insert(exchange);
+  by_age_.push_back(exchange);
   ++count_;
   return exchange;
 }
 
 void HttpExchanges::remove(HttpExchange& exchange) {
-  std::uint32_t* place = &head(exchange.serial);
-  while (*place != exchange.index) {
-    MCPTRACE_CHECK(*place != kNone);
-    place = &slots_[*place]->chain;
-  }
-  *place = exchange.chain;
+  by_serial_.erase(by_serial_.iterator_to(exchange));
+  by_age_.erase(by_age_.iterator_to(exchange));
   exchange.serial = 0;
-  free_.push_back(exchange.index);
+  free_.push_back(exchange);
   --count_;
 }
 
 HttpExchange* HttpExchanges::find(std::uint64_t serial) {
-  if (heads_.empty() || serial == 0) return nullptr;
-  std::uint32_t index = head(serial);
-  while (index != kNone && slots_[index]->serial != serial) index = slots_[index]->chain;
-  return index == kNone ? nullptr : slots_[index].get();
+  const auto found = by_serial_.find(serial);
+  return found == by_serial_.end() ? nullptr : &*found;
 }
 
-HttpExchange* HttpExchanges::oldest() {
-  HttpExchange* oldest = nullptr;
-  for (const auto& slot : slots_) {
-    if (slot->serial != 0 && (oldest == nullptr || slot->serial < oldest->serial)) oldest = slot.get();
-  }
-  return oldest;
-}
-
-void HttpExchanges::enter(HttpExchange& exchange, OpenCall& call, ExchangeTable& calls) {
+void HttpExchanges::enter(HttpExchange& exchange, OpenCall& call) {
   call.exchange = exchange.index;
   call.exchange_serial = exchange.serial;
-  call.exchange_next = exchange.calls;
-  if (OpenCall* next = calls.at(exchange.calls)) next->exchange_previous = call.index;
-  exchange.calls = call.index;
+  exchange.calls.push_back(call);
   ++exchange.messages;
 }
 
-void HttpExchanges::leave(OpenCall& call, ExchangeTable& calls) {
-  if (call.exchange == mcp::kNoCall) return;
-  if (OpenCall* next = calls.at(call.exchange_next)) next->exchange_previous = call.exchange_previous;
-  if (OpenCall* previous = calls.at(call.exchange_previous)) {
-    previous->exchange_next = call.exchange_next;
-  } else {
-    slots_[call.exchange]->calls = call.exchange_next;
-  }
-  HttpExchange& exchange = *slots_[call.exchange];
-  if (exchange.ended && exchange.calls == mcp::kNoCall) remove(exchange);
+void HttpExchanges::leave(OpenCall& call) {
+  HttpExchange* const exchange = of(call);
+  if (exchange == nullptr) return;
+  call.in_exchange.unlink();
+  if (exchange->ended && exchange->calls.empty()) remove(*exchange);
+}
+
+bool HttpExchanges::has_stream(std::uint64_t scope) const {
+  return std::ranges::any_of(by_age_, [scope](const HttpExchange& exchange) {
+    return exchange.scope == scope && exchange.method == mcp::HttpMethod::kGet && exchange.has(mcp::kStreamed) &&
+           !exchange.ended;
+  });
 }
 
 std::uint64_t EventRing::find(std::uint64_t event) const {

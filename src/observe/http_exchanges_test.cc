@@ -42,23 +42,38 @@ TEST(HttpExchangesTest, AnExchangeThatHasEndedGoesWithItsLastCall) {
   mcp::Fact fact;
   fact.message.id = {mcp::IdType::kInteger, 1, 1};
   mcp::OpenCall& one = calls.open(fact);
-  table.enter(exchange, one, calls);
+  table.enter(exchange, one);
   mcp::OpenCall& two = calls.open(fact);
-  table.enter(exchange, two, calls);
+  table.enter(exchange, two);
   mcp::OpenCall& three = calls.open(fact);
-  table.enter(exchange, three, calls);
+  table.enter(exchange, three);
   EXPECT_EQ(exchange.messages, 3u);
   EXPECT_EQ(calls.find(mcp::Direction::kClientToServer, fact.message.id, 7), &one);
-  table.leave(two, calls);  // in the middle
+  table.leave(two);  // in the middle
   calls.close(two);
   exchange.ended = true;
-  table.leave(three, calls);
+  table.leave(three);
   calls.close(three);
   ASSERT_NE(table.find(7), nullptr);
-  EXPECT_EQ(exchange.calls, one.index);
-  table.leave(one, calls);
+  EXPECT_EQ(&exchange.calls.front(), &one);
+  EXPECT_EQ(&exchange.calls.back(), &one);
+  table.leave(one);
   calls.close(one);
   EXPECT_EQ(table.find(7), nullptr);
+}
+
+TEST(HttpExchangesTest, ASseSessionLacksARootUntilSomebodyAsks) {
+  HttpExchanges table(10);
+  table.ask_in_sse(5);
+  EXPECT_FALSE(table.is_sse(5));
+  table.begin_sse(5);
+  EXPECT_TRUE(table.lacks_root(5));
+  table.ask_in_sse(5);
+  table.begin_sse(5);
+  EXPECT_TRUE(table.is_sse(5));
+  EXPECT_FALSE(table.lacks_root(5));
+  table.end_sse(5);
+  EXPECT_FALSE(table.is_sse(5));
 }
 
 TEST(EventRingTest, RemembersTheLastThousandsAndForgetsTheOldest) {

@@ -35,7 +35,7 @@ class ObserverTest : public testing::Test {
 
   ObserverOptions options(const std::string& spool) const {
     ObserverOptions options;
-    options.tracer.service_name = "test";
+    options.tracer.stdio.service_name = "test";
     options.tracer.instance_id = "i";
     options.tracer.first = first_;
     options.spool.directory = spool;

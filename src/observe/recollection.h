@@ -15,6 +15,7 @@ namespace mcptrace::observe {
 
 struct EndedCall {
   mcp::Direction direction = mcp::Direction::kClientToServer;
+  mcp::Method method = mcp::Method::kNone;
   mcp::RequestId id;
   std::uint32_t session = 0;
   TraceId trace_id;

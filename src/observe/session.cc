@@ -74,6 +74,13 @@ void Session::count_findings(mcp::Findings findings) {
   for (; findings != 0; findings &= findings - 1) ++findings_[static_cast<std::size_t>(std::countr_zero(findings))];
 }
 
+void Session::note_findings(mcp::Findings findings, Instant at, mcp::OpenCall* call) {
+  count_findings(findings);
+  for (; call != nullptr && findings != 0; findings &= findings - 1) {
+    call->add_note({.at = at.wall, .finding = static_cast<mcp::Finding>(std::countr_zero(findings))});
+  }
+}
+
 void Session::count_end(const mcp::OpenCall& call, Outcome outcome, bool is_error) {
   if (call.direction == mcp::Direction::kClientToServer && call.kind == mcp::CallKind::kRequest) {
     // A discover that was refused says nothing of the era: the client tries the other one next.

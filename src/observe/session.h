@@ -72,7 +72,13 @@ class Session {
   void count_bytes(const mcp::Message& message) {
     bytes_[static_cast<std::size_t>(message.direction)] += message.bytes;
   }
+  void count_foreign(const mcp::Message& message) {
+    count_bytes(message);
+    count_findings(mcp::finding_bit(mcp::Finding::kNotMcpMessage));
+  }
   void count_findings(mcp::Findings findings);
+  // On the root, and on the span of the call that they concern, if there is one.
+  void note_findings(mcp::Findings findings, Instant at, mcp::OpenCall* call);
   void count_end(const mcp::OpenCall& call, trace::Outcome outcome, bool is_error);
 
   // What the peers say of themselves; empty strings are passed over. Of a server's names the first counts: true if this
@@ -108,9 +114,9 @@ class Session {
   SpanId previous_span;
   std::uint32_t open = 0;  // requests that wait, listens not counted
   std::uint32_t listens = 0;
-  std::vector<std::uint32_t> nestable;  // over HTTP: open calls that server messages may belong to
-  bool closed = true;                   // not open yet; or its root was written and nothing came since
-  bool ending = false;                  // its root is to be written once nothing is open
+  mcp::NestedCalls nestable;  // over HTTP: open calls that server messages may belong to
+  bool closed = true;         // not open yet; or its root was written and nothing came since
+  bool ending = false;        // its root is to be written once nothing is open
   bool initialize_failed = false;
   std::uint16_t route = 0;  // of a proxy
   Losses lost_before;       // before it began

@@ -30,7 +30,7 @@ struct Settings {
 Result<Settings> read_settings(const std::vector<std::string>& options) {
   Settings settings;
   settings.placement.name = "golden";
-  settings.tracer.service_name = "golden";
+  settings.tracer.stdio.service_name = "golden";
   settings.tracer.instance_id = "i";
   for (const std::string& option : options) {
     if (option == "naming=guide") {
@@ -52,7 +52,7 @@ Result<Settings> read_settings(const std::vector<std::string>& options) {
       settings.declared.emplace_back(option.substr(19, colon - 19), option.substr(colon + 1));
     } else if (option.starts_with("command=")) {
       settings.tracer.command_print = option.substr(8);
-      settings.tracer.server = "command " + option.substr(8);
+      settings.tracer.stdio.server = "command " + option.substr(8);
     } else {
       return std::unexpected(Error{Errc::kInvalidArgument, "unknown option '" + option + "'"});
     }

@@ -1,0 +1,42 @@
+// Which names of tools the servers declared in their tools/lists: of each server, as names that may be written; of each
+// session, as what its client was told. Bounded in both. Observer thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <unordered_set>
+#include <vector>
+
+#include "mcp/exchange.h"
+#include "observe/session.h"
+#include "observe/tracer_options.h"
+
+namespace mcptrace::observe {
+
+class DeclaredTools {
+ public:
+  explicit DeclaredTools(const TracerOptions& options) : options_(options), by_route_(options.place_of(0xffff) + 1) {}
+
+  // More names, as hashes, of a page that is passing.
+  static void collect(std::span<const std::uint64_t> names, std::vector<std::uint64_t>& page);
+  // The page has passed: the answer to `asked`. `last`: no more pages come.
+  void learn(Session& session, const mcp::OpenCall& asked, const std::vector<std::uint64_t>& page, bool last);
+  // Is the tool's name one that may be written though it has an odd form? Only if its server declared it: a lenient one
+  // answers whatever name it is called by.
+  [[nodiscard]] bool may_write(const mcp::OpenCall& call, const Session& session) const;
+
+  // A session has what the one before it was told.
+  void inherited(const Session& session) { of_sessions_ += session.declared_count(); }
+  void forget(Session& session);
+  // Too many are remembered of sessions to go on with those of closed ones.
+  [[nodiscard]] bool is_crowded() const;
+
+ private:
+  void declare(std::uint16_t route, const std::vector<std::uint64_t>& names);
+
+  const TracerOptions& options_;
+  std::vector<std::unordered_set<std::uint64_t>> by_route_;
+  std::size_t of_routes_ = 0, of_sessions_ = 0;  // names, together
+};
+
+}  // namespace mcptrace::observe

@@ -1,0 +1,63 @@
+#include "observe/declared_tools.h"
+
+#include <gtest/gtest.h>
+
+namespace mcptrace::observe {
+namespace {
+
+struct OtherProcesses final : DeclaredNames {
+  bool contains(std::string_view server, std::uint64_t name) override { return server == "two" && name == 99; }
+  void add(std::string_view server, std::span<const std::uint64_t> names) override {
+    for (const std::uint64_t name : names) told.emplace_back(server, name);
+  }
+  std::vector<std::pair<std::string, std::uint64_t>> told;
+};
+
+TEST(DeclaredTools, AnOddNameMayBeWrittenIfItsServerDeclaredIt) {
+  OtherProcesses others;
+  TracerOptions options;
+  options.routes = {{"a", {}, 0, "one"}, {"b", {}, 0, "two"}};
+  options.declared = &others;
+  DeclaredTools tools(options);
+  Session one({}, {}), two({}, {});
+  two.route = 1;
+  mcp::OpenCall list, call;
+  list.method = mcp::Method::kToolsList;
+  call.method = mcp::Method::kToolsCall;
+  call.name_print = 1;
+  tools.learn(one, list, {5, 5, 6}, true);
+  tools.learn(one, list, {5}, true);
+  EXPECT_EQ(others.told, (std::vector<std::pair<std::string, std::uint64_t>>{{"one", 5}, {"one", 6}}));
+  call.name_hash = 5;
+  EXPECT_TRUE(tools.may_write(call, one));
+  EXPECT_FALSE(tools.may_write(call, two));
+  call.name_hash = 99;
+  EXPECT_FALSE(tools.may_write(call, one));
+  EXPECT_TRUE(tools.may_write(call, two));
+  call.name_print = 0;  // a plain name needs nobody's leave
+  EXPECT_FALSE(tools.may_write(call, two));
+}
+
+TEST(DeclaredTools, WhatSessionsRememberIsCountedAndForgotten) {
+  const TracerOptions options;
+  DeclaredTools tools(options);
+  mcp::OpenCall list;
+  std::vector<std::uint64_t> page;
+  for (std::uint64_t name = 0; name < 10'000; ++name) page.push_back(name);
+  Session one({}, {}), two({}, {});
+  tools.learn(one, list, page, true);
+  tools.learn(one, list, page, true);
+  EXPECT_FALSE(tools.is_crowded());
+  tools.learn(two, list, page, true);
+  EXPECT_TRUE(tools.is_crowded());
+  tools.forget(one);
+  EXPECT_FALSE(tools.is_crowded());
+  EXPECT_EQ(one.declared_count(), 0u);
+  Session next({}, {});
+  next.go_on_from(two);
+  tools.inherited(next);
+  EXPECT_TRUE(tools.is_crowded());
+}
+
+}  // namespace
+}  // namespace mcptrace::observe

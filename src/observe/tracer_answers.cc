@@ -1,0 +1,125 @@
+// The tracer's answers: what they say of their calls, and what becomes of those that answer none.
+#include "observe/judge.h"
+#include "observe/tracer.h"
+#include "trace/gate.h"
+
+namespace mcptrace::observe {
+
+using mcp::CallKind;
+using mcp::Direction;
+using mcp::Fact;
+using mcp::Message;
+using mcp::MessageKind;
+using mcp::Method;
+using mcp::OpenCall;
+using mcp::Text;
+using trace::CallEnd;
+using trace::Outcome;
+
+void Tracer::on_answer(HttpExchange& exchange, const Fact& fact) {
+  const Message& message = fact.message;
+  const bool from_client = message.direction == Direction::kClientToServer;
+  const Direction asked = from_client ? Direction::kServerToClient : Direction::kClientToServer;
+  if (from_client) session_of(fact, false).touch(fact.at);
+  OpenCall* call = pairing_.asked(exchange, asked, message.id);
+  OpenCall* const alone = exchange.messages == 1 && !exchange.calls.empty() ? &exchange.calls.front() : nullptr;
+  // An error of the transport has no id: it can only mean what was in the exchange. Without a code it is no JSON-RPC.
+  const bool of_transport =
+      !message.id.usable() &&
+      (exchange.status >= 300 || (alone != nullptr && message.kind == MessageKind::kError && !from_client));
+  if (of_transport && message.has(mcp::kHasErrorCode) && alone != nullptr) call = alone;
+  if (call != nullptr && call->kind == CallKind::kHttp) call = nullptr;
+  bool id_mismatch = false;
+  if (call == nullptr && !of_transport && !is_known_stray(asked, fact)) {
+    // Second chance: the only open call whose id differs in form alone.
+    if (message.id.usable()) call = calls_.table().find_loose(asked, message.id);
+    id_mismatch = call != nullptr;
+    if (call == nullptr) count_unmatched(fact);
+  }
+  if (call != nullptr) {
+    answer_call(*call, fact, exchange.declared, id_mismatch);
+  } else if (fact.findings != 0) {
+    session_of(fact, false).count_findings(fact.findings);
+  }
+  exchange.declared.clear();
+}
+
+void Tracer::answer_call(OpenCall& call, const Fact& fact, const std::vector<std::uint64_t>& page, bool id_mismatch) {
+  const Message& message = fact.message;
+  Session& session = calls_.session_of(call);
+  session.touch(fact.at);
+  session.count_message(message);
+  note_framing(session, message);
+  const mcp::Findings bad = message.has(mcp::kJsonrpc2) ? 0 : mcp::finding_bit(mcp::Finding::kBadJsonrpc);
+  session.note_findings(fact.findings | bad, fact.at, &call);
+  CallEnd end = judge_answer(call.method, message);
+  end.id_mismatch = id_mismatch;
+  if (message.kind == MessageKind::kError) {
+    if (call.method == Method::kInitialize) session.initialize_failed = true;
+  } else if (end.outcome != Outcome::kToolError && call.direction == Direction::kClientToServer) {
+    learn_from_answer(session, call, message);
+    if (call.method == Method::kToolsList) declared_.learn(session, call, page, !message.has(mcp::kNextCursor));
+  }
+  calls_.end(call, end, fact.at.boot, true);
+}
+
+void Tracer::learn_from_answer(Session& session, const OpenCall& call, const Message& message) {
+  if (call.method == Method::kInitialize) {
+    session.initialize_failed = false;
+    session.text.version.assign(trace::gate_version(message[Text::kProtocolVersion]));
+  }
+  if (session.learn_server(message) && !session.closed) {
+    sessions_.write_root(session, spool::RecordType::kSessionOpen);  // now it says with whom
+  }
+  const Recollection::Span span{call.context.trace_id, call.context.span_id};
+  if (message.request_state != 0 && message.result_type == mcp::ResultType::kInputRequired) {
+    recollection_.remember_state({message.request_state, session.root.session_print, session.route}, span);
+  }
+  if (message.task != 0 && call.method == Method::kToolsCall) {
+    recollection_.remember_task({message.task, session.root.session_print, session.route}, span);
+  }
+}
+
+// The answer to a call that ended before: late, if it ended without one; else a second one.
+bool Tracer::is_known_stray(Direction asked, const Fact& fact) {
+  const Message& message = fact.message;
+  if (!message.id.usable()) return false;
+  if (const auto late = recollection_.take_ended(asked, message.id)) {
+    write_late(*late, fact);
+    return true;
+  }
+  const auto serial = recollection_.find_answered(asked, message.id);
+  if (serial == Recollection::kForeign) {
+    sessions_.process(fact.at).count_foreign(message);
+    return true;
+  }
+  Session* const session = serial ? sessions_.find(*serial) : nullptr;
+  if (session == nullptr) return false;
+  session->touch(fact.at);
+  session->count_message(message);
+  ++session->second_answers;
+  return true;
+}
+
+void Tracer::write_late(const EndedCall& late, const Fact& fact) {
+  Session* const session = sessions_.find(late.session);
+  if (session == nullptr) return;
+  if (session->closed) sessions_.open(*session);
+  session->touch(fact.at);
+  session->count_message(fact.message);
+  recollection_.answered(late.direction, late.id, late.session);
+  writer_.late_answer(late, *session, random_.span_id(), fact.at.wall, judge_answer(late.method, fact.message).outcome);
+}
+
+void Tracer::count_unmatched(const Fact& fact) {
+  const Message& message = fact.message;
+  const bool over_http = options_.over_http();
+  if (over_http && !message.has(mcp::kJsonrpc2)) return;
+  Session& session = session_of(fact, false);
+  session.touch(fact.at);
+  if (!message.has(mcp::kJsonrpc2) || !(known_ || over_http)) return session.count_foreign(message);
+  session.count_message(message);
+  ++session.unmatched;
+}
+
+}  // namespace mcptrace::observe
