@@ -1,5 +1,7 @@
 #include "base/keyed_hash.h"
 
+#include <sodium/crypto_shorthash_siphash24.h>
+
 #include <bit>
 #include <cstring>
 
@@ -56,6 +58,22 @@ std::uint64_t KeyedHash::finish64() {
   const Digest digest = finish();
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < 8; ++i) value = value << 8 | digest[i];
+  return value;
+}
+
+TableHash::TableHash(const HashKey& key) {
+  const Digest digest = KeyedHash(key, "tables").finish();
+  std::memcpy(key_.data(), digest.data(), sizeof(key_));
+}
+
+TableHash::Value TableHash::operator()(std::string_view bytes, std::uint64_t domain) const {
+  static_assert(sizeof(key_) == crypto_shorthash_siphashx24_KEYBYTES &&
+                sizeof(Value) == crypto_shorthash_siphashx24_BYTES);
+  const std::array<std::uint64_t, 2> key = {key_[0] ^ domain, key_[1]};
+  Value value;
+  crypto_shorthash_siphashx24(reinterpret_cast<unsigned char*>(value.data()),
+                              reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+                              reinterpret_cast<const unsigned char*>(key.data()));
   return value;
 }
 

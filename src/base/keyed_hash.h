@@ -59,6 +59,21 @@ class KeyedHash {
   crypto_auth_hmacsha256_state state_;
 };
 
+// 128 bits of SipHash: by what tables that live in memory know keys that others choose. Never written anywhere.
+class TableHash {
+ public:
+  using Value = std::array<std::uint64_t, 2>;
+  explicit TableHash(const HashKey& key);
+  ~TableHash() { explicit_bzero(&key_, sizeof(key_)); }
+  TableHash(const TableHash&) = default;
+  TableHash& operator=(const TableHash&) = default;
+  // Of different domains, however the bytes are chosen, no two are equal.
+  [[nodiscard]] Value operator()(std::string_view bytes, std::uint64_t domain) const;
+
+ private:
+  std::array<std::uint64_t, 2> key_;
+};
+
 // 16 lower-case hexadecimal digits.
 std::string hex64(std::uint64_t value);
 // 8 lower-case hexadecimal digits of the upper half.

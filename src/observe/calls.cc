@@ -77,13 +77,7 @@ OpenCall& Calls::enter(HttpExchange& exchange, const Fact& fact) {
 
 OpenCall& Calls::open(Session& session, HttpExchange& exchange, const Fact& fact) {
   OpenCall& call = enter(exchange, fact);
-  if (call.is_listen()) {
-    ++session.listens;
-  } else {
-    ++session.open;
-    ++waiting_;
-    publish_open();
-  }
+  count(session, call, 1);
   if (call.may_nest()) (options_.over_http() ? session.nestable : nestable_).push_back(call);
   return call;
 }
@@ -146,8 +140,7 @@ void Calls::give_own_session(OpenCall& call) {
   session.begin(exchange.began);
   session.text.client_name = call.client;
   session.ending = true;
-  ++session.open;
-  ++waiting_;
+  count(session, call, 1);
   sessions_.open(session);
 }
 
@@ -173,16 +166,10 @@ void Calls::end(OpenCall& call, CallEnd how, Nanos at_boot, bool answered) {
     recollection_.ended({call.direction, call.method, call.id, session.root.session, call.context.trace_id,
                          call.context.span_id, call.context.flags, short_trace_state(call.trace_state)});
   }
-  if (call.is_standing()) {
-    --session.listens;
-  } else {
-    --session.open;
-    --waiting_;
-  }
+  count(session, call, -1);
   while (!call.children.empty()) end(call.children.front(), unobserved("parent_answered"), at_boot);
   take_out(call);
-  publish_open();
-  if (session.open == 0) sessions_.rest(session);
+  sessions_.rest(session);
 }
 
 void Calls::take_out(OpenCall& call) {
@@ -190,8 +177,14 @@ void Calls::take_out(OpenCall& call) {
   table_.close(call);
 }
 
-void Calls::publish_open() {
-  activity_.open_requests.store(static_cast<std::int32_t>(waiting_), std::memory_order_relaxed);
+void Calls::count(Session& session, const OpenCall& call, int more) {
+  if (call.is_standing()) {
+    session.listens += static_cast<std::uint32_t>(more);
+    return;
+  }
+  session.open += static_cast<std::uint32_t>(more);
+  waiting_ += more;
+  activity_.open_requests.store(waiting_, std::memory_order_relaxed);
 }
 
 void Calls::cut(OpenCall& call, Nanos at_boot) {

@@ -68,7 +68,7 @@ class Calls {
  private:
   mcp::OpenCall& enter(HttpExchange& exchange, const mcp::Fact& fact);
   void take_out(mcp::OpenCall& call);
-  void publish_open();
+  void count(Session& session, const mcp::OpenCall& call, int more);
   Session& waiting_session(const mcp::OpenCall& call);
   void give_own_session(mcp::OpenCall& call);
   void report(const Session& session, mcp::OpenCall& call, Nanos now);
@@ -85,7 +85,7 @@ class Calls {
   mcp::NestedCalls nestable_;                                // over stdio
   mcp::CallList<&mcp::OpenCall::in_unreported> unreported_;  // the oldest first
   mcp::CallList<&mcp::OpenCall::in_cut> cut_;                // by when
-  std::uint32_t waiting_ = 0;                                // requests that wait, listens not counted
+  std::int32_t waiting_ = 0;                                 // requests that wait, listens not counted
   Nanos last_dropped_ = Nanos::min();
   Nanos next_give_up_ = Nanos::max();
   std::vector<mcp::OpenCall*> visited_;  // scratch

@@ -8,12 +8,6 @@ namespace mcptrace::observe {
 
 using mcp::OpenCall;
 
-HttpExchanges::~HttpExchanges() {
-  by_serial_.clear();
-  by_age_.clear();
-  free_.clear();
-}
-
 HttpExchange& HttpExchanges::add(std::uint64_t serial) {
   MCPTRACE_CHECK(!full() && serial != 0);
   if (count_ >= buckets_.size()) {
@@ -62,10 +56,10 @@ void HttpExchanges::enter(HttpExchange& exchange, OpenCall& call) {
 }
 
 void HttpExchanges::leave(OpenCall& call) {
-  HttpExchange* const exchange = of(call);
-  if (exchange == nullptr) return;
+  if (call.exchange == mcp::kNoExchange) return;
+  HttpExchange& exchange = slots_[call.exchange];
   call.in_exchange.unlink();
-  if (exchange->ended && exchange->calls.empty()) remove(*exchange);
+  if (exchange.ended && exchange.calls.empty()) remove(exchange);
 }
 
 bool HttpExchanges::has_stream(std::uint64_t scope) const {

@@ -65,7 +65,6 @@ class EventRing {
 class HttpExchanges {
  public:
   explicit HttpExchanges(std::size_t most) : most_(most) {}
-  ~HttpExchanges();
 
   [[nodiscard]] bool full() const { return count_ >= most_; }
   HttpExchange& add(std::uint64_t serial);
@@ -74,9 +73,6 @@ class HttpExchanges {
   HttpExchange* find(std::uint64_t serial);
   HttpExchange* oldest() { return by_age_.empty() ? nullptr : &by_age_.front(); }
   // Null: the call is not over HTTP.
-  HttpExchange* of(const mcp::OpenCall& call) {
-    return call.exchange == mcp::kNoExchange ? nullptr : &slots_[call.exchange];
-  }
   [[nodiscard]] const HttpExchange* of(const mcp::OpenCall& call) const {
     return call.exchange == mcp::kNoExchange ? nullptr : &slots_[call.exchange];
   }

@@ -1,7 +1,6 @@
 #include "observe/http_placement.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace mcptrace::observe {
 namespace {
@@ -12,48 +11,38 @@ using mcp::MessageKind;
 using mcp::NotInjected;
 using mcp::ParentSource;
 using mcp::Text;
+using Kind = SessionKey::Kind;
 
-constexpr std::uint32_t kNoSlot = 0xffffffff;
 constexpr std::uint64_t kScopeBit = 1ull << 63;  // no exchange's serial has it
 
 }  // namespace
 
 HttpPlacement::HttpPlacement(HttpPlacementOptions options, const HashKey& key, Random& random)
-    : options_(std::move(options)), key_(key), random_(random), seed_high_(random.u64()), seed_low_(random.u64()) {}
+    : options_(std::move(options)),
+      random_(random),
+      stretches_({options_.gap, options_.stretch_calls, options_.most_sessions}, key, random) {}
 
-std::string_view HttpPlacement::name_of(std::size_t route) const {
-  if (!options_.name.empty() || options_.route_names.empty()) return options_.name;
-  return options_.route_names[std::min(route, options_.route_names.size() - 1)];
-}
-
-// The key of the session that this belongs to, into text_. A transport's own session is one of this upstream; a
-// conversation may go to several servers, and is theirs together.
-void HttpPlacement::write_key(const HttpCaller& caller, const Message* message, bool modern, KeyKind& kind) {
-  kind = KeyKind::kTransport;
-  if (!caller.endpoint.empty()) {
-    text_.assign("endpoint=").append(caller.endpoint);
-    return;
+// The session that this belongs to; the text is in text_.
+SessionKey HttpPlacement::key_of(const HttpCaller& caller, const Message* message, bool modern) {
+  SessionKey key{Kind::kTransport, caller.route, options_.name, {}};
+  if (options_.name.empty() && !options_.route_names.empty()) {
+    key.name = options_.route_names[std::min(caller.route, options_.route_names.size() - 1)];
   }
-  if (!modern && !caller.session_id.empty()) {
-    text_.assign("mcp-session-id=").append(caller.session_id);
-    return;
-  }
-  kind = KeyKind::kConversation;
+  const auto named = [&](std::string_view prefix, std::string_view text) {
+    key.text = text_.assign(prefix).append(text);
+    return key;
+  };
+  if (!caller.endpoint.empty()) return named("endpoint=", caller.endpoint);
+  if (!modern && !caller.session_id.empty()) return named("mcp-session-id=", caller.session_id);
+  key.kind = Kind::kConversation;
+  if (!options_.name.empty()) key.route = 0;
   auto in_baggage = message != nullptr ? conversation_in((*message)[Text::kBaggage]) : std::nullopt;
   if (!in_baggage) in_baggage = conversation_in(caller.baggage);
-  if (in_baggage) {
-    text_ = *in_baggage;
-    return;
-  }
-  if (message != nullptr && !(*message)[Text::kConversation].empty()) {
-    text_.assign((*message)[Text::kConversation]);
-    return;
-  }
-  if (!caller.conversation.empty()) {
-    text_.assign(caller.conversation);
-    return;
-  }
-  kind = KeyKind::kGuessed;
+  if (in_baggage) return named({}, *in_baggage);
+  if (message != nullptr && !(*message)[Text::kConversation].empty()) return named({}, (*message)[Text::kConversation]);
+  if (!caller.conversation.empty()) return named({}, caller.conversation);
+  key.kind = Kind::kGuessed;
+  key.route = caller.route;
   const auto field = [this](std::string_view value) { text_.append(value).append(1, '\0'); };
   text_.clear();
   field(caller.authorization);
@@ -65,93 +54,13 @@ void HttpPlacement::write_key(const HttpCaller& caller, const Message* message, 
     field(caller.user_agent);
   }
   field(caller.address);
+  key.text = text_;
+  return key;
 }
 
-// The root's ids are derived, or random if the session is guessed.
-void HttpPlacement::begin_stretch(Stretch& stretch, const HttpCaller& caller, std::int64_t day) {
-  CallContext root;
-  root.session = ++last_serial_;
-  root.previous = stretch.announced ? stretch.root.session : 0;
-  const std::string_view name = name_of(caller.route);
-  if (stretch.root.session_print != 0) {
-    root.session_print = stretch.root.session_print;
-  } else {
-    KeyedHash print(key_, stretch.key.kind == KeyKind::kGuessed ? "guessed-session" : "session");
-    if (stretch.key.kind != KeyKind::kConversation) print.update_field(name);
-    print.update_field(text_);
-    root.session_print = print.finish64();
-  }
-  if (stretch.key.kind == KeyKind::kGuessed) {
-    root.root_trace_id = random_.trace_id();
-    root.root_span_id = random_.span_id();
-  } else {
-    derive_root_ids(key_, name, text_, day, root);
-  }
-  stretch.root = root;
-  stretch.day = day;
-  stretch.announced = false;
-  stretch.open = stretch.calls = 0;
-  stretch.last_message = caller.first_byte.boot;
-}
-
-// text_ is the key. Only what opens a session begins a new stretch of one that is there.
-HttpPlacement::Stretch& HttpPlacement::stretch_of(const HttpCaller& caller, KeyKind kind, bool opens) {
-  const std::uint64_t route = kind == KeyKind::kConversation && !options_.name.empty() ? 0 : caller.route;
-  const Key key{kind, mix64(text_, seed_high_ + route), mix64(text_, seed_low_ ^ route)};
-  const std::uint32_t slot = slot_for(key);
-  Stretch& stretch = stretches_[slot];
-  const std::int64_t day = utc_day(caller.first_byte.wall);
-  const bool fresh = stretch.root.session == 0;
-  const bool silent = stretch.open == 0 && caller.first_byte.boot - stretch.last_message > options_.gap;
-  const bool full = stretch.calls >= options_.stretch_calls;
-  const bool over = kind == KeyKind::kGuessed ? silent || full : stretch.day != day;
-  if (fresh || (over && (opens || !stretch.announced))) begin_stretch(stretch, caller, day);
-  return stretch;
-}
-
-std::uint32_t HttpPlacement::slot_for(const Key& key) {
-  if (const auto found = by_key_.find(key); found != by_key_.end()) {
-    use(found->second);
-    return found->second;
-  }
-  // What may fail for want of memory comes first.
-  const bool grows = stretches_.size() < options_.most_sessions;
-  const std::uint32_t slot = grows ? static_cast<std::uint32_t>(stretches_.size()) : oldest_;
-  if (grows) stretches_.reserve(std::max(stretches_.capacity(), std::bit_ceil(stretches_.size() + 1)));
-  by_key_.emplace(key, slot);
-  if (grows) {
-    stretches_.emplace_back();
-  } else {
-    unlink(slot);
-    by_key_.erase(stretches_[slot].key);
-    stretches_[slot] = {};
-  }
-  stretches_[slot].key = key;
-  stretches_[slot].older = newest_;
-  stretches_[slot].newer = kNoSlot;
-  (newest_ == kNoSlot ? oldest_ : stretches_[newest_].newer) = slot;
-  newest_ = slot;
-  return slot;
-}
-
-void HttpPlacement::unlink(std::uint32_t slot) {
-  const Stretch& stretch = stretches_[slot];
-  (stretch.older == kNoSlot ? oldest_ : stretches_[stretch.older].newer) = stretch.newer;
-  (stretch.newer == kNoSlot ? newest_ : stretches_[stretch.newer].older) = stretch.older;
-}
-
-void HttpPlacement::use(std::uint32_t slot) {
-  if (slot == newest_) return;
-  unlink(slot);
-  stretches_[slot].older = newest_;
-  stretches_[slot].newer = kNoSlot;
-  stretches_[newest_].newer = slot;
-  newest_ = slot;
-}
-
-HttpPlacement::Stretch* HttpPlacement::at(Handle handle) {
-  if (handle.slot >= stretches_.size() || stretches_[handle.slot].root.session != handle.serial) return nullptr;
-  return &stretches_[handle.slot];
+Stretch* HttpPlacement::at(Handle handle) {
+  const bool kept = handle.stretch != nullptr && handle.stretch->root.session == handle.serial;
+  return kept ? handle.stretch : nullptr;
 }
 
 Acceptance* HttpPlacement::acceptance(std::size_t route) const {
@@ -180,23 +89,14 @@ void HttpPlacement::start() {
 }
 
 void HttpPlacement::take_session(Stretch& stretch, bool opens) {
-  const Handle handle{static_cast<std::uint32_t>(&stretch - stretches_.data()), stretch.root.session};
-  const CallContext before = placed_.context;
-  placed_.guessed = stretch.key.kind == KeyKind::kGuessed;
+  placed_.guessed = stretch.kind == Kind::kGuessed;
   if (opens) stretch.announced = true;
   if (!stretch.announced && placed_.guessed) return take_no_session();
-  placed_.stretch = handle;
-  placed_.context = stretch.root;
-  placed_.context.trace_id = before.trace_id;
-  placed_.context.span_id = before.span_id;
-  placed_.context.parent_id = before.parent_id;
-  placed_.context.parent_source = before.parent_source;
-  placed_.context.flags = before.flags;
-  placed_.context.not_injected = before.not_injected;
-  placed_.context.randomness = before.randomness;
+  placed_.stretch = {&stretch, stretch.root.session};
+  take_root(placed_.context, stretch.root);
   // Its ids are known without opening it.
   if (!stretch.announced) placed_.context.session = 0;
-  if (stretch.key.kind == KeyKind::kTransport) placed_.scope = stretch.root.session_print | kScopeBit;
+  if (stretch.kind == Kind::kTransport) placed_.scope = stretch.root.session_print | kScopeBit;
 }
 
 // Neither session nor, perhaps, caller: a root of its own.
@@ -248,10 +148,9 @@ void HttpPlacement::write_injection(NotInjected may) {
 const HttpPlacement::Placed& HttpPlacement::place(const HttpCaller& caller, const Message& message, NotInjected may,
                                                   Instant at) {
   start();
-  KeyKind kind;
-  write_key(caller, &message, caller.modern || message.has(mcp::kModern), kind);
   const bool opens = message.kind == MessageKind::kRequest;
-  Stretch& stretch = stretch_of(caller, kind, opens);
+  const SessionKey key = key_of(caller, &message, caller.modern || message.has(mcp::kModern));
+  Stretch& stretch = stretches_.at(key, caller.first_byte, opens);
   take_session(stretch, opens);
   if (opens && message.method == mcp::Method::kToolsCall) ++stretch.calls;
   if (placed_.context.session != 0) stretch.last_message = std::max(stretch.last_message, at.boot);
@@ -270,9 +169,7 @@ const HttpPlacement::Placed& HttpPlacement::place(const HttpCaller& caller, cons
 
 const HttpPlacement::Placed& HttpPlacement::place_exchange(const HttpCaller& caller) {
   start();
-  KeyKind kind;
-  write_key(caller, nullptr, caller.modern, kind);
-  take_session(stretch_of(caller, kind, false), false);
+  take_session(stretches_.at(key_of(caller, nullptr, caller.modern), caller.first_byte, false), false);
   choose_parent(caller, nullptr, true);
   placed_.context.not_injected = NotInjected::kNotRequest;
   return placed_;
@@ -280,9 +177,7 @@ const HttpPlacement::Placed& HttpPlacement::place_exchange(const HttpCaller& cal
 
 const HttpPlacement::Placed& HttpPlacement::place_endpoint(const HttpCaller& caller) {
   start();
-  KeyKind kind;
-  write_key(caller, nullptr, false, kind);
-  take_session(stretch_of(caller, kind, false), false);
+  take_session(stretches_.at(key_of(caller, nullptr, false), caller.first_byte, false), false);
   return placed_;
 }
 
@@ -298,14 +193,10 @@ const HttpPlacement::Placed& HttpPlacement::place_initialize(const HttpCaller& c
 }
 
 void HttpPlacement::take_own_session(const HttpCaller& caller) {
-  Stretch own;
-  own.key.kind = KeyKind::kGuessed;
-  text_.assign("failed-initialize=").append(std::to_string(random_.u64()));
-  begin_stretch(own, caller, 0);
-  placed_.context.session = own.root.session;
-  placed_.context.session_print = own.root.session_print;
-  placed_.context.root_trace_id = own.root.root_trace_id;
-  placed_.context.root_span_id = own.root.root_span_id;
+  SessionKey own = key_of(caller, nullptr, true);
+  own.kind = Kind::kGuessed;
+  own.text = text_.assign("failed-initialize=").append(std::to_string(random_.u64()));
+  take_root(placed_.context, stretches_.new_root(own, caller.first_byte.wall));
   placed_.own_root = true;
 }
 
@@ -319,9 +210,7 @@ void HttpPlacement::finish_initialize(const HttpCaller& caller, const Message& m
   } else {
     HttpCaller answered = caller;
     if (!session_id.empty()) answered.session_id = session_id;
-    KeyKind kind;
-    write_key(answered, &message, false, kind);
-    take_session(stretch_of(answered, kind, true), true);
+    take_session(stretches_.at(key_of(answered, &message, false), answered.first_byte, true), true);
   }
   if (placed_.context.parent_source == ParentSource::kRoot) take_root_as_parent();
   placed = placed_;

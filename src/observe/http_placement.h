@@ -11,7 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -21,6 +20,7 @@
 #include "mcp/splice.h"
 #include "observe/acceptance.h"
 #include "observe/placing.h"
+#include "observe/stretches.h"
 #include "trace/w3c.h"
 
 namespace mcptrace::observe {
@@ -59,7 +59,7 @@ class HttpPlacement {
 
   // A stretch of a session. Valid as long as the table keeps it; afterwards it is silently nobody's.
   struct Handle {
-    std::uint32_t slot = 0xffffffff;
+    Stretch* stretch = nullptr;
     std::uint32_t serial = 0;
   };
   struct Placed {
@@ -98,34 +98,8 @@ class HttpPlacement {
   void request_ended(Handle stretch);
 
  private:
-  enum class KeyKind : std::uint8_t { kTransport, kConversation, kGuessed };
-  struct Key {
-    KeyKind kind = KeyKind::kGuessed;
-    std::uint64_t high = 0, low = 0;  // in-memory hashes of the key
-    bool operator==(const Key& other) const = default;
-  };
-  struct KeyHash {
-    std::size_t operator()(const Key& key) const { return static_cast<std::size_t>(key.high); }
-  };
-  struct Stretch {
-    Key key;
-    mcp::CallContext root;  // session, root ids, session_print, derived, previous
-    std::int64_t day = 0;
-    Nanos last_message{};
-    std::uint32_t open = 0;   // requests that wait
-    std::uint32_t calls = 0;  // tools/call
-    bool announced = false;   // a request opened it
-    std::uint32_t newer = 0, older = 0;
-  };
-
-  std::string_view name_of(std::size_t route) const;
-  void write_key(const HttpCaller& caller, const mcp::Message* message, bool modern, KeyKind& kind);
-  Stretch& stretch_of(const HttpCaller& caller, KeyKind kind, bool opens);
-  void begin_stretch(Stretch& stretch, const HttpCaller& caller, std::int64_t day);
-  std::uint32_t slot_for(const Key& key);
-  void use(std::uint32_t slot);
-  void unlink(std::uint32_t slot);
-  Stretch* at(Handle handle);
+  SessionKey key_of(const HttpCaller& caller, const mcp::Message* message, bool modern);
+  static Stretch* at(Handle handle);
 
   void start();
   void take_session(Stretch& stretch, bool opens);
@@ -136,14 +110,9 @@ class HttpPlacement {
   void write_injection(mcp::NotInjected may);
 
   HttpPlacementOptions options_;
-  const HashKey& key_;
   Random& random_;
-  std::uint64_t seed_high_, seed_low_;
-  std::uint32_t last_serial_ = 0;
-  std::vector<Stretch> stretches_;
-  std::unordered_map<Key, std::uint32_t, KeyHash> by_key_;
-  std::uint32_t newest_ = 0xffffffff, oldest_ = 0xffffffff;
-  std::string text_;  // the key that is being looked up
+  Stretches stretches_;
+  std::string text_;  // of the key that is being looked up
   Placed placed_;
   OwnContext own_;
 };

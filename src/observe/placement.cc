@@ -11,7 +11,7 @@ using mcp::Method;
 using mcp::NotInjected;
 using mcp::Text;
 
-constexpr std::size_t kMaxDerived = 1024;
+constexpr std::size_t kMostConversations = 1024;
 
 bool opens_nothing(Method method) {
   return method == Method::kInitialize || method == Method::kServerDiscover || method == Method::kPing;
@@ -20,25 +20,27 @@ bool opens_nothing(Method method) {
 }  // namespace
 
 Placement::Placement(PlacementOptions options, const HashKey& key, Random& random, const Activity& activity)
-    : options_(std::move(options)), key_(key), random_(random), activity_(activity) {
-  process_ = new_process_stretch(random_.u64(), 0);
+    : options_(std::move(options)),
+      random_(random),
+      activity_(activity),
+      conversations_({.sessions = kMostConversations}, key, random) {
+  begin_process(random_.u64(), 0);
   first_ = process_.root;
 }
 
-Placement::Stretch Placement::new_process_stretch(std::uint64_t session_print, std::uint32_t previous) {
-  Stretch stretch;
-  mcp::CallContext& root = stretch.root;
-  root.session = ++last_serial_;
+void Placement::begin_process(std::uint64_t session_print, std::uint32_t previous) {
+  process_ = {};
+  mcp::CallContext& root = process_.root;
+  root.session = conversations_.new_serial();
   root.previous = previous;
   root.session_print = session_print;
   root.root_trace_id = options_.environment ? options_.environment->trace_id : random_.trace_id();
   root.root_span_id = random_.span_id();
-  return stretch;
 }
 
 // A further initialize starts a new session once work was done in the last one; a long silence with nothing open starts
 // a new stretch of the same session, and so do enough calls. A client's answer is of the stretch that was asked in.
-Placement::Stretch& Placement::process_stretch(const Message& message, Instant at) {
+Stretch& Placement::process_stretch(const Message& message, Instant at) {
   const Nanos last =
       std::max(last_client_message_, Nanos(activity_.last_server_message.load(std::memory_order_relaxed)));
   const bool silent = last.count() != 0 && at.boot - last > options_.gap &&
@@ -46,44 +48,23 @@ Placement::Stretch& Placement::process_stretch(const Message& message, Instant a
   const bool asks = message.kind == MessageKind::kRequest;
   const bool full = process_.calls >= options_.stretch_calls && asks;
   if (asks && message.method == Method::kInitialize && process_used_) {
-    process_ = new_process_stretch(random_.u64(), 0);
+    begin_process(random_.u64(), 0);
     process_used_ = false;
   } else if (full || (silent && process_.announced)) {
-    process_ = new_process_stretch(process_.root.session_print, process_.root.session);
+    begin_process(process_.root.session_print, process_.root.session);
   }
   if (asks && !opens_nothing(message.method)) process_used_ = true;
   if (asks && message.method == Method::kToolsCall) ++process_.calls;
   return process_;
 }
 
-Placement::Stretch& Placement::derived_stretch(std::string_view session_key, Instant at) {
-  KeyedHash session_hash(key_, "session");
-  session_hash.update_field(session_key);
-  const std::uint64_t print = session_hash.finish64();
-  const std::int64_t day = utc_day(at.wall);
-  auto found = derived_.find(print);
-  if (found != derived_.end() && found->second.day == day) return found->second;
-  const std::uint32_t previous = found != derived_.end() ? found->second.root.session : 0;
-  if (found == derived_.end() && derived_.size() >= kMaxDerived) derived_.erase(derived_.begin());
-  Stretch stretch;
-  stretch.day = day;
-  mcp::CallContext& root = stretch.root;
-  root.session = ++last_serial_;
-  root.previous = previous;
-  root.session_print = print;
-  derive_root_ids(key_, options_.name, session_key, day, root);
-  return derived_[print] = stretch;
-}
-
-std::optional<std::string> Placement::conversation(const Message& message) const {
-  if (!message.has(mcp::kModern)) return std::nullopt;
-  if (auto named = conversation_in(message[Text::kBaggage])) return named;
-  if (const std::string_view text = message[Text::kConversation]; !text.empty()) return std::string(text);
-  return std::nullopt;
-}
-
-Placement::Stretch& Placement::stretch_for(const Message& message, Instant at) {
-  if (const auto key = conversation(message)) return derived_stretch(*key, at);
+Stretch& Placement::stretch_for(const Message& message, Instant at) {
+  if (!message.has(mcp::kModern)) return process_stretch(message, at);
+  const auto of = [&](std::string_view conversation) -> Stretch& {
+    return conversations_.at({SessionKey::Kind::kConversation, 0, options_.name, conversation}, at, true);
+  };
+  if (const auto in_baggage = conversation_in(message[Text::kBaggage])) return of(*in_baggage);
+  if (const std::string_view named = message[Text::kConversation]; !named.empty()) return of(named);
   return process_stretch(message, at);
 }
 

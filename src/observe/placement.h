@@ -2,7 +2,7 @@
 // server.
 //
 // Runs on the relay thread, before the message goes on; what it decides travels with the fact, and the observer never
-// derives it again (docs/spans.md). Without I/O; allocates only when a session opens.
+// derives it again (docs/spans.md). Without I/O; allocates only for conversations.
 #pragma once
 
 #include <array>
@@ -11,7 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "base/clock.h"
 #include "base/ids.h"
@@ -21,6 +20,7 @@
 #include "mcp/splice.h"
 #include "observe/acceptance.h"
 #include "observe/placing.h"
+#include "observe/stretches.h"
 #include "trace/w3c.h"
 
 namespace mcptrace::observe {
@@ -61,33 +61,22 @@ class Placement {
   const Placed& place(const mcp::Message& message, mcp::NotInjected may, Instant at);
 
  private:
-  struct Stretch {
-    mcp::CallContext root;  // session, root ids, session_print, derived
-    std::int64_t day = 0;
-    std::uint32_t calls = 0;  // tools/call
-    bool announced = false;
-  };
-
   const Placed& place_foreign();
   void ask_server(const mcp::Message& message, mcp::NotInjected& may);
   Stretch& stretch_for(const mcp::Message& message, Instant at);
   Stretch& process_stretch(const mcp::Message& message, Instant at);
-  Stretch& derived_stretch(std::string_view key, Instant at);
-  std::optional<std::string> conversation(const mcp::Message& message) const;
-  Stretch new_process_stretch(std::uint64_t session_print, std::uint32_t previous);
+  void begin_process(std::uint64_t session_print, std::uint32_t previous);
   void choose_parent(const mcp::Message& message, const Stretch& stretch);
 
   PlacementOptions options_;
-  const HashKey& key_;
   Random& random_;
   const Activity& activity_;
-  std::uint32_t last_serial_ = 0;
+  Stretches conversations_;
   Stretch process_;
   mcp::CallContext first_;
   bool known_ = false;         // MCP is spoken here
   bool process_used_ = false;  // requests other than initialize, server/discover, ping went before
   Nanos last_client_message_{};
-  std::unordered_map<std::uint64_t, Stretch> derived_;  // by session_print; bounded
   Placed placed_;
   OwnContext own_;
 };

@@ -1,33 +1,6 @@
 #include "observe/placing.h"
 
-#include <algorithm>
-
 namespace mcptrace::observe {
-namespace {
-
-template <class Id>
-Id take_id(const Digest& digest, std::size_t offset) {
-  Id id;
-  std::copy_n(digest.begin() + static_cast<std::ptrdiff_t>(offset), Id::kBytes, id.bytes.begin());
-  if (id.is_zero()) id.bytes[0] = 1;
-  return id;
-}
-
-}  // namespace
-
-std::int64_t utc_day(Nanos wall) { return wall.count() / Nanos(std::chrono::hours(24)).count(); }
-
-void derive_root_ids(const HashKey& key, std::string_view name, std::string_view session_key, std::int64_t day,
-                     mcp::CallContext& root) {
-  KeyedHash ids(key, "derived-ids");
-  ids.update_field(name);
-  ids.update_field(session_key);
-  ids.update_field(std::to_string(day));
-  const Digest digest = ids.finish();
-  root.derived = true;
-  root.root_trace_id = take_id<TraceId>(digest, 0);
-  root.root_span_id = take_id<SpanId>(digest, 16);
-}
 
 std::optional<std::string> conversation_in(std::string_view baggage) {
   if (baggage.empty()) return std::nullopt;
@@ -43,6 +16,15 @@ std::optional<trace::TraceContext> context_in(const mcp::Message& message) {
   const std::string_view text = message[mcp::Text::kTraceparent];
   if (text.empty() || message.has(mcp::kAmbiguous) || message.has(mcp::kTraceparentCut)) return std::nullopt;
   return trace::parse_traceparent(text);
+}
+
+void take_root(mcp::CallContext& context, const mcp::CallContext& root) {
+  context.session = root.session;
+  context.previous = root.previous;
+  context.derived = root.derived;
+  context.session_print = root.session_print;
+  context.root_trace_id = root.root_trace_id;
+  context.root_span_id = root.root_span_id;
 }
 
 bool is_mcp(const mcp::Message& message, bool& known) {

@@ -3,13 +3,10 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
-#include "base/keyed_hash.h"
 #include "base/random.h"
 #include "mcp/fact.h"
 #include "mcp/message.h"
@@ -18,22 +15,14 @@
 
 namespace mcptrace::observe {
 
-// Of a stretch with random ids: after as many tools/call the client's next request begins another, as backends cut
-// traces that are too large.
-inline constexpr std::uint32_t kMostStretchCalls = 5000;
-
-// Days of UTC since the epoch.
-std::int64_t utc_day(Nanos wall);
-
-// Trace id and root id follow from (name, key, UTC day), so that replicas with the same secret agree without talking.
-void derive_root_ids(const HashKey& key, std::string_view name, std::string_view session_key, std::int64_t day,
-                     mcp::CallContext& root);
-
 // The entry of `baggage` that names a conversation, as "key=value".
 std::optional<std::string> conversation_in(std::string_view baggage);
 
 // The context that the message carries in its _meta, if it is one, and whole.
 std::optional<trace::TraceContext> context_in(const mcp::Message& message);
+
+// What follows is of the session of this root; its own trace, span and parent stay as they are.
+void take_root(mcp::CallContext& context, const mcp::CallContext& root);
 
 // Is this message of a client one of MCP? `known`: that MCP is spoken on its stream, which the message may show.
 // Answers are as their requests were: whoever pairs them says so.

@@ -48,7 +48,8 @@ Session& Sessions::add(const CallContext& context, Instant at, std::uint16_t rou
   if (Session* const before = context.previous != 0 ? find(context.previous) : nullptr) {
     session->go_on_from(*before);
     declared_.inherited(*session);
-    close_when_idle(*before);
+    before->ending = true;
+    rest(*before);
   }
   last_ = session.get();
   sessions_[context.session] = std::move(session);
@@ -119,12 +120,8 @@ void Sessions::write_root(Session& session, RecordType type) {
   writer_.root(session, type);
 }
 
-void Sessions::close_when_idle(Session& session) {
-  session.ending = true;
-  if (session.open == 0) close(session);
-}
-
 void Sessions::rest(Session& session) {
+  if (session.open != 0) return;
   if (session.ending) close(session);
   look_at_gap(session);
 }

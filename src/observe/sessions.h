@@ -50,9 +50,7 @@ class Sessions {
   void open(Session& session);
   void close(Session& session);
   void write_root(Session& session, spool::RecordType type);
-  // It is over once nothing of it is open.
-  void close_when_idle(Session& session);
-  // Nothing of it is open any more.
+  // Nothing of it may be open any more: then it closes, or its gap begins.
   void rest(Session& session);
 
   void add_lost(const Losses& more);

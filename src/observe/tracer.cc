@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "observe/judge.h"
+#include "observe/placing.h"
 #include "trace/gate.h"
 
 namespace mcptrace::observe {
@@ -51,17 +52,12 @@ bool is_foreign(const Fact& fact, bool known) {
 // What the relay placed in the process's session, as nothing in it told of another. What went on to the server with it
 // stays as it is.
 void move_to(const Session& session, CallContext& context) {
-  CallContext moved = session.root;
-  moved.span_id = context.span_id;
-  moved.parent_source = context.parent_source;
-  moved.not_injected = context.not_injected;
-  moved.flags = context.flags;
-  moved.randomness = context.randomness;
   const bool stays =
       context.parent_source != mcp::ParentSource::kRoot || context.not_injected == mcp::NotInjected::kNone;
-  moved.trace_id = stays ? context.trace_id : session.root.root_trace_id;
-  moved.parent_id = stays ? context.parent_id : session.root.root_span_id;
-  context = moved;
+  take_root(context, session.root);
+  if (stays) return;
+  context.trace_id = context.root_trace_id;
+  context.parent_id = context.root_span_id;
 }
 
 }  // namespace

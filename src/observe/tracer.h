@@ -68,7 +68,6 @@ class Tracer {
                    bool id_mismatch);
   void learn_from_answer(Session& session, const mcp::OpenCall& call, const mcp::Message& message);
   bool is_known_stray(mcp::Direction asked, const mcp::Fact& fact);
-  void write_late(const EndedCall& late, const mcp::Fact& fact);
   void count_unmatched(const mcp::Fact& fact);
 
   // tracer_http.cc

@@ -84,31 +84,25 @@ void Tracer::learn_from_answer(Session& session, const OpenCall& call, const Mes
 bool Tracer::is_known_stray(Direction asked, const Fact& fact) {
   const Message& message = fact.message;
   if (!message.id.usable()) return false;
-  if (const auto late = recollection_.take_ended(asked, message.id)) {
-    write_late(*late, fact);
-    return true;
-  }
-  const auto serial = recollection_.find_answered(asked, message.id);
+  const auto late = recollection_.take_ended(asked, message.id);
+  const auto serial = late ? late->session : recollection_.find_answered(asked, message.id);
   if (serial == Recollection::kForeign) {
     sessions_.process(fact.at).count_foreign(message);
     return true;
   }
   Session* const session = serial ? sessions_.find(*serial) : nullptr;
-  if (session == nullptr) return false;
+  if (session == nullptr) return late.has_value();
+  if (late && session->closed) sessions_.open(*session);
   session->touch(fact.at);
   session->count_message(message);
-  ++session->second_answers;
+  if (!late) {
+    ++session->second_answers;
+    return true;
+  }
+  recollection_.answered(asked, message.id, late->session);
+  const trace::Outcome outcome = judge_answer(late->method, message).outcome;
+  writer_.late_answer(*late, *session, random_.span_id(), fact.at.wall, outcome);
   return true;
-}
-
-void Tracer::write_late(const EndedCall& late, const Fact& fact) {
-  Session* const session = sessions_.find(late.session);
-  if (session == nullptr) return;
-  if (session->closed) sessions_.open(*session);
-  session->touch(fact.at);
-  session->count_message(fact.message);
-  recollection_.answered(late.direction, late.id, late.session);
-  writer_.late_answer(late, *session, random_.span_id(), fact.at.wall, judge_answer(late.method, fact.message).outcome);
 }
 
 void Tracer::count_unmatched(const Fact& fact) {

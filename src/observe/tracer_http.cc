@@ -118,7 +118,8 @@ void Tracer::end_session(const Fact& fact) {
       }
     });
   }
-  sessions_.close_when_idle(*session);
+  session->ending = true;
+  sessions_.rest(*session);
 }
 
 }  // namespace mcptrace::observe
