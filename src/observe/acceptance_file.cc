@@ -63,7 +63,7 @@ AcceptanceFile::AcceptanceFile(Acceptance& acceptance, std::string directory, co
                                std::string label, Log& log)
     : acceptance_(acceptance),
       directory_(std::move(directory)),
-      name_("/" + print),
+      name_(print),
       label_(std::move(label)),
       log_(log) {}
 
@@ -109,14 +109,14 @@ std::string AcceptanceFile::write(const Content& content) {
 }
 
 void AcceptanceFile::load(Nanos wall) {
-  loaded_ = parse(read_own(directory_ + name_), wall);
+  loaded_ = parse(read_own(directory_ + "/" + name_), wall);
   acceptance_.restore(loaded_.table, loaded_.version);
 }
 
 void AcceptanceFile::save(Nanos wall) {
   Content ours;
   if (!acceptance_.take_changes(ours.table, ours.version)) return;
-  Content merged = parse(read_own(directory_ + name_), wall);
+  Content merged = parse(read_own(directory_ + "/" + name_), wall);
   merged.version = ours.version;
   for (std::size_t i = 0; i < ours.table.size(); ++i) {
     Acceptance::Known known = ours.table[i];
@@ -159,7 +159,7 @@ Result<> AcceptanceFile::replace(const std::string& text) const {
   MCPTRACE_TRY(const UniqueFd directory, spool::make_directory(directory_));
   if (::faccessat(directory.get(), name_.c_str(), F_OK, 0) != 0) make_room();
   Result<> done = replace_file(directory.get(), name_, text, name_ + "." + std::to_string(::getpid()));
-  if (!done) return std::unexpected(std::move(done).error().with_context(directory_ + name_));
+  if (!done) return std::unexpected(std::move(done).error().with_context(directory_ + "/" + name_));
   return done;
 }
 

@@ -33,7 +33,7 @@ class TracedTapsTest : public testing::Test {
     placing.acceptance = &acceptance_;
     observe::Placement placement(placing, key_, random_, activity_);
     observe::ObserverOptions options;
-    options.tracer.service_name = "test";
+    options.tracer.stdio.service_name = "test";
     options.tracer.first = placement.first();
     options.spool.directory = directory_;
     options.spool.name_prefix = "run";

@@ -127,7 +127,7 @@ TEST_F(StdioMemory, W5_EveryAllocationThatFailsLosesAFactAndNoByte) {
   placing.acceptance = &acceptance_;
   observe::Placement placement(placing, key_, random_, activity_);
   observe::ObserverOptions options;
-  options.tracer.service_name = "test";
+  options.tracer.stdio.service_name = "test";
   options.tracer.first = placement.first();
   options.spool.directory = directory_ + "/spool";
   options.spool.name_prefix = "run";
