@@ -5,7 +5,7 @@
 namespace mcptrace::http {
 namespace {
 
-// A connection that is idle when the proxy ends: long enough for a request that is already on its way.
+// A connection that is idle when the server ends: long enough for a request that is already on its way.
 constexpr std::chrono::milliseconds kDrainGrace{250};
 // What a client that was refused may still send, so that our answer is not lost in a reset.
 constexpr std::chrono::seconds kLeaveTime{1};
@@ -18,19 +18,19 @@ Connection::Connection(Context& context, std::shared_ptr<Stream> client, const a
       client_(std::move(client)),
       address_(unmapped(peer.address()).to_string()),
       deadline_(context.io.get_executor(), signal_),
-      exchange_(context, *client_, signal_, {address_, peer.port()}) {}
+      handler_(context.make_handler(*client_, signal_, {address_, peer.port()})) {}
 
 Nanos Connection::idle_since() const { return stage_ == Stage::kWaiting ? waiting_since_ : Nanos::max(); }
 
 void Connection::drain() {
-  if (exchange_.is_get_stream()) exchange_.stop();
+  handler_->drain();
   if (stage_ == Stage::kWaiting) deadline_.arm(kDrainGrace);
   signal_.fire();
 }
 
 void Connection::stop() {
   stopped_ = true;
-  exchange_.stop();
+  handler_->stop();
   client_->close();
   signal_.fire();
 }
@@ -51,8 +51,8 @@ Async<> Connection::run() {
       after = look == Look::kRefused ? After::kFinish : After::kClose;
       break;
     }
-    stage_ = Stage::kExchange;
-    after = co_await exchange_.run(parser_, head_size_, first_byte_);
+    stage_ = Stage::kHandling;
+    after = co_await handler_->run(parser_, head_size_, first_byte_);
     ++served_;
   }
   stage_ = Stage::kLeaving;
@@ -89,7 +89,7 @@ Connection::Look Connection::look_for_request() {
       case ParseEvent::kHead:
         return Look::kRequest;
       case ParseEvent::kBad:
-        exchange_.refuse(parser_.problem().status, parser_.problem().what);
+        refuse(parser_.problem().status, parser_.problem().what);
         return Look::kRefused;
       default:
         client_->consume(head_size_);  // empty lines before a request
@@ -100,11 +100,13 @@ Connection::Look Connection::look_for_request() {
   if (client_->read_end() != StreamEnd::kOpen) return Look::kOver;
   if (deadline_.over()) {
     if (stage_ != Stage::kReadingHead) return Look::kOver;
-    exchange_.refuse(408, "the request's head did not come in time");
+    refuse(408, "the request's head did not come in time");
     return Look::kRefused;
   }
   return Look::kMore;
 }
+
+void Connection::refuse(int status, std::string_view reason) { client_->write(error_response(status, {}, reason)); }
 
 // Says that we are done, and waits for the client to be so too: a socket closed with bytes unread is reset, and takes
 // the answer with it.

@@ -1,13 +1,12 @@
-// One client's connection: its requests, one after the other, each an exchange; what is no request is answered here.
-// Relay thread only.
+// One client's connection: its requests, one after the other, each for the handler; what is no request is answered
+// here. Relay thread only.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
-#include "http/exchange.h"
+#include "http/context.h"
 
 namespace mcptrace::http {
 
@@ -19,7 +18,7 @@ class Connection {
   Async<> run();
 
   // These two may end run(), and so this, before they return.
-  // The proxy is ending: no further request after the present one.
+  // The server is ending: no further request after the present one.
   void drain();
   // At once.
   void stop();
@@ -28,11 +27,12 @@ class Connection {
   [[nodiscard]] const std::string& address() const { return address_; }
 
  private:
-  enum class Stage : std::uint8_t { kWaiting, kReadingHead, kExchange, kLeaving };
+  enum class Stage : std::uint8_t { kWaiting, kReadingHead, kHandling, kLeaving };
 
   enum class Look : std::uint8_t { kMore, kRequest, kRefused, kOver };
   void await_request();
   Look look_for_request();
+  void refuse(int status, std::string_view reason);
   Async<> leave();
 
   Context& context_;
@@ -41,7 +41,7 @@ class Connection {
   Signal signal_;
   Deadline deadline_;
   RequestParser parser_;
-  Exchange exchange_;
+  std::unique_ptr<Handler> handler_;
   Stage stage_ = Stage::kWaiting;
   std::size_t head_size_ = 0;
   std::uint64_t served_ = 0;

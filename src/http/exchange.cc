@@ -8,6 +8,11 @@ namespace {
 
 constexpr std::string_view kBodyBroken = "the body's framing is broken";
 constexpr std::string_view kBodyLate = "the request's body did not come in time";
+// Only where nothing is in flight yet; there is none for an answer.
+constexpr std::chrono::seconds kConnectTime{10};
+// A body that the client still owes: this long, and a second more for each KiB that came.
+constexpr std::chrono::seconds kBodyTime{10};
+constexpr std::size_t kBodyBytesPerSecond = 1024;
 constexpr std::size_t kMostIdle = 1 << 10;  // of what a connection keeps between its exchanges
 
 // The request's own words are for a proxy: there is no tunnel through it.
@@ -15,13 +20,13 @@ bool goes_to_proxy(const Route& route) { return route.forward_proxy.has_value() 
 
 }  // namespace
 
-Exchange::Exchange(Context& context, Stream& client, Signal& signal, PeerAddress peer)
+Exchange::Exchange(ProxyContext& context, Stream& client, Signal& signal, PeerAddress peer)
     : context_(context),
       client_(client),
       signal_(signal),
       peer_(peer),
       trusts_peer_(context.trust_proxy || context.trusted_proxies.contains(canonical_address(peer.address))),
-      deadline_(context.io.get_executor(), signal),
+      deadline_(context.http.io.get_executor(), signal),
       tap_(context.tracing != nullptr ? context.tracing->tap() : nullptr),
       request_(client, context.tracing != nullptr ? &context.tracing->budget() : nullptr),
       answer_(client) {}
@@ -29,11 +34,11 @@ Exchange::Exchange(Context& context, Stream& client, Signal& signal, PeerAddress
 Exchange::~Exchange() {
   if (server_) server_->close();
   // Whatever ended the connection in the middle: the tap must not take it for open.
-  if (tapped_) tap_->end(ExchangeEnd::kStopped, {}, context_.clock.now());
+  if (tapped_) tap_->end(ExchangeEnd::kStopped, {}, context_.http.clock.now());
 }
 
-bool Exchange::is_get_stream() const {
-  return stage_ == Stage::kRelaying && get_ && with_session_ && !resumes_ && answer_.is_event_stream();
+void Exchange::drain() {
+  if (stage_ == Stage::kRelaying && get_ && with_session_ && !resumes_ && answer_.is_event_stream()) stop();
 }
 
 void Exchange::stop() {
@@ -49,7 +54,7 @@ void Exchange::refuse(int status, std::string_view reason) {
 
 // Ends the exchange, once: the server's connection is let go, and the tap is told.
 void Exchange::end(After after, ExchangeEnd how, std::string_view error_type) {
-  end(after, how, error_type, context_.clock.now());
+  end(after, how, error_type, context_.http.clock.now());
 }
 
 void Exchange::end(After after, ExchangeEnd how, std::string_view error_type, Instant at) {
@@ -81,7 +86,7 @@ void Exchange::tell_status(int status) {
   if (!tapped_) return;
   ResponseHead head;
   head.status = status;
-  tap_->response(head, context_.clock.now());
+  tap_->response(head, context_.http.clock.now());
 }
 
 // No answer came from the server: ours says which server, and why.
@@ -191,7 +196,7 @@ void Exchange::hold_body() {
     return end(After::kFinish, ExchangeEnd::kClientClosed, "timeout");
   }
   deadline_.clear();
-  request_.show(*tap_, context_.clock.now());
+  request_.show(*tap_, context_.http.clock.now());
   stage_ = Stage::kConnecting;
 }
 
@@ -230,11 +235,11 @@ void Exchange::send_request() {
 
 // Both ways at once, until the answer is over or somebody leaves.
 void Exchange::relay() {
-  if (request_.state() != RequestRelay::State::kDone) request_.pump(*server_, tap_.get(), context_.clock.now());
+  if (request_.state() != RequestRelay::State::kDone) request_.pump(*server_, tap_.get(), context_.http.clock.now());
   if (request_.state() != RequestRelay::State::kStreaming) deadline_.clear();
   // What follows an answer that came before the request's end cannot be told from the rest of that request.
-  const bool last = context_.draining || request_.state() != RequestRelay::State::kDone;
-  answer_.pump(*server_, tap_.get(), last, context_.clock);
+  const bool last = context_.http.draining || request_.state() != RequestRelay::State::kDone;
+  answer_.pump(*server_, tap_.get(), last, context_.http.clock);
   if (!answer_.challenge().empty()) hint_about_challenge();
   if (endpoint_.unreachable()) {
     context_.log.once(
@@ -265,12 +270,12 @@ void Exchange::before_waiting() {
   if (!owes_body) return;
   const auto allowed = kBodyTime + std::chrono::seconds(request_.received() / kBodyBytesPerSecond);
   deadline_.arm(std::max<Nanos>(allowed - body_waited_, std::chrono::milliseconds(1)));
-  waiting_since_ = context_.clock.boot();
+  waiting_since_ = context_.http.clock.boot();
 }
 
 void Exchange::after_waiting() {
   if (waiting_since_ == Nanos{}) return;
-  body_waited_ += context_.clock.boot() - std::exchange(waiting_since_, Nanos{});
+  body_waited_ += context_.http.clock.boot() - std::exchange(waiting_since_, Nanos{});
 }
 
 void Exchange::look_at_server() {
@@ -319,7 +324,7 @@ void Exchange::look_at_client() {
   if (request_.state() == RequestRelay::State::kSending) return;
   if (request_.state() != RequestRelay::State::kDone) return end(After::kClose, ExchangeEnd::kClientClosed, {});
   client_finished_ = true;
-  client_finished_at_ = context_.clock.now();
+  client_finished_at_ = context_.http.clock.now();
   server_->finish_writing();
 }
 

@@ -11,35 +11,22 @@
 #include <string_view>
 
 #include "http/answer_relay.h"
-#include "http/context.h"
+#include "http/proxy_context.h"
 #include "http/request_relay.h"
 
 namespace mcptrace::http {
 
-// How the client's connection goes on after an exchange.
-enum class After : std::uint8_t {
-  kReuse,   // with the next request
-  kFinish,  // it is closed in order: FIN, and some patience with what the client still sends
-  kClose,   // at once: nobody is there any more, or the answer was cut so
-  kReset,
-};
-
-class Exchange {
+class Exchange final : public Handler {
  public:
   // `signal` is fired by everything that an exchange waits for. References must outlive this.
-  Exchange(Context& context, Stream& client, Signal& signal, PeerAddress peer);
-  ~Exchange();
+  Exchange(ProxyContext& context, Stream& client, Signal& signal, PeerAddress peer);
+  ~Exchange() override;
 
-  // `parser` has a head, whose bytes are the first `head_size` of the client's unread ones.
-  Async<After> run(RequestParser& parser, std::size_t head_size, Instant first_byte);
-  // An answer of our own, to a request that does not go on.
-  void refuse(int status, std::string_view reason);
-
-  // Ends what is under way, from outside: the drain's time is over. run() returns once the signal is fired.
-  void stop();
-  // Nothing but a stream from a server of the legacy era to its client is under way, which the drain does not wait for;
-  // one that was asked to go on after an event may bring the answer of a call.
-  [[nodiscard]] bool is_get_stream() const;
+  Async<After> run(RequestParser& parser, std::size_t head_size, Instant first_byte) override;
+  // A stream from a server of the legacy era to its client is not waited for; but one that was asked to go on after an
+  // event may bring the answer of a call.
+  void drain() override;
+  void stop() override;
 
  private:
   enum class Stage : std::uint8_t {
@@ -50,6 +37,8 @@ class Exchange {
     kEnded,
   };
 
+  // An answer of our own, to a request that does not go on.
+  void refuse(int status, std::string_view reason);
   void begin(RequestParser& parser, std::size_t head_size, Instant first_byte);
   bool admit();
   void keep_view();
@@ -68,7 +57,7 @@ class Exchange {
   void end(After after, ExchangeEnd how, std::string_view error_type, Instant at);
   void hint_about_challenge();
 
-  Context& context_;
+  ProxyContext& context_;
   Stream& client_;
   Signal& signal_;
   PeerAddress peer_;

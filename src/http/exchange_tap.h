@@ -21,16 +21,12 @@
 #include "base/clock.h"
 #include "http/head.h"
 #include "http/hold_budget.h"
+#include "http/peer.h"
 #include "mcp/splice.h"
 
 namespace mcptrace::http {
 
 inline constexpr std::size_t kHoldBytes = 1 << 20;
-
-struct PeerAddress {
-  std::string_view address;  // numeric, without brackets; for the server: the host as configured
-  std::uint16_t port = 0;
-};
 
 enum class BodyWish : std::uint8_t {
   kNothing,  // not to be looked at

@@ -213,6 +213,7 @@ Listener::Entry::~Entry() {
 }
 
 void Listener::drain(std::function<void()> done) {
+  context_.draining = true;
   done_ = std::move(done);
   error_code ignored;
   acceptor_.close(ignored);

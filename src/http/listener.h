@@ -42,7 +42,7 @@ class Listener {
   [[nodiscard]] std::string authority() const;  // where it listens, be it handed over: "[::1]:8080"
   void set_certificate(std::shared_ptr<asio::ssl::context> certificate) { certificate_ = std::move(certificate); }
 
-  // Accepts no more; connections end with what they are doing. `done` is called once none is left.
+  // Accepts no more (context.draining); connections end with what they are doing. `done` is called once none is left.
   void drain(std::function<void()> done);
   // Ends them all, now.
   void stop();

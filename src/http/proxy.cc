@@ -8,6 +8,9 @@
 #include <csignal>
 #include <new>
 
+#include "http/exchange.h"
+#include "http/ready.h"
+
 namespace mcptrace::http {
 namespace {
 
@@ -32,8 +35,10 @@ class Proxy::Impl {
  public:
   Impl(ProxyOptions options, RouteTable routes, const Clock& clock, Log& log)
       : options_(std::move(options)),
-        context_{.io = io_,
-                 .clock = clock,
+        context_{.http = {io_, clock,
+                          [this](Stream& client, Signal& signal, const PeerAddress& peer) {
+                            return std::make_unique<Exchange>(context_, client, signal, peer);
+                          }},
                  .log = log,
                  .routes = std::move(routes),
                  .pools = {},
@@ -42,8 +47,7 @@ class Proxy::Impl {
                  .keep_host = options_.keep_host,
                  .trust_proxy = options_.trust_proxy,
                  .trusted_proxies = options_.trusted_proxies,
-                 .tls = options_.certificate.has_value(),
-                 .draining = false},
+                 .tls = options_.certificate.has_value()},
         signals_(io_.get_executor(), SIGTERM, SIGINT),
         reload_(io_.get_executor(), SIGHUP),
         drain_timer_(io_.get_executor()) {}
@@ -64,10 +68,10 @@ class Proxy::Impl {
     }
     MCPTRACE_TRY(Acceptor acceptor, open_listener(io_, options_.listen, options_.inherited_listener));
     listener_ =
-        std::make_unique<Listener>(context_, std::move(acceptor), std::move(certificate), connections_possible());
+        std::make_unique<Listener>(context_.http, std::move(acceptor), std::move(certificate), connections_possible());
     if (options_.ready) {
       MCPTRACE_TRY(Acceptor ready, open_listener(io_, *options_.ready, -1));
-      ready_ = std::make_unique<ReadyListener>(context_, std::move(ready));
+      ready_ = std::make_unique<ReadyListener>(context_.http, std::move(ready));
     }
     return {};
   }
@@ -96,14 +100,13 @@ class Proxy::Impl {
   void wait_for_signal() {
     signals_.async_wait([this](const error_code& error, int) {
       if (error) return;
-      if (context_.draining) return listener_->stop();
+      if (context_.http.draining) return listener_->stop();
       drain();
       wait_for_signal();
     });
   }
 
   void drain() {
-    context_.draining = true;
     drain_timer_.expires_after(options_.drain);
     drain_timer_.async_wait([this](const error_code& error) {
       if (!error) listener_->stop();
@@ -138,7 +141,7 @@ class Proxy::Impl {
   ProxyOptions options_;
   asio::io_context io_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   std::unique_ptr<TlsClient> tls_;
-  Context context_;
+  ProxyContext context_;
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<ReadyListener> ready_;
   asio::signal_set signals_, reload_;

@@ -14,9 +14,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "http/access.h"
+#include "http/exchange_tap.h"
 #include "http/forwarded.h"
 #include "http/listener.h"
-#include "http/ready.h"
+#include "http/target.h"
 
 namespace mcptrace::http {
 
