@@ -8,8 +8,8 @@
 #include "http/access.h"
 #include "http/head_writer.h"
 #include "http/message_parser.h"
-#include "http/target.h"
 #include "keep.h"
+#include "proxy/target.h"
 
 namespace mcptrace::http {
 namespace {
@@ -99,7 +99,7 @@ void BM_Admit(benchmark::State& state) {
   std::size_t used = 0;
   parser.next(text, used);
   const Access access = *Access::make({}, {});
-  const RouteTable routes = *RouteTable::make({*parse_route("/=http://127.0.0.1:3000")});
+  const auto routes = *proxy::RouteTable::make({*proxy::parse_route("/=http://127.0.0.1:3000")});
   for (auto _ : state) {
     keep(access.check(parser.head()));
     keep(routes.find(parser.head().target));

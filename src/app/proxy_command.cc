@@ -14,9 +14,9 @@
 #include "app/producer.h"
 #include "app/proxy_options.h"
 #include "app/secret.h"
-#include "http/tracing.h"
 #include "observe/acceptance_file.h"
 #include "observe/declared_file.h"
+#include "proxy/tracing.h"
 
 namespace mcptrace::app {
 namespace {
@@ -27,11 +27,11 @@ constexpr std::size_t kQueueBytes = 2 << 20;
 constexpr int kReturned = 4 << 20;
 constexpr int kKept = 128 << 20;
 
-std::string listening_line(const ProxyCommandOptions& options, const http::Proxy& proxy, std::string_view state) {
+std::string listening_line(const ProxyCommandOptions& options, const proxy::Proxy& proxy, std::string_view state) {
   std::string text = "listening on ";
   text += options.proxy.certificate ? "https://" : "http://";
   text += proxy.authority() + " →";
-  for (const http::Route& route : options.proxy.routes) {
+  for (const proxy::Route& route : options.proxy.routes) {
     // Neither path nor anything else of an address: it may be a secret.
     text += " " + (route.prefix.empty() ? "" : route.prefix + "=") + route.upstream.origin();
     if (route.forward_proxy) text += " through " + route.forward_proxy->origin();
@@ -42,12 +42,12 @@ std::string listening_line(const ProxyCommandOptions& options, const http::Proxy
 }
 
 // What a route's spans are called by, unless a name was given: the route, and the server as configured.
-std::string service_of(const http::Route& route) {
+std::string service_of(const proxy::Route& route) {
   return (route.prefix.empty() ? "" : route.prefix + " ") + route.upstream.authority;
 }
 
 // Which server that is, whatever its spans are called.
-std::string route_print(const HashKey& key, const http::Route& route) {
+std::string route_print(const HashKey& key, const proxy::Route& route) {
   return print_of(key, "route", std::array{route.prefix, route.upstream.origin() + route.upstream.path});
 }
 
@@ -58,7 +58,7 @@ observe::ObserverOptions proxy_observer_options(const ProxyCommandOptions& optio
   observer.tracer.transport = "tcp";
   observer.tracer.declared = &declared;
   observer.queue_bytes = kQueueBytes;
-  for (const http::Route& route : options.proxy.routes) {
+  for (const proxy::Route& route : options.proxy.routes) {
     const std::string name = options.service_name.empty() ? service_of(route) : options.service_name;
     observer.tracer.routes.push_back(
         {name, route.upstream.host, route.upstream.port, "route " + route_print(key, route)});
@@ -66,8 +66,8 @@ observe::ObserverOptions proxy_observer_options(const ProxyCommandOptions& optio
   return observer;
 }
 
-http::TracingOptions tracing_options(const ProxyCommandOptions& options) {
-  http::TracingOptions tracing;
+proxy::TracingOptions tracing_options(const ProxyCommandOptions& options) {
+  proxy::TracingOptions tracing;
   tracing.inject = options.inject != observe::InjectMode::kNever;
   tracing.trust_proxy = options.trust_proxy;
   tracing.trusted_proxies = options.trusted_proxies;
@@ -76,7 +76,7 @@ http::TracingOptions tracing_options(const ProxyCommandOptions& options) {
   tracing.parent = options.parent;
   tracing.conversation_headers = options.conversation_headers;
   tracing.name = options.service_name;
-  for (const http::Route& route : options.proxy.routes) tracing.route_names.push_back(service_of(route));
+  for (const proxy::Route& route : options.proxy.routes) tracing.route_names.push_back(service_of(route));
   return tracing;
 }
 
@@ -84,7 +84,7 @@ http::TracingOptions tracing_options(const ProxyCommandOptions& options) {
 class Accepted {
  public:
   Accepted(const ProxyCommandOptions& options, const HashKey& key, const std::string& state, Log& log) {
-    for (const http::Route& route : options.proxy.routes) {
+    for (const proxy::Route& route : options.proxy.routes) {
       const std::string label = route.prefix.empty() ? "the server" : "the server of " + route.prefix;
       auto& one = routes_.emplace_back(std::make_unique<One>());
       one->file.emplace(one->acceptance, state + "/servers", route_print(key, route), label, log);
@@ -127,7 +127,7 @@ class Traced {
   }
 
   // Null: nothing is traced, and that was said.
-  http::TapSource* start() {
+  proxy::TapSource* start() {
     const Result<> started = observer_.start();
     if (started) return &tracing_;
     log_.once(LogReason::kAtStart, not_traced(started.error()));
@@ -141,8 +141,8 @@ class Traced {
     observer.keep = [this](Nanos wall) { accepted_.save(wall); };
     return observer;
   }
-  http::TracingOptions asking(const ProxyCommandOptions& options) {
-    http::TracingOptions tracing = tracing_options(options);
+  proxy::TracingOptions asking(const ProxyCommandOptions& options) {
+    proxy::TracingOptions tracing = tracing_options(options);
     if (options.inject == observe::InjectMode::kAuto) tracing.acceptance = accepted_.all();
     return tracing;
   }
@@ -155,8 +155,8 @@ class Traced {
   observe::DeclaredFile declared_;
   Accepted accepted_;
   observe::Observer observer_;
-  http::ObserverSink sink_;
-  http::Tracing tracing_;
+  proxy::ObserverSink sink_;
+  proxy::Tracing tracing_;
 };
 
 // Null: nothing is traced, and that was said. Error: a secret that was asked for and cannot be used.
@@ -184,13 +184,13 @@ Result<std::unique_ptr<Traced>> make_traced(World& world, const ProxyCommandOpti
 
 // `traced`: null = nothing is traced.
 int serve(World& world, const ProxyCommandOptions& options, Log& log, Traced* traced) {
-  auto proxy = http::Proxy::make(options.proxy, world.clock, log);
+  auto proxy = proxy::Proxy::make(options.proxy, world.clock, log);
   if (!proxy) {
     say(world, proxy.error().message);
     return 1;
   }
   std::signal(SIGPIPE, SIG_IGN);  // whoever read our stderr may be gone
-  http::TapSource* const tracing = traced != nullptr ? traced->start() : nullptr;
+  proxy::TapSource* const tracing = traced != nullptr ? traced->start() : nullptr;
   say(world, listening_line(options, **proxy, tracing != nullptr ? traced->state() : std::string()));
   (*proxy)->run(tracing);
   return 0;

@@ -40,15 +40,15 @@ Result<http::ListenAddress> parse_listen(std::string_view option, std::string_vi
   return address;
 }
 
-Result<std::vector<http::Route>> parse_routes(const std::string& upstream, const std::vector<std::string>& texts) {
-  std::vector<http::Route> routes;
+Result<std::vector<proxy::Route>> parse_routes(const std::string& upstream, const std::vector<std::string>& texts) {
+  std::vector<proxy::Route> routes;
   if (!upstream.empty()) {
-    auto parsed = http::parse_upstream(upstream);
+    auto parsed = proxy::parse_upstream(upstream);
     if (!parsed) return std::unexpected(std::move(parsed).error().with_context("--upstream"));
     routes.push_back({.name = "default", .prefix = {}, .upstream = *std::move(parsed)});
   }
   for (const std::string& text : texts) {
-    auto parsed = http::parse_route(text);
+    auto parsed = proxy::parse_route(text);
     if (!parsed) return std::unexpected(std::move(parsed).error().with_context("--route"));
     routes.push_back(*std::move(parsed));
   }
@@ -61,20 +61,20 @@ Result<std::vector<http::Route>> parse_routes(const std::string& upstream, const
 }
 
 // Of each route. An option says it for all of them, whatever the variables say, and wherever the server is.
-Result<> choose_forward_proxies(const World& world, std::string_view option, std::vector<http::Route>& routes) {
+Result<> choose_forward_proxies(const World& world, std::string_view option, std::vector<proxy::Route>& routes) {
   if (option == "none") return {};
-  std::optional<http::ForwardProxy> given;
+  std::optional<proxy::ForwardProxy> given;
   if (!option.empty()) {
-    auto parsed = http::parse_forward_proxy(option);
+    auto parsed = proxy::parse_forward_proxy(option);
     if (!parsed) return std::unexpected(std::move(parsed).error().with_context("--upstream-proxy"));
     given = *std::move(parsed);
   }
-  for (http::Route& route : routes) {
-    const http::UpstreamUrl& upstream = route.upstream;
+  for (proxy::Route& route : routes) {
+    const proxy::UpstreamUrl& upstream = route.upstream;
     route.forward_proxy = given;
     if (given) continue;
     MCPTRACE_TRY(route.forward_proxy,
-                 http::forward_proxy_of(world.environment, {upstream.tls, upstream.host, upstream.port}));
+                 proxy::forward_proxy_of(world.environment, {upstream.tls, upstream.host, upstream.port}));
   }
   return {};
 }
@@ -157,7 +157,7 @@ const char kProxyHelp[] =
 Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string> args, Log& log) {
   ParsedProxy parsed;
   ProxyCommandOptions& options = parsed.options;
-  http::ProxyOptions& proxy = options.proxy;
+  proxy::ProxyOptions& proxy = options.proxy;
   std::string upstream, listen = "127.0.0.1:0", host, certificate, key, ready, drain = "25s", parent = "meta", through,
                         hold = "64MiB";
   std::vector<std::string> routes, allowed_hosts, allowed_origins, trusted_proxies;

@@ -11,13 +11,13 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "http/forwarded.h"
-#include "http/proxy.h"
 #include "observe/http_placement.h"
+#include "proxy/proxy.h"
 
 namespace mcptrace::app {
 
 struct ProxyCommandOptions : TraceOptions {
-  http::ProxyOptions proxy;
+  proxy::ProxyOptions proxy;
   std::string secret_file;  // empty: the installation's
   std::vector<std::string> conversation_headers;
   bool trust_proxy = false;

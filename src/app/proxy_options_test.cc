@@ -34,7 +34,7 @@ class ProxyOptionsTest : public testing::Test {
 TEST_F(ProxyOptionsTest, OneServerIsEnough) {
   const auto parsed = parse({"--upstream", "http://127.0.0.1:3001/base"});
   ASSERT_TRUE(parsed) << parsed.error().message;
-  const http::ProxyOptions& proxy = parsed->options.proxy;
+  const proxy::ProxyOptions& proxy = parsed->options.proxy;
   ASSERT_EQ(proxy.routes.size(), 1u);
   EXPECT_EQ(proxy.routes[0].prefix, "");
   EXPECT_EQ(proxy.routes[0].upstream.authority, "127.0.0.1:3001");
@@ -132,7 +132,7 @@ TEST_F(ProxyOptionsTest, ServersElsewhereAreReachedThroughTheProxyThatIsGiven) {
     const auto parsed = parse(std::move(arguments));
     if (!parsed) return parsed.error().message;
     std::string text;
-    for (const http::Route& route : parsed->options.proxy.routes) {
+    for (const proxy::Route& route : parsed->options.proxy.routes) {
       text += (route.forward_proxy ? route.forward_proxy->authority : "direct") + " ";
     }
     return text;

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "http/tracing.h"
+#include "proxy/tracing.h"
 #include "stdio/traced_taps.h"
 
 namespace {
@@ -155,7 +155,7 @@ TEST_F(StdioMemory, W5_EveryAllocationThatFailsLosesAFactAndNoByte) {
 }
 
 // Counts what it is told.
-struct Facts final : http::FactSink {
+struct Facts final : proxy::FactSink {
   void push(const mcp::Fact& fact) override {
     begun += fact.http->has(mcp::kBegins);
     const bool was_armed = std::exchange(armed, false);
@@ -172,7 +172,7 @@ struct Facts final : http::FactSink {
 class HttpMemory : public testing::Test {
  protected:
   // What goes on of a request's body in an exchange in which the n-th allocation fails.
-  std::string exchange(http::ExchangeTap& tap, std::string_view body, std::string_view answer,
+  std::string exchange(proxy::ExchangeTap& tap, std::string_view body, std::string_view answer,
                        std::string_view answer_type, std::string_view session, std::size_t n = kNone) {
     const std::string long_value(200, 'v');
     const http::Field fields[] = {{http::FieldName::kContentType, "Content-Type", "application/json"},
@@ -190,19 +190,19 @@ class HttpMemory : public testing::Test {
     http::ResponseHead response;
     response.status = 200;
     response.fields = answered;
-    http::Rewrite rewrite;
+    proxy::Rewrite rewrite;
     std::string out(body);
     {
       const Without without(n);
       tap.begin(head, head.target, 0, {"127.0.0.1", 50'000}, clock_.now());
-      if (tap.body_wish() == http::BodyWish::kWhole) rewrite = tap.whole_body(body, clock_.now());
+      if (tap.body_wish() == proxy::BodyWish::kWhole) rewrite = tap.whole_body(body, clock_.now());
       const bool was_armed = std::exchange(armed, false);
       if (rewrite.edits != nullptr) out = mcp::apply(body, *rewrite.edits);
       EXPECT_EQ(rewrite.edits != nullptr, !rewrite.traceparent.empty());
       armed = was_armed;
       tap.response(response, clock_.now());
       tap.response_piece(answer, clock_.now());
-      tap.end(http::ExchangeEnd::kComplete, {}, clock_.now());
+      tap.end(proxy::ExchangeEnd::kComplete, {}, clock_.now());
     }
     return out;
   }
@@ -228,9 +228,9 @@ TEST_F(HttpMemory, W5_EveryAllocationThatFailsLosesAnExchangeAndNoByte) {
   };
   for (const HttpCase& each : cases) {
     SCOPED_TRACE(each.what);
-    http::TracingOptions options;
+    proxy::TracingOptions options;
     options.route_names = {"a-route-of-a-name-that-no-short-string-holds"};
-    http::Tracing tracing(std::move(options), key_, random_, facts_);
+    proxy::Tracing tracing(std::move(options), key_, random_, facts_);
     std::size_t n = 0;
     do {
       auto tap = tracing.tap();

@@ -3,7 +3,7 @@
 // standard's text.
 //
 // Input: the first byte is the seed of the cuts; the rest is the stream.
-#include "http/endpoint_rewriter.h"
+#include "proxy/endpoint_rewriter.h"
 
 #include <cstdint>
 #include <optional>
@@ -14,7 +14,7 @@
 namespace {
 
 using namespace mcptrace;
-using namespace mcptrace::http;
+using namespace mcptrace::proxy;
 
 constexpr ClientView kClient{.scheme = "http", .host = "localhost:8080", .request_target = "/a/sse?x"};
 

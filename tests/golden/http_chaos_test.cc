@@ -11,7 +11,7 @@
 namespace mcptrace::golden {
 namespace {
 
-using http::ExchangeEnd;
+using proxy::ExchangeEnd;
 
 class Checker final : public observe::RecordSink {
  public:
@@ -57,8 +57,8 @@ class Chaos {
   }
 
  private:
-  static http::TracingOptions tracing(unsigned seed) {
-    http::TracingOptions options;
+  static proxy::TracingOptions tracing(unsigned seed) {
+    proxy::TracingOptions options;
     options.route_names = {"a", "b"};
     options.inject = seed % 5 != 0;
     options.trust_proxy = seed % 2 == 0;

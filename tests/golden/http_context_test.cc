@@ -22,8 +22,8 @@ class ContextTest : public testing::Test {
  protected:
   ContextTest() : pipeline_(tracing(), tracer(), sink_) {}
 
-  static http::TracingOptions tracing() {
-    http::TracingOptions options;
+  static proxy::TracingOptions tracing() {
+    proxy::TracingOptions options;
     options.route_names = {"w3c"};
     return options;
   }
@@ -40,7 +40,7 @@ class ContextTest : public testing::Test {
     request.body = R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x")" +
                    (meta.empty() ? "" : ",\"_meta\":{" + meta + "}") + "}}";
     Forwarded passed = pipeline_.request(1, request);
-    pipeline_.end(1, http::ExchangeEnd::kClientClosed);
+    pipeline_.end(1, proxy::ExchangeEnd::kClientClosed);
     // Whatever came, what goes on is valid, new, and the same in both places.
     const auto own = trace::parse_traceparent(passed.traceparent);
     EXPECT_TRUE(own.has_value()) << passed.traceparent;

@@ -8,7 +8,7 @@
 namespace mcptrace::golden {
 namespace {
 
-using http::ExchangeEnd;
+using proxy::ExchangeEnd;
 using trace::Outcome;
 
 std::string gzip(const std::string& text) {
@@ -49,8 +49,8 @@ class LastSpan final : public observe::RecordSink {
 class EncodingTest : public testing::Test {
  protected:
   EncodingTest() : pipeline_(tracing(), tracer(), span_) {}
-  static http::TracingOptions tracing() {
-    http::TracingOptions options;
+  static proxy::TracingOptions tracing() {
+    proxy::TracingOptions options;
     options.route_names = {"r"};
     return options;
   }

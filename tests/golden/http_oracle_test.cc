@@ -15,7 +15,7 @@
 namespace mcptrace::golden {
 namespace {
 
-using http::ExchangeEnd;
+using proxy::ExchangeEnd;
 using trace::Outcome;
 
 struct Seen {
@@ -80,7 +80,7 @@ class Oracle {
  public:
   Oracle(unsigned seed, int proxies) : random_(seed) {
     for (int i = 0; i < proxies; ++i) {
-      http::TracingOptions tracing;
+      proxy::TracingOptions tracing;
       tracing.route_names = {"oracle"};
       observe::TracerOptions tracer;
       tracer.transport = "tcp";

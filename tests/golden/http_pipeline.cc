@@ -16,7 +16,7 @@ std::vector<http::Field> fields_of(const HeaderLines& lines) {
 
 }  // namespace
 
-HttpPipeline::HttpPipeline(http::TracingOptions tracing, observe::TracerOptions tracer, observe::RecordSink& sink,
+HttpPipeline::HttpPipeline(proxy::TracingOptions tracing, observe::TracerOptions tracer, observe::RecordSink& sink,
                            std::uint64_t seed)
     : key_({1, 2, 3}),
       clock_(start()),
@@ -25,7 +25,7 @@ HttpPipeline::HttpPipeline(http::TracingOptions tracing, observe::TracerOptions 
       tracer_(std::move(tracer), tracer_random_, activity_, sink),
       tracing_(with_acceptance(std::move(tracing)), key_, relay_random_, *this) {}
 
-http::TracingOptions HttpPipeline::with_acceptance(http::TracingOptions options) {
+proxy::TracingOptions HttpPipeline::with_acceptance(proxy::TracingOptions options) {
   for (std::size_t i = 0; i < std::max<std::size_t>(options.route_names.size(), 1); ++i) {
     options.acceptance.push_back(acceptance_.emplace_back(std::make_unique<observe::Acceptance>()).get());
   }
@@ -49,26 +49,26 @@ void HttpPipeline::go_to(Nanos since_start) {
   if (at > clock_.boot()) clock_.advance(at - clock_.boot());
 }
 
-http::ExchangeTap& HttpPipeline::tap(int connection) {
+proxy::ExchangeTap& HttpPipeline::tap(int connection) {
   auto& tap = taps_[connection];
   if (!tap) tap = tracing_.tap();
   return *tap;
 }
 
-Forwarded HttpPipeline::pass_body(http::ExchangeTap& tap, const Request& request, Instant at) {
+Forwarded HttpPipeline::pass_body(proxy::ExchangeTap& tap, const Request& request, Instant at) {
   Forwarded forwarded;
   forwarded.body = request.body;
   if (request.cut) {
-    if (tap.body_wish() == http::BodyWish::kPieces) tap.body_piece(request.body);
+    if (tap.body_wish() == proxy::BodyWish::kPieces) tap.body_piece(request.body);
     return forwarded;
   }
-  if (tap.body_wish() == http::BodyWish::kWhole && request.body.size() <= http::kHoldBytes) {
-    const http::Rewrite rewrite = tap.whole_body(request.body, at);
+  if (tap.body_wish() == proxy::BodyWish::kWhole && request.body.size() <= proxy::kHoldBytes) {
+    const proxy::Rewrite rewrite = tap.whole_body(request.body, at);
     if (rewrite.edits != nullptr) forwarded.body = mcp::apply(request.body, *rewrite.edits);
     forwarded.traceparent = rewrite.traceparent;
     forwarded.tracestate = rewrite.tracestate;
     forwarded.changed = rewrite.edits != nullptr || !rewrite.traceparent.empty();
-  } else if (tap.body_wish() != http::BodyWish::kNothing) {
+  } else if (tap.body_wish() != proxy::BodyWish::kNothing) {
     const std::string_view body = request.body;
     tap.body_piece(body.substr(0, body.size() / 2));
     tap.body_piece(body.substr(body.size() / 2));
@@ -90,7 +90,7 @@ Forwarded HttpPipeline::request(int connection, const Request& request) {
     head.framing = http::BodyFraming::kLength;
     head.length = request.body.size();
   }
-  http::ExchangeTap& exchange = tap(connection);
+  proxy::ExchangeTap& exchange = tap(connection);
   const auto port = static_cast<std::uint16_t>(50'000 + connection);
   exchange.begin(head, request.target, request.route, {request.client, port}, clock_.now());
   return pass_body(exchange, request, clock_.now());
@@ -108,7 +108,7 @@ void HttpPipeline::piece(int connection, std::string_view bytes) {
   tap(connection).response_piece(bytes, clock_.now());
 }
 
-void HttpPipeline::end(int connection, http::ExchangeEnd how, std::string_view error_type) {
+void HttpPipeline::end(int connection, proxy::ExchangeEnd how, std::string_view error_type) {
   tap(connection).end(how, error_type, clock_.now());
 }
 

@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "http/tracing.h"
 #include "observe/tracer.h"
+#include "proxy/tracing.h"
 
 namespace mcptrace::golden {
 
@@ -24,10 +24,10 @@ struct Forwarded {
   bool changed = false;  // by us: body and context fields
 };
 
-class HttpPipeline final : private http::FactSink {
+class HttpPipeline final : private proxy::FactSink {
  public:
   // `sink` must outlive the pipeline. `seed` tells proxies apart; the secret is the same in all.
-  HttpPipeline(http::TracingOptions tracing, observe::TracerOptions tracer, observe::RecordSink& sink,
+  HttpPipeline(proxy::TracingOptions tracing, observe::TracerOptions tracer, observe::RecordSink& sink,
                std::uint64_t seed = 1);
 
   static Instant start() { return {std::chrono::seconds(1'700'000'000), std::chrono::seconds(1000)}; }
@@ -50,7 +50,7 @@ class HttpPipeline final : private http::FactSink {
   void leads_away(int connection) { tap(connection).leads_away(); }
   void answer(int connection, int status, const HeaderLines& headers);
   void piece(int connection, std::string_view bytes);
-  void end(int connection, http::ExchangeEnd how, std::string_view error_type = {});
+  void end(int connection, proxy::ExchangeEnd how, std::string_view error_type = {});
 
   // One fact of so many is lost, as if the queue had been full; 0: none.
   void lose_facts(std::size_t one_of) { lose_one_of_ = one_of; }
@@ -62,19 +62,19 @@ class HttpPipeline final : private http::FactSink {
   void push(const mcp::Fact& fact) override;
   void lose(Nanos at) override { tracer_.add_dropped(1, at); }
   void passed() override {}
-  static Forwarded pass_body(http::ExchangeTap& tap, const Request& request, Instant at);
-  http::ExchangeTap& tap(int connection);
+  static Forwarded pass_body(proxy::ExchangeTap& tap, const Request& request, Instant at);
+  proxy::ExchangeTap& tap(int connection);
 
   HashKey key_;
   ManualClock clock_;
   SeededRandom relay_random_, tracer_random_;
-  http::TracingOptions with_acceptance(http::TracingOptions options);
+  proxy::TracingOptions with_acceptance(proxy::TracingOptions options);
 
   observe::Activity activity_;
   std::vector<std::unique_ptr<observe::Acceptance>> acceptance_;
   observe::Tracer tracer_;
-  http::Tracing tracing_;
-  std::map<int, std::unique_ptr<http::ExchangeTap>> taps_;
+  proxy::Tracing tracing_;
+  std::map<int, std::unique_ptr<proxy::ExchangeTap>> taps_;
   std::size_t facts_ = 0, lose_one_of_ = 0;
 };
 

@@ -39,7 +39,7 @@ class Replica {
     all.emplace_back("Content-Type", "application/json");
     pipeline_.answer(1, status, all);
     pipeline_.piece(1, answer);
-    pipeline_.end(1, http::ExchangeEnd::kComplete);
+    pipeline_.end(1, proxy::ExchangeEnd::kComplete);
     recorder_.flush();
   }
   void shut_down() {
@@ -48,8 +48,8 @@ class Replica {
   }
 
  private:
-  static http::TracingOptions tracing() {
-    http::TracingOptions options;
+  static proxy::TracingOptions tracing() {
+    proxy::TracingOptions options;
     options.route_names = {"files http://files.example/mcp"};
     return options;
   }

@@ -12,7 +12,7 @@ namespace {
 Error bad(const std::string& what) { return {Errc::kInvalidArgument, what}; }
 
 struct Settings {
-  http::TracingOptions tracing;
+  proxy::TracingOptions tracing;
   observe::TracerOptions tracer;
 };
 
@@ -163,19 +163,19 @@ void Player::answer(const Step& step, int status) {
   pipeline_.answer(step.connection, status, headers);
   if (!step.has_body) return;
   pipeline_.piece(step.connection, step.body);
-  pipeline_.end(step.connection, http::ExchangeEnd::kComplete);
+  pipeline_.end(step.connection, proxy::ExchangeEnd::kComplete);
 }
 
 Result<> Player::end(const Step& step) {
   std::istringstream words(step.rest);
   std::string how = "complete", type;
   words >> how >> type;
-  const auto end = how == "client"   ? http::ExchangeEnd::kClientClosed
-                   : how == "left"   ? http::ExchangeEnd::kClientLeft
-                   : how == "server" ? http::ExchangeEnd::kServerClosed
-                   : how == "failed" ? http::ExchangeEnd::kFailed
-                                     : http::ExchangeEnd::kComplete;
-  if (end == http::ExchangeEnd::kComplete && how != "complete") return std::unexpected(bad("unknown end: " + how));
+  const auto end = how == "client"   ? proxy::ExchangeEnd::kClientClosed
+                   : how == "left"   ? proxy::ExchangeEnd::kClientLeft
+                   : how == "server" ? proxy::ExchangeEnd::kServerClosed
+                   : how == "failed" ? proxy::ExchangeEnd::kFailed
+                                     : proxy::ExchangeEnd::kComplete;
+  if (end == proxy::ExchangeEnd::kComplete && how != "complete") return std::unexpected(bad("unknown end: " + how));
   pipeline_.end(step.connection, end, type);
   return {};
 }
