@@ -175,7 +175,6 @@ bool nothing_to_read(Socket& socket) {
 class PlainStream final : public Stream {
  public:
   explicit PlainStream(Socket socket) : Stream(socket.get_executor()), socket_(std::move(socket)) {}
-  Socket& socket() override { return socket_; }
   void close() override { end(false); }
   void abort() override { end(true); }
   bool is_quiet() override { return read_end() == StreamEnd::kOpen && unread().empty() && nothing_to_read(socket_); }
@@ -218,7 +217,6 @@ class PlainStream final : public Stream {
 class TlsStream final : public Stream {
  public:
   explicit TlsStream(std::unique_ptr<TlsSocket> tls) : Stream(tls->get_executor()), tls_(std::move(tls)) {}
-  Socket& socket() override { return tls_->next_layer(); }
   void close() override { end(false); }
   void abort() override { end(true); }
   // Beyond the socket, bytes may have been decrypted already; an idle connection always has a read under way, which
@@ -248,6 +246,7 @@ class TlsStream final : public Stream {
 
  private:
   std::shared_ptr<TlsStream> self() { return std::static_pointer_cast<TlsStream>(shared_from_this()); }
+  Socket& socket() { return tls_->next_layer(); }
   void end(bool reset) {
     closed_ = true;
     close_socket(socket(), reset);

@@ -65,7 +65,6 @@ class Stream : public std::enable_shared_from_this<Stream> {
   virtual void abort() = 0;
   // Did the peer say something, or leave, while nobody looked? For idle connections.
   [[nodiscard]] virtual bool is_quiet() = 0;
-  [[nodiscard]] virtual Socket& socket() = 0;
 
   static constexpr std::size_t kMaxUnread = ReadBuffers::kBytes;  // above the limit of a head
 

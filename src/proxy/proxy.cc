@@ -59,8 +59,8 @@ class Proxy::Impl {
       tls_ = std::make_unique<TlsClient>(std::move(tls));
     }
     for (const Route& route : options_.routes) {
-      context_.pools.push_back(
-          std::make_unique<UpstreamPool>(io_, route.upstream, route.forward_proxy, tls_.get(), context_.log));
+      context_.pools.push_back(std::make_unique<UpstreamPool>(io_, context_.http.clock, route.upstream,
+                                                              route.forward_proxy, tls_.get(), context_.log));
     }
     std::shared_ptr<asio::ssl::context> certificate;
     if (options_.certificate) {

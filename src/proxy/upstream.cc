@@ -300,9 +300,10 @@ Result<TlsClient> TlsClient::make(const std::string& ca_file) {
   return made;
 }
 
-UpstreamPool::UpstreamPool(asio::io_context& io, UpstreamUrl url, std::optional<ForwardProxy> proxy, TlsClient* tls,
-                           Log& log)
+UpstreamPool::UpstreamPool(asio::io_context& io, const Clock& clock, UpstreamUrl url, std::optional<ForwardProxy> proxy,
+                           TlsClient* tls, Log& log)
     : io_(io),
+      clock_(clock),
       url_(std::move(url)),
       proxy_(std::move(proxy)),
       tls_(tls),
@@ -319,7 +320,7 @@ std::shared_ptr<http::Stream> UpstreamPool::take() {
   while (!idle_.empty()) {
     const Idle idle = std::move(idle_.back());
     idle_.pop_back();
-    const auto now = std::chrono::steady_clock::now();
+    const Nanos now = clock_.boot();
     const bool open = idle.stream->read_end() == http::StreamEnd::kOpen && idle.stream->unread().empty();
     // Just used, it is hardly being closed; later, what has not reached our loop yet is looked for.
     if (open && now < idle.until && (now - idle.since < kFresh || idle.stream->is_quiet())) return idle.stream;
@@ -334,7 +335,7 @@ void UpstreamPool::put(std::shared_ptr<http::Stream> stream, std::chrono::second
   if (limit.count() <= 0 || idle_.size() >= kMaxIdle || !stream->unread().empty()) return stream->close();
   stream->listen(nullptr);
   stream->read_more();
-  const auto now = std::chrono::steady_clock::now();
+  const Nanos now = clock_.boot();
   idle_.push_back({std::move(stream), now, now + limit});
   sweep();
 }
@@ -348,7 +349,7 @@ void UpstreamPool::sweep() {
     if (error || *alive == nullptr) return;
     UpstreamPool& pool = **alive;
     pool.sweeping_ = false;
-    const auto now = std::chrono::steady_clock::now();
+    const Nanos now = pool.clock_.boot();
     std::erase_if(pool.idle_, [now](const Idle& idle) {
       if (now < idle.until && idle.stream->read_end() == http::StreamEnd::kOpen) return false;
       idle.stream->close();

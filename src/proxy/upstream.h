@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "http/stream.h"
@@ -66,7 +67,8 @@ class UpstreamPool {
  public:
   // `proxy`: what every connection goes to instead, and through; the requests of plain ones name their server, one on
   // each.
-  UpstreamPool(asio::io_context& io, UpstreamUrl url, std::optional<ForwardProxy> proxy, TlsClient* tls, Log& log);
+  UpstreamPool(asio::io_context& io, const Clock& clock, UpstreamUrl url, std::optional<ForwardProxy> proxy,
+               TlsClient* tls, Log& log);
   ~UpstreamPool();
 
   // An idle connection that can be used, or null.
@@ -80,11 +82,12 @@ class UpstreamPool {
  private:
   struct Idle {
     std::shared_ptr<http::Stream> stream;
-    std::chrono::steady_clock::time_point since, until;
+    Nanos since, until;  // boot
   };
   void sweep();
 
   asio::io_context& io_;
+  const Clock& clock_;
   UpstreamUrl url_;
   std::optional<ForwardProxy> proxy_;
   TlsClient* tls_;
