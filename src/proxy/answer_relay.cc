@@ -32,7 +32,8 @@ void AnswerRelay::begin(const Asked& asked) {
   parser_.reset(asked.with_head);
   state_ = State::kHead;
   framing_ = http::BodyFraming::kNone;
-  anything_sent_ = keeps_client_ = keeps_server_ = event_stream_ = rewriting_ = looking_ = refused_by_proxy_ = false;
+  keeps_client_ = keeps_server_ = event_stream_ = false;
+  rewriting_ = Rewriting::kNo;
   server_waits_ = {};
   challenge_.clear();
 }
@@ -50,8 +51,10 @@ void AnswerRelay::take_head(bool closing) {
   keeps_server_ = head.keep_alive && head.framing != http::BodyFraming::kUntilClose;
   if (const http::Field* field = head.find(http::FieldName::kKeepAlive)) server_waits_ = keep_alive_time(field->value);
   event_stream_ = http::is_type(head.value(http::FieldName::kContentType), "text/event-stream");
-  rewriting_ = asked_.endpoint != nullptr && event_stream_ && head.status == 200;
-  looking_ = rewriting_ && http::is_encoded(head.list(http::FieldName::kContentEncoding));
+  if (asked_.endpoint != nullptr && event_stream_ && head.status == 200) {
+    const bool encoded = http::is_encoded(head.list(http::FieldName::kContentEncoding));
+    rewriting_ = encoded ? Rewriting::kUnclear : Rewriting::kYes;
+  }
   looked_at_.clear();
   if (head.status == 401) {
     for (const http::Field& field : head.fields) {
@@ -60,7 +63,7 @@ void AnswerRelay::take_head(bool closing) {
     }
   }
   framing_ = head.framing;
-  if (rewriting_ && framing_ == http::BodyFraming::kLength) framing_ = http::BodyFraming::kChunked;
+  if (rewriting_ != Rewriting::kNo && framing_ == http::BodyFraming::kLength) framing_ = http::BodyFraming::kChunked;
   if (framing_ == http::BodyFraming::kChunked && asked_.http_10) framing_ = http::BodyFraming::kUntilClose;
   keeps_client_ = asked_.keep_alive && !closing && framing_ != http::BodyFraming::kUntilClose;
   http::write_response_head(
@@ -71,20 +74,20 @@ void AnswerRelay::take_head(bool closing) {
 void AnswerRelay::look_at_coding() {
   for (const std::string_view piece : pieces_) looked_at_.append(piece.substr(0, http::kLookBytes - looked_at_.size()));
   const http::Look look = http::look_at(looked_at_);
-  looking_ = look == http::Look::kUnclear;
+  if (look != http::Look::kUnclear) rewriting_ = Rewriting::kYes;
   if (look == http::Look::kCoded) asked_.endpoint->finish(rewritten_);
 }
 
 // The pieces of one read: with chunked framing they become one chunk.
 void AnswerRelay::add_body(bool end) {
   // Nothing changes after a stream's first event, and what is not changed is not copied.
-  if (rewriting_ && asked_.endpoint->done()) {
-    rewriting_ = false;
+  if (rewriting_ != Rewriting::kNo && asked_.endpoint->done()) {
+    rewriting_ = Rewriting::kNo;
     std::string().swap(rewritten_);
   }
-  if (rewriting_) {
+  if (rewriting_ != Rewriting::kNo) {
     rewritten_.clear();
-    if (looking_) look_at_coding();
+    if (rewriting_ == Rewriting::kUnclear) look_at_coding();
     for (const std::string_view piece : pieces_) asked_.endpoint->feed(piece, rewritten_);
     if (end) asked_.endpoint->finish(rewritten_);
     outgoing_.begin_body(rewritten_.size());
@@ -105,6 +108,7 @@ void AnswerRelay::pump(http::Stream& server, ExchangeTap* tap, bool closing, con
     std::size_t position = 0;
     pieces_.clear();
     out_.clear();
+    const State broken = state_ == State::kHead ? State::kNonsense : State::kBroken;
     bool head = false, end = false;
     http::ParseEvent event = http::ParseEvent::kBody;
     while (pieces_.size() < kMaxPieces) {
@@ -115,8 +119,7 @@ void AnswerRelay::pump(http::Stream& server, ExchangeTap* tap, bool closing, con
         pieces_.push_back(parser_.body());
       } else if (event == http::ParseEvent::kHead) {
         if (asked_.from_proxy && parser_.head().status == 407) {
-          refused_by_proxy_ = true;
-          state_ = State::kBad;
+          state_ = State::kRefusedByProxy;
           return;
         }
         head = true;
@@ -129,7 +132,7 @@ void AnswerRelay::pump(http::Stream& server, ExchangeTap* tap, bool closing, con
     }
     // What came before the fault was in order, and goes on.
     if (event == http::ParseEvent::kBad && pieces_.empty()) {
-      state_ = State::kBad;
+      state_ = broken;
       return;
     }
     outgoing_.start(framing_ == http::BodyFraming::kChunked);
@@ -137,10 +140,7 @@ void AnswerRelay::pump(http::Stream& server, ExchangeTap* tap, bool closing, con
     const bool interim = head && state_ == State::kHead;
     if (!interim) add_body(end);
     const Instant at = clock.now();
-    if (!outgoing_.pieces().empty()) {
-      client_.write(outgoing_.pieces());
-      anything_sent_ = anything_sent_ || !interim;
-    }
+    if (!outgoing_.pieces().empty()) client_.write(outgoing_.pieces());
     if (tap != nullptr && !interim) {
       if (head && asked_.fields->leads_away()) tap->leads_away();
       if (head) tap->response(parser_.head(), at);
@@ -150,12 +150,12 @@ void AnswerRelay::pump(http::Stream& server, ExchangeTap* tap, bool closing, con
     if (out_.capacity() > kMostIdle) std::string().swap(out_);
     if (interim) {
       if (!end) continue;
-      if (parser_.head().status == 101) state_ = State::kBad;  // never asked for
+      if (parser_.head().status == 101) state_ = State::kNonsense;  // never asked for
       parser_.reset(asked_.with_head);
     } else if (end) {
       state_ = State::kDone;
     }
-    if (event == http::ParseEvent::kBad) state_ = State::kBad;
+    if (event == http::ParseEvent::kBad) state_ = State::kBroken;
     if (event == http::ParseEvent::kNeedMore) return;
   }
 }
@@ -163,7 +163,7 @@ void AnswerRelay::pump(http::Stream& server, ExchangeTap* tap, bool closing, con
 AnswerRelay::State AnswerRelay::end_of_stream() {
   if (state_ != State::kBody) return state_;
   const bool whole = parser_.end_of_stream() == http::ParseEvent::kEnd;
-  if (std::exchange(rewriting_, false)) pass_held(whole);
+  if (std::exchange(rewriting_, Rewriting::kNo) != Rewriting::kNo) pass_held(whole);
   if (whole) state_ = State::kDone;
   return state_;
 }

@@ -25,7 +25,10 @@ class AnswerRelay {
     kHead,  // the final head is still to come
     kBody,
     kDone,
-    kBad,  // not HTTP, or framed in a way that could be read in two; or is_refused_by_proxy()
+    // Bad:
+    kNonsense,        // not HTTP, or framed in a way that could be read in two; nothing has gone on
+    kRefusedByProxy,  // the forward proxy wants credentials; nothing has gone on
+    kBroken,          // nonsense behind what has gone on
   };
 
   explicit AnswerRelay(http::Stream& client) : client_(client) {}
@@ -40,9 +43,11 @@ class AnswerRelay {
   };
   void begin(const Asked& asked);
   [[nodiscard]] State state() const { return state_; }
-  [[nodiscard]] bool anything_sent() const { return anything_sent_; }
+  [[nodiscard]] bool is_bad() const { return state_ >= State::kNonsense; }
+  [[nodiscard]] bool anything_sent() const {
+    return state_ == State::kBody || state_ == State::kDone || state_ == State::kBroken;
+  }
   [[nodiscard]] bool is_event_stream() const { return event_stream_; }
-  [[nodiscard]] bool is_refused_by_proxy() const { return refused_by_proxy_; }
 
   // Passes on what the server has sent and the client takes.
   // `closing`: the client is told that this is the connection's last answer. `tap` may be null.
@@ -60,6 +65,13 @@ class AnswerRelay {
   [[nodiscard]] const std::string& challenge() const { return challenge_; }
 
  private:
+  // Of an `endpoint` event that may come.
+  enum class Rewriting : std::uint8_t {
+    kNo,
+    kUnclear,  // the stream says that it is encoded, and may be plain
+    kYes,
+  };
+
   void take_head(bool closing);
   void add_body(bool end);
   void look_at_coding();
@@ -70,9 +82,8 @@ class AnswerRelay {
   Asked asked_;
   State state_ = State::kDone;
   http::BodyFraming framing_ = http::BodyFraming::kNone;  // towards the client
-  bool anything_sent_ = false, keeps_client_ = false, keeps_server_ = false, event_stream_ = false, rewriting_ = false,
-       refused_by_proxy_ = false,
-       looking_ = false;  // whether the stream is plain, though it says that it is encoded
+  bool keeps_client_ = false, keeps_server_ = false, event_stream_ = false;
+  Rewriting rewriting_ = Rewriting::kNo;
   std::chrono::seconds server_waits_{};
   std::string out_, rewritten_, challenge_, looked_at_;
   http::Outgoing outgoing_;

@@ -34,17 +34,17 @@ Exchange::Exchange(Context& context, http::Stream& client, http::Signal& signal,
 Exchange::~Exchange() {
   if (server_) server_->close();
   // Whatever ended the connection in the middle: the tap must not take it for open.
-  if (tapped_) tap_->end(ExchangeEnd::kStopped, {}, context_.http.clock.now());
+  if (stage_ != Stage::kIdle && tap_) tap_->end(ExchangeEnd::kStopped, {}, context_.http.clock.now());
 }
 
 void Exchange::drain() {
-  if (stage_ == Stage::kRelaying && get_ && with_session_ && !resumes_ && answer_.is_event_stream()) stop();
+  if (stage_ == Stage::kRelaying && session_stream_ && answer_.is_event_stream()) stop();
 }
 
 void Exchange::stop() {
-  if (stage_ == Stage::kIdle || stage_ == Stage::kEnded) return;
+  if (stage_ == Stage::kIdle) return;
   // Where the client had left, and nothing came since, it ended then.
-  if (client_finished_) return end(cut(), ExchangeEnd::kClientClosed, {}, client_finished_at_);
+  if (client_finished_) return end(cut(), ExchangeEnd::kClientClosed, {}, *client_finished_);
   end(cut(), ExchangeEnd::kStopped, {});
 }
 
@@ -58,8 +58,8 @@ void Exchange::end(http::After after, ExchangeEnd how, std::string_view error_ty
 }
 
 void Exchange::end(http::After after, ExchangeEnd how, std::string_view error_type, Instant at) {
-  if (stage_ == Stage::kEnded) return;
-  stage_ = Stage::kEnded;
+  if (stage_ == Stage::kIdle) return;
+  stage_ = Stage::kIdle;
   after_ = after;
   deadline_.clear();
   request_.forget();
@@ -78,12 +78,12 @@ void Exchange::end(http::After after, ExchangeEnd how, std::string_view error_ty
     }
     server_.reset();
   }
-  if (std::exchange(tapped_, false)) tap_->end(how, error_type, at);
+  if (tap_) tap_->end(how, error_type, at);
 }
 
 // To the tap, of an answer of our own.
 void Exchange::tell_status(int status) {
-  if (!tapped_) return;
+  if (!tap_) return;
   http::ResponseHead head;
   head.status = status;
   tap_->response(head, context_.http.clock.now());
@@ -130,7 +130,7 @@ http::Async<http::After> Exchange::run(http::RequestParser& parser, std::size_t 
     if (stage_ == Stage::kHolding) hold_body();
     if (stage_ == Stage::kConnecting) reach_server();
     if (stage_ == Stage::kRelaying) relay();
-    if (stage_ == Stage::kEnded) co_return after_;
+    if (stage_ == Stage::kIdle) co_return after_;
     before_waiting();
     if (!signal_.take()) co_await signal_.wait();
     after_waiting();
@@ -141,17 +141,16 @@ void Exchange::begin(http::RequestParser& parser, std::size_t head_size, Instant
   request_.begin(parser, head_size);
   const http::RequestHead& head = request_.head();
   head_only_ = head.method == "HEAD";
-  get_ = head.method == "GET";
-  with_session_ = head.find(http::FieldName::kMcpSessionId) != nullptr;
-  resumes_ = head.find(http::FieldName::kLastEventId) != nullptr;
-  client_finished_ = false;
+  const bool get = head.method == "GET";
+  const bool with_session = head.find(http::FieldName::kMcpSessionId) != nullptr;
+  session_stream_ = get && with_session && head.find(http::FieldName::kLastEventId) == nullptr;
+  client_finished_.reset();
   body_waited_ = waiting_since_ = {};
   if (!admit()) {
-    stage_ = Stage::kEnded;
     after_ = http::After::kFinish;
     return;
   }
-  const bool may_open_sse = get_ && !with_session_;
+  const bool may_open_sse = get && !with_session;
   keep_view();
   fields_.begin(context_.routes, route_, client_view_);
   if (may_open_sse) endpoint_.begin(context_.routes, route_, client_view_);
@@ -164,7 +163,6 @@ void Exchange::begin(http::RequestParser& parser, std::size_t head_size, Instant
   stage_ = Stage::kConnecting;
   if (!tap_) return;
   tap_->begin(head, target_, route_, peer_, first_byte);
-  tapped_ = true;
   if (tap_->body_wish() != BodyWish::kWhole) return;
   request_.hold();
   stage_ = Stage::kHolding;
@@ -279,10 +277,10 @@ void Exchange::after_waiting() {
 }
 
 void Exchange::look_at_server() {
-  if (answer_.state() == AnswerRelay::State::kBad) {
+  if (answer_.is_bad()) {
     // What was in order goes first.
     if (answer_.anything_sent() && client_.blocked() && !client_.write_failed()) return;
-    if (answer_.is_refused_by_proxy()) {
+    if (answer_.state() == AnswerRelay::State::kRefusedByProxy) {
       constexpr auto kRefused = ConnectFailure::kProxyWantsCredentials;
       return fail(status_of(kRefused), describe(kRefused), error_type(kRefused));
     }
@@ -324,8 +322,7 @@ void Exchange::look_at_client() {
   // The server has to take the request's rest first, which is here.
   if (request_.state() == RequestRelay::State::kSending) return;
   if (request_.state() != RequestRelay::State::kDone) return end(http::After::kClose, ExchangeEnd::kClientClosed, {});
-  client_finished_ = true;
-  client_finished_at_ = context_.http.clock.now();
+  client_finished_ = context_.http.clock.now();
   server_->finish_writing();
 }
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,11 +31,10 @@ class Exchange final : public http::Handler {
 
  private:
   enum class Stage : std::uint8_t {
-    kIdle,
+    kIdle,        // none is under way
     kHolding,     // the request's body is being collected
     kConnecting,  // to the server
     kRelaying,
-    kEnded,
   };
 
   // An answer of our own, to a request that does not go on.
@@ -78,10 +78,9 @@ class Exchange final : public http::Handler {
   std::size_t route_ = 0;
   Stage stage_ = Stage::kIdle;
   http::After after_ = http::After::kReuse;
-  Nanos body_waited_{}, waiting_since_{};  // for what the client owes of its body
-  Instant client_finished_at_;
-  bool get_ = false, head_only_ = false, with_session_ = false, resumes_ = false, client_finished_ = false,
-       tapped_ = false;
+  Nanos body_waited_{}, waiting_since_{};   // for what the client owes of its body
+  std::optional<Instant> client_finished_;  // it sends nothing more, and may wait for the answer
+  bool head_only_ = false, session_stream_ = false;
 };
 
 }  // namespace mcptrace::proxy

@@ -25,7 +25,6 @@ void RequestRelay::begin(http::RequestParser& parser, std::size_t head_size) {
   parser_ = &parser;
   head_ = &parser.head();
   state_ = State::kStreaming;
-  chunked_ = head_->framing == http::BodyFraming::kChunked;
   head_size_ = position_ = head_size;
   received_ = 0;
   head_copy_.clear();
@@ -126,13 +125,13 @@ void RequestRelay::show(ExchangeTap& tap, Instant at) {
   if (!held_.empty()) tap.body_piece(held_.view());
 }
 
-void RequestRelay::write_head(const Destination& destination, http::BodyFraming framing, std::uint64_t length) {
-  outgoing_.start(chunked_);
+void RequestRelay::write_head(const Destination& destination, std::uint64_t length) {
+  outgoing_.start(head_->framing == http::BodyFraming::kChunked);
   next_ = gone_ = 0;
   http::write_request_head(*head_,
                            {.target = destination.target,
                             .host = destination.host,
-                            .framing = framing,
+                            .framing = head_->framing,
                             .length = length,
                             .traceparent = rewrite_.traceparent,
                             .tracestate = rewrite_.tracestate,
@@ -146,7 +145,7 @@ void RequestRelay::write_head(const Destination& destination, http::BodyFraming 
 void RequestRelay::send(http::Stream& server, const Destination& destination) {
   if (state_ == State::kWhole) {
     const std::uint64_t size = rewrite_.edits != nullptr ? spliced_size(body_.size(), *rewrite_.edits) : body_.size();
-    write_head(destination, head_->framing, size);
+    write_head(destination, size);
     outgoing_.begin_body(size);
     if (rewrite_.edits != nullptr) {
       add_spliced(*rewrite_.edits);
@@ -157,7 +156,7 @@ void RequestRelay::send(http::Stream& server, const Destination& destination) {
     state_ = State::kSending;
   } else {
     MCPTRACE_CHECK(state_ == State::kStreaming);
-    write_head(destination, head_->framing, head_->length);
+    write_head(destination, head_->length);
     if (!held_.empty()) {
       outgoing_.begin_body(held_.view().size());
       outgoing_.add(held_.view());
@@ -238,7 +237,7 @@ void RequestRelay::pass_pieces(http::Stream& server, ExchangeTap* tap, Instant a
       pieces_.push_back(parser_->body());
       size += pieces_.back().size();
     }
-    outgoing_.start(chunked_);
+    outgoing_.start(head_->framing == http::BodyFraming::kChunked);
     outgoing_.begin_body(size);
     for (const std::string_view piece : pieces_) {
       if (tap != nullptr) tap->body_piece(piece);

@@ -60,7 +60,7 @@ class RequestRelay {
   void pump(http::Stream& server, ExchangeTap* tap, Instant at);
 
  private:
-  void write_head(const Destination& destination, http::BodyFraming framing, std::uint64_t length);
+  void write_head(const Destination& destination, std::uint64_t length);
   void collect_piece(std::string_view piece);
   void add_spliced(const mcp::Edits& edits);
   void cut_portion(std::size_t most);
@@ -76,7 +76,6 @@ class RequestRelay {
   std::unique_ptr<http::RequestParser> kept_parser_;  // of head_copy_
   const http::RequestHead* head_ = nullptr;
   State state_ = State::kDone;
-  bool chunked_ = false;
   std::size_t head_size_ = 0;
   std::size_t position_ = 0;  // of the client's unread bytes: parsed, not yet consumed
   std::uint64_t received_ = 0;
