@@ -90,6 +90,11 @@ std::string Listener::authority() const {
   return (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
 }
 
+std::uint16_t Listener::port() const {
+  error_code ignored;
+  return acceptor_.local_endpoint(ignored).port();
+}
+
 void Listener::start() {
   accepting_ = true;
   try {
@@ -137,7 +142,7 @@ bool Listener::receive(Socket socket, const asio::ip::tcp::endpoint& peer) {
   try {
     if (has_its_share(peer)) return true;  // closed
     prepare(socket);
-    asio::co_spawn(context_.io.get_executor(), serve(std::move(socket), peer, Arrival(*this)),
+    asio::co_spawn(context_.io.get_executor(), serve(std::move(socket), peer, arrivals_),
                    [this](const std::exception_ptr&) {
                      check_done();
                      resume();
@@ -192,7 +197,7 @@ Async<> Listener::serve(Socket socket, asio::ip::tcp::endpoint peer, Arrival arr
   }
   Connection connection(context_, std::move(stream), peer);
   const Entry entry(*this, connection, !unmapped(peer.address()).is_loopback());
-  arrival.end();
+  arrival.reset();
   co_await connection.run();
 }
 
@@ -238,7 +243,7 @@ void Listener::stop() {
 }
 
 void Listener::check_done() {
-  const bool nobody_comes = stopped_ || (!accepting_ && arriving_ == 0);
+  const bool nobody_comes = stopped_ || (!accepting_ && arriving() == 0);
   if (done_ && !acceptor_.is_open() && nobody_comes && connections_.empty()) std::exchange(done_, nullptr)();
 }
 

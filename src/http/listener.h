@@ -39,29 +39,22 @@ class Listener {
   void start();
   // Where accepting ended for want of memory: begins again after a pause. Does nothing else.
   void resume();
-  [[nodiscard]] std::string authority() const;  // where it listens, be it handed over: "[::1]:8080"
+  // Where it listens, be it handed over: "[::1]:8080".
+  [[nodiscard]] std::string authority() const;
+  [[nodiscard]] std::uint16_t port() const;
   void set_certificate(std::shared_ptr<asio::ssl::context> certificate) { certificate_ = std::move(certificate); }
 
   // Accepts no more (context.draining); connections end with what they are doing. `done` is called once none is left.
   void drain(std::function<void()> done);
   // Ends them all, now.
   void stop();
-  [[nodiscard]] std::size_t connections() const { return connections_.size() + arriving_; }
+  [[nodiscard]] std::size_t connections() const { return connections_.size() + arriving(); }
 
  private:
-  // A socket that was accepted and is in no table yet: its coroutine has to begin, and its TLS handshake takes a while.
-  class Arrival {
-   public:
-    explicit Arrival(Listener& listener) : listener_(&listener) { ++listener.arriving_; }
-    Arrival(Arrival&& other) noexcept : listener_(std::exchange(other.listener_, nullptr)) {}
-    ~Arrival() { end(); }
-    void end() {
-      if (listener_ != nullptr) --std::exchange(listener_, nullptr)->arriving_;
-    }
-
-   private:
-    Listener* listener_;
-  };
+  // Held for a socket that was accepted and is in no table yet: its coroutine has to begin, and its TLS handshake takes
+  // a while. It may outlive the listener, in a coroutine that never goes on.
+  using Arrival = std::shared_ptr<void>;
+  [[nodiscard]] std::size_t arriving() const { return static_cast<std::size_t>(arrivals_.use_count()) - 1; }
 
   // A connection in the tables below, as long as this lives.
   class Entry {
@@ -90,7 +83,7 @@ class Listener {
   std::size_t max_connections_;
   std::set<Connection*> connections_;
   std::unordered_map<std::string, std::size_t> by_address_;  // other machines' only
-  std::size_t arriving_ = 0;
+  Arrival arrivals_ = std::make_shared<char>();
   bool accepting_ = false;  // accept() runs: it may hold a socket that nobody else knows of
   bool stopped_ = false;    // nobody who is still to come is waited for
   Signal room_;

@@ -8,14 +8,15 @@
 #include <csignal>
 #include <new>
 
-#include "http/ready.h"
 #include "proxy/exchange.h"
+#include "proxy/ready.h"
 
 namespace mcptrace::proxy {
 namespace {
 
 constexpr std::size_t kOwnDescriptors = 64;  // the spool's, the resolver's, standard streams
 constexpr std::size_t kMostConnections = 32768;
+constexpr std::size_t kReadyConnections = 16;
 
 // As many as there are descriptors for, two each: the client's and the server's.
 std::size_t connections_possible() {
@@ -48,6 +49,10 @@ class Proxy::Impl {
                  .trust_proxy = options_.trust_proxy,
                  .trusted_proxies = options_.trusted_proxies,
                  .tls = options_.certificate.has_value()},
+        ready_context_{io_, clock,
+                       [this](http::Stream& client, http::Signal&, const http::PeerAddress&) {
+                         return std::make_unique<Ready>(client, context_.http.draining);
+                       }},
         signals_(io_.get_executor(), SIGTERM, SIGINT),
         reload_(io_.get_executor(), SIGHUP),
         drain_timer_(io_.get_executor()) {}
@@ -71,7 +76,7 @@ class Proxy::Impl {
                                                  connections_possible());
     if (options_.ready) {
       MCPTRACE_TRY(http::Acceptor ready, http::open_listener(io_, *options_.ready, -1));
-      ready_ = std::make_unique<http::ReadyListener>(context_.http, std::move(ready));
+      ready_ = std::make_unique<http::Listener>(ready_context_, std::move(ready), nullptr, kReadyConnections);
     }
     return {};
   }
@@ -142,8 +147,8 @@ class Proxy::Impl {
   asio::io_context io_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   std::unique_ptr<TlsClient> tls_;
   Context context_;
-  std::unique_ptr<http::Listener> listener_;
-  std::unique_ptr<http::ReadyListener> ready_;
+  http::Context ready_context_;
+  std::unique_ptr<http::Listener> listener_, ready_;
   asio::signal_set signals_, reload_;
   http::Timer drain_timer_;
 };
