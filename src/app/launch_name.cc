@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/launchers.h"
+#include "base/text.h"
 
 namespace mcptrace::app {
 namespace {
@@ -20,12 +21,8 @@ constexpr std::string_view kCommonFolders[] = {"dist", "build", "src"};
 // Their folders are people.
 constexpr std::string_view kHomes[] = {"home", "users", "media"};
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 bool is_letter(char c) { return lower(c) >= 'a' && lower(c) <= 'z'; }
 bool is_alphanumeric(char c) { return is_letter(c) || is_digit(c); }
-
-bool same(std::string_view a, std::string_view b) { return std::ranges::equal(a, b, {}, lower, lower); }
 
 bool is_one_of(std::string_view text, std::span<const std::string_view> list) {
   return std::ranges::find(list, text) != list.end();
@@ -102,7 +99,8 @@ std::optional<Path> parse_path(std::string_view word) {
 }
 
 bool is_below_homes(const Path& path, std::size_t i) {
-  return i > 0 && std::ranges::any_of(kHomes, [&](std::string_view homes) { return same(path.parts[i - 1], homes); });
+  return i > 0 &&
+         std::ranges::any_of(kHomes, [&](std::string_view homes) { return same_text(path.parts[i - 1], homes); });
 }
 
 std::string_view without_extension(std::string_view file) {
@@ -205,8 +203,8 @@ bool Search::is_persons(const Path& path, std::size_t i) const {
 bool Search::is_person(std::string_view name) const {
   if (name.empty()) return false;
   const std::size_t last = home_.parts.size() - 1;
-  return same(name, user_.logname) || same(name, user_.user) ||
-         (!home_.parts.empty() && is_below_homes(home_, last) && same(name, home_.parts[last]));
+  return same_text(name, user_.logname) || same_text(name, user_.user) ||
+         (!home_.parts.empty() && is_below_homes(home_, last) && same_text(name, home_.parts[last]));
 }
 
 bool Search::fits(std::string_view name) const {

@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "base/text.h"
+
 namespace mcptrace {
 namespace {
 
@@ -19,12 +21,7 @@ void write_eight(const void* bytes, char* out) {
   std::memcpy(out, &text, sizeof(text));
 }
 
-int hex_value(char digit, bool any_case) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  if (any_case && digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-  return -1;
-}
+int value_of(char digit, bool any_case) { return any_case || lower(digit) == digit ? hex_value(digit) : -1; }
 
 }  // namespace
 
@@ -50,8 +47,8 @@ bool parse_hex(std::string_view text, std::span<std::uint8_t> out, bool any_case
   if (text.size() != out.size() * 2) return false;
   int bad = 0;
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const int high = hex_value(text[2 * i], any_case);
-    const int low = hex_value(text[2 * i + 1], any_case);
+    const int high = value_of(text[2 * i], any_case);
+    const int low = value_of(text[2 * i + 1], any_case);
     bad |= high | low;
     out[i] = static_cast<std::uint8_t>((high << 4) | (low & 15));
   }

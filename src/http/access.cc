@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/shown.h"
+#include "base/text.h"
 #include "http/authority.h"
 #include "http/field_table.h"
-#include "http/text.h"
 
 namespace mcptrace::http {
 namespace {

@@ -7,8 +7,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/text.h"
 #include "http/field_table.h"
-#include "http/text.h"
 
 namespace mcptrace::http {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "http/field_table.h"
 
 namespace mcptrace::http {
@@ -10,12 +11,6 @@ namespace {
 constexpr std::size_t kMaxLineBytes = 512;
 constexpr std::size_t kMaxTrailerBytes = 8 << 10;
 constexpr std::uint64_t kMaxChunk = std::uint64_t{1} << 60;  // one digit less than what overflows a reader's 64 bits
-
-constexpr int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
 
 constexpr bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
 

@@ -10,7 +10,7 @@
 #include <array>
 #include <span>
 
-#include "http/text.h"
+#include "base/text.h"
 #include "json/text.h"
 
 namespace mcptrace::http {

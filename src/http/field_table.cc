@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/text.h"
+
 namespace mcptrace::http {
 namespace {
 
@@ -148,6 +150,10 @@ FieldName field_name(std::string_view name) {
   if (name.size() < 10) return of_2_to_9(name.data(), name.size());
   if (name.size() < 16) return of_10_to_15(name.data(), name.size());
   return of_16_and_more(name.data(), name.size());
+}
+
+bool is_type(std::string_view content_type, std::string_view type) {
+  return same_text(trim(content_type.substr(0, content_type.find(';'))), type);
 }
 
 }  // namespace mcptrace::http

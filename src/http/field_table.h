@@ -25,6 +25,9 @@ constexpr bool is_token_byte(char c) { return kTokenBytes[static_cast<unsigned c
 // How many of them `text` begins with.
 std::size_t token_size(std::string_view text);
 
+// Is a Content-Type of this type, whatever its parameters?
+bool is_type(std::string_view content_type, std::string_view type);
+
 // Connection, Content-Length, ... Upgrade: of this hop, never passed on as they came (RFC 9110 7.6.1).
 constexpr bool is_hop_by_hop(FieldName id) { return id >= FieldName::kConnection && id <= FieldName::kUpgrade; }
 

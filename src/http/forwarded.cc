@@ -8,8 +8,8 @@
 #include <ranges>
 
 #include "base/shown.h"
+#include "base/text.h"
 #include "http/authority.h"
-#include "http/text.h"
 
 namespace mcptrace::http {
 namespace {

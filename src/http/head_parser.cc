@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "http/authority.h"
 #include "http/field_table.h"
-#include "http/text.h"
 
 namespace mcptrace::http {
 namespace {
@@ -13,8 +13,6 @@ constexpr std::size_t kMaxConnectionOptions = 32;
 constexpr std::size_t kMaxLengthDigits = 18;  // what any reader's signed 64 bits hold
 constexpr std::size_t kVersionBytes = 8;      // "HTTP/1.1"
 constexpr std::size_t kStatusBegin = 9, kStatusEnd = 12;
-
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // CR and LF among them; HTAB not. Counted in short runs, so that the count fits a byte and the loop is a vector's.
 std::size_t count_controls(std::string_view text) {

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/text.h"
+
 namespace mcptrace::http {
 namespace {
 
 constexpr std::size_t kMaxMethodBytes = 32;
 constexpr std::string_view kVersionForm = " HTTP/1.1";
-
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // "HTTP/d.d" at `text`, which is long enough.
 bool is_version(const char* text) {

@@ -5,8 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/text.h"
 #include "http/field_table.h"
-#include "http/text.h"
 
 namespace mcptrace::http {
 namespace {

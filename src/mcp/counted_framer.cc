@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/text.h"
+
 namespace mcptrace::mcp {
 namespace {
 
@@ -11,18 +13,10 @@ constexpr std::string_view kLength = "content-length:";
 constexpr std::string_view kType = "content-type:";
 constexpr std::uint64_t kMostHead = 8 << 10;
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-
 // Of the shorter one's length, without regard to case.
 bool agree(std::string_view text, std::string_view lowered) {
   const std::size_t size = std::min(text.size(), lowered.size());
   return std::ranges::equal(text.substr(0, size), lowered.substr(0, size), {}, lower);
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
-  return text;
 }
 
 // Says of each message how it was framed.
@@ -81,7 +75,9 @@ std::string_view CountedFramer::head(std::string_view bytes) {
 }
 
 void CountedFramer::end_field() {
-  const std::string_view line = trim({line_.data(), std::min(line_size_, line_.size())});
+  std::string_view line(line_.data(), std::min(line_size_, line_.size()));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  line = trim(line);
   if (line.empty()) {
     if (!length_) {
       state_ = State::kLost;

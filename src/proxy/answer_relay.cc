@@ -4,9 +4,10 @@
 #include <charconv>
 #include <utility>
 
+#include "base/text.h"
 #include "http/content_decoder.h"
+#include "http/field_table.h"
 #include "http/head_writer.h"
-#include "http/text.h"
 
 namespace mcptrace::proxy {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/text.h"
 #include "http/authority.h"
 #include "http/forwarded.h"
-#include "http/text.h"
 
 namespace mcptrace::proxy {
 namespace {
@@ -50,7 +50,7 @@ Names name_of(const UrlOrigin& url, const UpstreamUrl& upstream, const ClientVie
     if (url.tls != upstream.tls && (both_usual || theirs == upstream.port)) return Names::kUpstreamOtherwise;
   }
   const auto ours = http::parse_authority(client.host);
-  const bool same_scheme = http::same_text(url.tls ? "https" : "http", client.scheme);
+  const bool same_scheme = same_text(url.tls ? "https" : "http", client.scheme);
   return ours && same_scheme && http::same_authority(*named, *ours, url.tls ? 443 : 80) ? Names::kUs : Names::kAnother;
 }
 
@@ -103,8 +103,8 @@ ClientView view_of(const http::RequestHead& head, bool tls, bool trusts_peer) {
       .scheme = tls ? "https" : "http", .host = head.value(http::FieldName::kHost), .request_target = head.target};
   if (!trusts_peer) return view;
   const auto [scheme, host] = http::forwarded_call(head);
-  if (http::same_text(scheme, "http")) view.scheme = "http";
-  if (http::same_text(scheme, "https")) view.scheme = "https";
+  if (same_text(scheme, "http")) view.scheme = "http";
+  if (same_text(scheme, "https")) view.scheme = "https";
   if (http::parse_authority(host)) view.host = host;
   return view;
 }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "http/text.h"
+#include "base/text.h"
 
 namespace mcptrace::proxy {
 namespace {
@@ -87,10 +87,10 @@ std::string FieldRewriter::map_refresh(std::string_view value) {
   constexpr std::string_view kUrl = "url";
   const std::size_t separator = value.find_first_of(";,");
   if (separator == value.npos) return std::string(value);
-  std::string_view rest = http::trim(value.substr(separator + 1));
-  if (rest.size() > kUrl.size() && http::same_text(rest.substr(0, kUrl.size()), kUrl)) {
-    const std::string_view assigned = http::trim(rest.substr(kUrl.size()));
-    if (assigned.starts_with('=')) rest = http::trim(assigned.substr(1));
+  std::string_view rest = trim(value.substr(separator + 1));
+  if (rest.size() > kUrl.size() && same_text(rest.substr(0, kUrl.size()), kUrl)) {
+    const std::string_view assigned = trim(rest.substr(kUrl.size()));
+    if (assigned.starts_with('=')) rest = trim(assigned.substr(1));
   }
   if (!rest.empty() && (rest.front() == '"' || rest.front() == '\'')) {
     const std::size_t end = rest.find(rest.front(), 1);

@@ -7,8 +7,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/text.h"
 #include "http/authority.h"
-#include "http/text.h"
 #include "proxy/target.h"
 
 namespace mcptrace::proxy {
@@ -30,25 +30,6 @@ std::string base64(std::string_view bytes) {
     };
     const unsigned three = byte(0) << 16 | byte(1) << 8 | byte(2);
     for (std::size_t i = 0; i < 4; ++i) out += i <= bytes.size() ? kDigits[three >> (18 - 6 * i) & 63] : '=';
-  }
-  return out;
-}
-
-// Nothing: a percent sign without two digits behind it.
-std::optional<std::string> percent_decode(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    if (text.front() != '%') {
-      out += text.front();
-      text.remove_prefix(1);
-      continue;
-    }
-    unsigned byte = 0;
-    const auto [end, error] =
-        std::from_chars(text.data() + 1, text.data() + std::min<std::size_t>(text.size(), 3), byte, 16);
-    if (error != std::errc() || end != text.data() + 3) return std::nullopt;
-    out += static_cast<char>(byte);
-    text.remove_prefix(3);
   }
   return out;
 }
@@ -91,7 +72,7 @@ bool is_in_block(std::string_view block, const Bits& address) {
 }
 
 bool is_below_name(std::string_view host, std::string_view name) {
-  if (host.size() < name.size() || !http::same_text(host.substr(host.size() - name.size()), name)) return false;
+  if (host.size() < name.size() || !same_text(host.substr(host.size() - name.size()), name)) return false;
   return host.size() == name.size() || host[host.size() - name.size() - 1] == '.';
 }
 
@@ -154,7 +135,7 @@ Result<ForwardProxy> parse_forward_proxy(std::string_view text) {
   ForwardProxy proxy;
   if (authority->port != 0) proxy.port = authority->port;
   proxy.host = authority->is_ipv6() ? authority->host.substr(1, authority->host.size() - 2) : authority->host;
-  std::ranges::transform(proxy.host, proxy.host.begin(), http::lower);
+  std::ranges::transform(proxy.host, proxy.host.begin(), lower);
   proxy.authority = authority_of(proxy.host, proxy.port);
   if (at == parts->authority.npos) return proxy;
   const std::string_view user_info = parts->authority.substr(0, at);

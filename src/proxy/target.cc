@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "base/shown.h"
+#include "base/text.h"
 #include "http/authority.h"
 #include "http/field_table.h"
-#include "http/text.h"
 
 namespace mcptrace::proxy {
 namespace {
@@ -34,15 +34,9 @@ PathAndQuery split_target(std::string_view target) {
   return {target.substr(0, path_end), target.substr(path_end)};
 }
 
-char hex_value(char c) {
-  if (c >= '0' && c <= '9') return static_cast<char>(c - '0');
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? static_cast<char>(lower - 'a' + 10) : '\x7f';
-}
-
 // One byte of a path, decoded if it is percent-encoded.
 char take_byte(std::string_view& path, bool& encoded) {
-  encoded = path.size() >= 3 && path[0] == '%' && hex_value(path[1]) < 16 && hex_value(path[2]) < 16;
+  encoded = path.size() >= 3 && path[0] == '%' && hex_value(path[1]) >= 0 && hex_value(path[2]) >= 0;
   const char byte = encoded ? static_cast<char>(hex_value(path[1]) << 4 | hex_value(path[2])) : path[0];
   path.remove_prefix(encoded ? 3 : 1);
   return byte;
@@ -141,8 +135,8 @@ std::optional<UrlOrigin> split_url(std::string_view url) {
   const auto scheme_end = url.find("://");
   if (scheme_end == url.npos) return std::nullopt;
   const std::string_view scheme = url.substr(0, scheme_end);
-  const bool tls = http::same_text(scheme, "https");
-  if (!tls && !http::same_text(scheme, "http")) return std::nullopt;
+  const bool tls = same_text(scheme, "https");
+  if (!tls && !same_text(scheme, "http")) return std::nullopt;
   const std::string_view rest = url.substr(scheme_end + 3);
   const std::size_t end = std::min(rest.find_first_of("/?#"), rest.size());
   return UrlOrigin{tls, rest.substr(0, end), rest.substr(end)};
@@ -165,7 +159,7 @@ Result<UpstreamUrl> parse_upstream(std::string_view text) {
 
   UpstreamUrl upstream{.tls = url->tls, .host = {}, .port = {}, .path = {}, .authority = {}};
   std::string host(authority->host);
-  std::ranges::transform(host, host.begin(), http::lower);
+  std::ranges::transform(host, host.begin(), lower);
   const std::uint16_t default_port = url->tls ? 443 : 80;
   upstream.port = authority->port == 0 ? default_port : authority->port;
   upstream.authority = upstream.port == default_port ? host : host + ":" + std::to_string(upstream.port);
@@ -260,9 +254,7 @@ std::optional<std::string> RouteTable::client_target(std::size_t index, std::str
 std::optional<std::string> RouteTable::foreign_origin(std::string_view challenge, std::string_view scheme,
                                                       std::string_view own_host) {
   constexpr std::string_view kParameter = "resource_metadata=";
-  const auto found = std::ranges::search(challenge, kParameter, [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a | 0x20) : a) == b;
-  });
+  const auto found = std::ranges::search(challenge, kParameter, {}, lower);
   if (found.empty()) return std::nullopt;
   std::string_view value(found.end(), challenge.end());
   if (value.starts_with('"')) value.remove_prefix(1);
@@ -271,8 +263,8 @@ std::optional<std::string> RouteTable::foreign_origin(std::string_view challenge
   const auto named = url ? http::parse_authority(url->authority) : std::nullopt;
   if (!named) return std::nullopt;
   const auto own = http::parse_authority(own_host);
-  const bool same = own && http::same_text(url->tls ? "https" : "http", scheme) &&
-                    http::same_authority(*named, *own, url->tls ? 443 : 80);
+  const bool same =
+      own && same_text(url->tls ? "https" : "http", scheme) && http::same_authority(*named, *own, url->tls ? 443 : 80);
   if (same) return std::nullopt;
   return (url->tls ? "https://" : "http://") + std::string(url->authority);
 }

@@ -1,5 +1,6 @@
 // The half of a connection's tap that looks at answers.
-#include "http/text.h"
+#include "base/text.h"
+#include "http/field_table.h"
 #include "proxy/field_rewriter.h"
 #include "proxy/traced_exchange.h"
 

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "http/text.h"
+#include "base/text.h"
+#include "http/field_table.h"
 #include "observe/placing.h"
 
 namespace mcptrace::proxy {

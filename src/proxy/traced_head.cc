@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/text.h"
 #include "http/authority.h"
 #include "http/forwarded.h"
-#include "http/text.h"
 
 namespace mcptrace::proxy {
 namespace {
@@ -25,7 +25,7 @@ struct Conversation {
 Conversation conversation_of(const http::RequestHead& head, const TracingOptions& options) {
   for (const std::string& name : options.conversation_headers) {
     for (const http::Field& field : head.fields) {
-      if (field.value.empty() || field.value.size() > kMostValue || !http::same_text(field.name, name)) continue;
+      if (field.value.empty() || field.value.size() > kMostValue || !same_text(field.name, name)) continue;
       return {name, field.value};
     }
   }
@@ -58,11 +58,11 @@ mcp::HttpError error_of(std::string_view type) {
 
 mcp::AuthScheme scheme_of(std::string_view challenge) {
   const std::string_view scheme = challenge.substr(0, challenge.find_first_of(" \t,"));
-  if (http::same_text(scheme, "bearer")) return mcp::AuthScheme::kBearer;
-  if (http::same_text(scheme, "basic")) return mcp::AuthScheme::kBasic;
-  if (http::same_text(scheme, "digest")) return mcp::AuthScheme::kDigest;
-  if (http::same_text(scheme, "dpop")) return mcp::AuthScheme::kDpop;
-  if (http::same_text(scheme, "negotiate")) return mcp::AuthScheme::kNegotiate;
+  if (same_text(scheme, "bearer")) return mcp::AuthScheme::kBearer;
+  if (same_text(scheme, "basic")) return mcp::AuthScheme::kBasic;
+  if (same_text(scheme, "digest")) return mcp::AuthScheme::kDigest;
+  if (same_text(scheme, "dpop")) return mcp::AuthScheme::kDpop;
+  if (same_text(scheme, "negotiate")) return mcp::AuthScheme::kNegotiate;
   return mcp::AuthScheme::kOther;
 }
 
@@ -71,8 +71,8 @@ bool is_signed(const http::Head& head) {
   if (head.value(http::FieldName::kAuthorization).starts_with("AWS4-")) return true;
   return std::ranges::any_of(head.fields, [](const http::Field& field) {
     if (field.id == http::FieldName::kOther) {
-      return http::same_text(field.name, "x-amz-content-sha256") || http::same_text(field.name, "x-hub-signature") ||
-             http::same_text(field.name, "x-hub-signature-256");
+      return same_text(field.name, "x-amz-content-sha256") || same_text(field.name, "x-hub-signature") ||
+             same_text(field.name, "x-hub-signature-256");
     }
     return field.id == http::FieldName::kContentDigest || field.id == http::FieldName::kContentMd5 ||
            field.id == http::FieldName::kDigest || field.id == http::FieldName::kReprDigest ||

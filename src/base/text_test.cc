@@ -1,0 +1,37 @@
+#include "base/text.h"
+
+#include <gtest/gtest.h>
+
+namespace mcptrace {
+namespace {
+
+TEST(Text, BlanksAroundAValueAreNoPartOfIt) {
+  EXPECT_EQ(trim(" \t a b\t "), "a b");
+  EXPECT_EQ(trim_end(" a \r"), " a \r");
+  EXPECT_EQ(trim(" \t"), "");
+}
+
+TEST(Text, OnlyAsciiLettersHaveTwoCases) {
+  EXPECT_TRUE(same_text("Content-Type", "cONTENT-tYPE"));
+  EXPECT_FALSE(same_text("a", "ab"));
+  EXPECT_FALSE(same_text("@[", "`{"));
+  EXPECT_FALSE(same_text("\xc3\x84", "\xc3\xa4"));
+}
+
+TEST(Text, HexadecimalDigitsAreOfEitherCase) {
+  std::string digits;
+  for (int c = -128; c < 128; ++c) {
+    if (hex_value(static_cast<char>(c)) >= 0) digits += static_cast<char>(c);
+  }
+  EXPECT_EQ(digits, "0123456789ABCDEFabcdef");
+  EXPECT_EQ(hex_value('b'), 11);
+  EXPECT_EQ(hex_value('F'), 15);
+}
+
+TEST(Text, PercentSignsHaveTwoDigitsBehindThem) {
+  EXPECT_EQ(percent_decode("a%20b%2f%2F%00"), std::string("a b//\0", 6));
+  for (const char* bad : {"%", "%2", "a%2", "%zz", "%2z", "%-1"}) EXPECT_FALSE(percent_decode(bad)) << bad;
+}
+
+}  // namespace
+}  // namespace mcptrace
