@@ -14,8 +14,9 @@ static_assert(std::endian::native == std::endian::little);
 
 constexpr std::size_t kMostBack = 255;
 constexpr std::size_t kMostBytes = 255;  // of one piece
-// The last record of each size is remembered, as far as sizes differ in their last bits.
-constexpr std::size_t kSizes = 64;
+// Of each tag and size the last record is remembered, and of each size: as far as a hash tells them apart. Those of one
+// tag are of one session, and alike the most.
+constexpr std::size_t kRemembered = 256;
 constexpr std::size_t kStep = 64;   // bytes compared at a time; shorter records are like nothing
 constexpr std::size_t kShort = 16;  // copied at a time
 
@@ -114,23 +115,32 @@ PutPieces best_put_pieces() { return put_pieces; }
 }  // namespace
 
 std::size_t encode_likeness(std::string_view run, char* const to, std::size_t room) {
+  static const PutPieces kPutPieces = best_put_pieces();
   struct Place {
     std::size_t number = 0;  // of the record, from 1; 0: none
     std::size_t at = 0;
     std::size_t size = 0;
   };
-  static const PutPieces kPutPieces = best_put_pieces();
-  std::array<Place, kSizes> last{};
+  std::array<Place, kRemembered> of_tag{}, of_size{};
+  const auto place_of = [](std::size_t size, std::uint32_t tag) {
+    return (size * 0x9e3779b97f4a7c15u ^ tag * 0x9fb21c651e98df25u) >> 56;
+  };
+  static_assert(kRemembered == 1u << 8);
   std::size_t number = 0;
   char* out = to;
   for (std::size_t at = 0; at < run.size();) {
     const std::size_t size = kRecordHeaderBytes + load32(run.data() + at);
     if (room < static_cast<std::size_t>(out - to) + 1 + 3 * size) return 0;
-    Place& place = last[size % kSizes];
-    const char* const now = run.data() + at;
     ++number;
+    const auto is_like = [&](const Place& place) {
+      return place.size == size && size >= kStep && number - place.number <= kMostBack;
+    };
+    Place& mine = of_tag[place_of(size, load32(run.data() + at + 12))];
+    Place& other = of_size[place_of(size, 0)];
+    const Place place = is_like(mine) ? mine : other;
+    const char* const now = run.data() + at;
     char* end = out;
-    if (place.size == size && size >= kStep && number - place.number <= kMostBack) {
+    if (is_like(place)) {
       *out = static_cast<char>(number - place.number);
       end = kPutPieces(now, run.data() + run.size(), run.data() + place.at, size, out + 1);
     }
@@ -139,7 +149,7 @@ std::size_t encode_likeness(std::string_view run, char* const to, std::size_t ro
       std::memcpy(out + 1, now, size);
       end = out + 1 + size;
     }
-    place = {number, at, size};
+    mine = other = {number, at, size};
     out = end;
     at += size;
   }
