@@ -23,7 +23,7 @@ Placement::Placement(PlacementOptions options, const HashKey& key, Random& rando
     : options_(std::move(options)),
       random_(random),
       activity_(activity),
-      conversations_({.sessions = kMostConversations}, key, random) {
+      stretches_({options_.gap, options_.stretch_calls, kMostConversations}, key, random) {
   begin_process(random_.u64(), 0);
   first_ = process_.root;
 }
@@ -31,7 +31,7 @@ Placement::Placement(PlacementOptions options, const HashKey& key, Random& rando
 void Placement::begin_process(std::uint64_t session_print, std::uint32_t previous) {
   process_ = {};
   mcp::CallContext& root = process_.root;
-  root.session = conversations_.new_serial();
+  root.session = stretches_.new_serial();
   root.previous = previous;
   root.session_print = session_print;
   root.root_trace_id = options_.environment ? options_.environment->trace_id : random_.trace_id();
@@ -41,16 +41,15 @@ void Placement::begin_process(std::uint64_t session_print, std::uint32_t previou
 // A further initialize starts a new session once work was done in the last one; a long silence with nothing open starts
 // a new stretch of the same session, and so do enough calls. A client's answer is of the stretch that was asked in.
 Stretch& Placement::process_stretch(const Message& message, Instant at) {
-  const Nanos last =
-      std::max(last_client_message_, Nanos(activity_.last_server_message.load(std::memory_order_relaxed)));
-  const bool silent = last.count() != 0 && at.boot - last > options_.gap &&
-                      activity_.open_requests.load(std::memory_order_relaxed) == 0;
+  const Nanos server_spoke(activity_.last_server_message.load(std::memory_order_relaxed));
+  process_.last_message = std::max(last_client_message_, server_spoke);
+  process_.open = static_cast<std::uint32_t>(activity_.open_requests.load(std::memory_order_relaxed));
   const bool asks = message.kind == MessageKind::kRequest;
-  const bool full = process_.calls >= options_.stretch_calls && asks;
   if (asks && message.method == Method::kInitialize && process_used_) {
     begin_process(random_.u64(), 0);
     process_used_ = false;
-  } else if (full || (silent && process_.announced)) {
+  } else if ((asks && stretches_.is_full(process_)) ||
+             (process_.announced && stretches_.is_silent(process_, at.boot))) {
     begin_process(process_.root.session_print, process_.root.session);
   }
   if (asks && !opens_nothing(message.method)) process_used_ = true;
@@ -61,7 +60,7 @@ Stretch& Placement::process_stretch(const Message& message, Instant at) {
 Stretch& Placement::stretch_for(const Message& message, Instant at) {
   if (!message.has(mcp::kModern)) return process_stretch(message, at);
   const auto of = [&](std::string_view conversation) -> Stretch& {
-    return conversations_.at({SessionKey::Kind::kConversation, 0, options_.name, conversation}, at, true);
+    return stretches_.at({SessionKey::Kind::kConversation, 0, options_.name, conversation}, at, true);
   };
   if (const auto in_baggage = conversation_in(message[Text::kBaggage])) return of(*in_baggage);
   if (const std::string_view named = message[Text::kConversation]; !named.empty()) return of(named);

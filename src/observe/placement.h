@@ -71,7 +71,7 @@ class Placement {
   PlacementOptions options_;
   Random& random_;
   const Activity& activity_;
-  Stretches conversations_;
+  Stretches stretches_;  // of conversations
   Stretch process_;
   mcp::CallContext first_;
   bool known_ = false;         // MCP is spoken here

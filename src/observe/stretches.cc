@@ -54,9 +54,8 @@ Stretch& Stretches::at(const SessionKey& session, Instant now, bool opens) {
   Stretch& stretch = find(session);
   const std::int64_t day = utc_day(now.wall);
   const bool fresh = stretch.root.session == 0;
-  const bool silent = stretch.open == 0 && now.boot - stretch.last_message > limits_.gap;
-  const bool full = stretch.calls >= limits_.calls;
-  const bool over = session.kind == Kind::kGuessed ? silent || full : stretch.day != day;
+  const bool over =
+      session.kind == Kind::kGuessed ? is_silent(stretch, now.boot) || is_full(stretch) : stretch.day != day;
   if (!fresh && !(over && (opens || !stretch.announced))) return stretch;
   const std::uint32_t previous = stretch.announced ? stretch.root.session : 0;
   stretch.root = new_root(session, now.wall, stretch.root.session_print);

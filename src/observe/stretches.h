@@ -60,6 +60,11 @@ class Stretches {
   // Of a stretch of its own. `print`: of its session, if it has one.
   mcp::CallContext new_root(const SessionKey& session, Nanos wall, std::uint64_t print = 0);
   std::uint32_t new_serial() { return ++last_serial_; }
+  // A stretch with random ids is over when it is either.
+  [[nodiscard]] bool is_silent(const Stretch& stretch, Nanos now) const {
+    return stretch.open == 0 && now - stretch.last_message > limits_.gap;
+  }
+  [[nodiscard]] bool is_full(const Stretch& stretch) const { return stretch.calls >= limits_.calls; }
 
  private:
   struct First {

@@ -181,7 +181,7 @@ OpenCall& Tracer::on_request(HttpExchange& exchange, Session& session, const Fac
     place_server_call(session, message, nested_in, call);
     return call;
   }
-  exchanges_.ask_in_sse(exchange.scope);
+  if (fact.http != nullptr) exchanges_.ask_in_sse(exchange.scope);
   session.learn_client(message);
   if (call.context.not_injected == mcp::NotInjected::kStrict) {
     session.count_findings(mcp::finding_bit(mcp::Finding::kStrictServer));
