@@ -5,7 +5,7 @@
 
 #include "base/random.h"
 #include "keep.h"
-#include "mcp/exchange.h"
+#include "mcp/call_table.h"
 #include "otlp/encode.h"
 #include "trace/span_builder.h"
 
@@ -32,7 +32,7 @@ mcp::Fact make_request() {
 }
 
 void exchange_to_bytes(benchmark::State& state, trace::Naming naming) {
-  mcp::ExchangeTable table;
+  mcp::CallTable table;
   const mcp::OpenCall& call = table.open(make_request());
   trace::SpanBuilder builder(naming, "pipe");
   trace::SessionText session;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "mcp/exchange.h"
+#include "mcp/call_table.h"
 #include "mcp/fact.h"
 #include "observe/declared_tools.h"
 #include "observe/http_exchanges.h"
@@ -26,7 +26,7 @@ class Calls {
   Calls(const TracerOptions& options, Sessions& sessions, HttpExchanges& exchanges, DeclaredTools& declared,
         Recollection& recollection, RecordWriter& writer, Activity& activity);
 
-  mcp::ExchangeTable& table() { return table_; }
+  mcp::CallTable& table() { return table_; }
   Session& session_of(const mcp::OpenCall& call);
   // Of the session, or over stdio (null) of the connection: the call that a server's message without a mark may belong
   // to. Null: none, or several.
@@ -81,7 +81,7 @@ class Calls {
   Recollection& recollection_;
   RecordWriter& writer_;
   Activity& activity_;
-  mcp::ExchangeTable table_;
+  mcp::CallTable table_;
   mcp::NestedCalls nestable_;                                // over stdio
   mcp::CallList<&mcp::OpenCall::in_unreported> unreported_;  // the oldest first
   mcp::CallList<&mcp::OpenCall::in_cut> cut_;                // by when

@@ -7,7 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "mcp/exchange.h"
+#include "mcp/call_table.h"
 #include "observe/session.h"
 #include "observe/tracer_options.h"
 

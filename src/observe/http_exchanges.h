@@ -12,7 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "mcp/exchange.h"
+#include "mcp/call_table.h"
 #include "mcp/http_fact.h"
 
 namespace mcptrace::observe {

@@ -37,7 +37,7 @@ TEST(HttpExchangesTest, FindsWhatIsThereAndNothingElse) {
 
 TEST(HttpExchangesTest, AnExchangeThatHasEndedGoesWithItsLastCall) {
   HttpExchanges table(10);
-  mcp::ExchangeTable calls;
+  mcp::CallTable calls;
   HttpExchange& exchange = table.add(7);
   mcp::Fact fact;
   fact.message.id = {mcp::IdType::kInteger, 1, 1};

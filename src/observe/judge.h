@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include "mcp/exchange.h"
+#include "mcp/call_table.h"
 #include "mcp/message.h"
 #include "observe/http_exchanges.h"
 #include "trace/span_builder.h"

@@ -1,7 +1,7 @@
 // Which open call a message is about (docs/spans.md). Observer thread.
 #pragma once
 
-#include "mcp/exchange.h"
+#include "mcp/call_table.h"
 #include "mcp/fact.h"
 #include "observe/calls.h"
 #include "observe/http_exchanges.h"

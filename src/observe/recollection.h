@@ -1,4 +1,4 @@
-// What the observer remembers of exchanges that are over, bounded: enough to tell a late answer from a second one, and
+// What the observer remembers of calls that are over, bounded: enough to tell a late answer from a second one, and
 // to link a retry to the leg before it and a poll to its task. All fixed-size rings: the oldest makes room. One thread.
 #pragma once
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "mcp/exchange.h"
+#include "mcp/call_table.h"
 #include "mcp/fact.h"
 #include "trace/span_builder.h"
 #include "trace/span_record.h"

@@ -256,7 +256,7 @@ void Tracer::on_notification(HttpExchange& exchange, Session& session, const Fac
     belongs_to->add_note({.at = fact.at.wall, .method = message.method});
     return;
   }
-  mcp::ExchangeTable::describe(fact, notification_);
+  mcp::CallTable::describe(fact, notification_);
   CallContext& context = notification_.context;
   if (from_client && context.session != session.root.session) move_to(session, context);
   if (session.is_modern()) notification_.flags |= mcp::kModern;  // notifications carry no envelope of their own

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "mcp/exchange.h"
+#include "mcp/call_table.h"
 #include "mcp/fact.h"
 #include "observe/calls.h"
 #include "observe/declared_tools.h"

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "mcp/exchange.h"
+#include "mcp/call_table.h"
 #include "trace/span_record.h"
 
 namespace mcptrace::trace {

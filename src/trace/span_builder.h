@@ -1,4 +1,4 @@
-// From an exchange that ended to its span: names, attributes, status, links and events by docs/spans.md,
+// From a call that ended to its span: names, attributes, status, links and events by docs/spans.md,
 // every string through the gate. Pure; used by the observer thread. The spans it fills borrow from it and from the
 // call: use them before the next build.
 #pragma once
@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "mcp/exchange.h"
+#include "mcp/call_table.h"
 #include "trace/call_attributes.h"
 #include "trace/span_record.h"
 
@@ -36,7 +36,7 @@ struct HttpPart {
   Nanos answered{};  // boot clock: the answer's head; zero: none
 };
 
-// How an exchange ended.
+// How a call ended.
 struct CallEnd {
   Outcome outcome = Outcome::kOk;
   Nanos duration{};  // on the boot clock
@@ -62,7 +62,7 @@ class SpanBuilder {
   // The span of an ended exchange. `http` may be null, here and below: it was not over HTTP.
   void build_call(const mcp::OpenCall& call, const SessionText& session, const CallEnd& end, SpanRecord& span,
                   const HttpPart* http = nullptr);
-  // The same exchange while it is open, for a call_open record: no end, no outcome.
+  // The same call while it is open, for a call_open record: no end, no outcome.
   void build_open(const mcp::OpenCall& call, const SessionText& session, bool declared, SpanRecord& span,
                   const HttpPart* http = nullptr);
   // A notification: a span that ends where it starts. `call` is filled as for a request.

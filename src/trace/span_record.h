@@ -20,7 +20,7 @@ enum class StatusCode : std::uint8_t { kUnset = 0, kError = 2 };
 
 // docs/spans.md. The order is on disk (SpanHeader): append only.
 enum class Outcome : std::uint8_t {
-  kNone,  // a span that is no exchange: the root
+  kNone,  // a span that is no call: the root
   kOk,
   kInputRequired,
   kAuthRequired,

@@ -37,7 +37,7 @@ enum class CallKind : std::uint8_t {
   kHttp,          // an HTTP exchange that has neither
 };
 
-// What an open exchange has to remember for its span. Strings are as the wire had them, cut by the scanner: they pass
+// What an open call has to remember for its span. Strings are as the wire had them, cut by the scanner: they pass
 // the gate when the span is made.
 struct OpenCall {
   // The request.
@@ -51,7 +51,7 @@ struct OpenCall {
   std::uint64_t request_bytes = 0;
   std::uint64_t name_hash = 0, name_print = 0, method_print = 0, id_print = 0;
   std::string name, id_text, method_text, version;
-  std::string trace_state;  // changed by ExchangeTable::set_trace_state()
+  std::string trace_state;  // changed by CallTable::set_trace_state()
   TraceId link_trace;       // retry of, or poll of, that span; zero = none
   SpanId link_span;
   bool link_is_task = false;
@@ -116,9 +116,9 @@ using CallList = HookedList<OpenCall, kHook>;
 using CallsByAge = CallList<&OpenCall::in_age>;
 using NestedCalls = CallList<&OpenCall::in_nest>;
 
-class ExchangeTable {
+class CallTable {
  public:
-  explicit ExchangeTable(std::size_t max_open = 16384, std::size_t max_text_bytes = 8u << 20);
+  explicit CallTable(std::size_t max_open = 16384, std::size_t max_text_bytes = 8u << 20);
 
   // Room for one more? If not, the caller ends the oldest first, until there is.
   [[nodiscard]] bool full() const { return count_ >= max_open_ || text_bytes_ >= max_text_bytes_; }

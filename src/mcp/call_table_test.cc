@@ -1,4 +1,4 @@
-#include "mcp/exchange.h"
+#include "mcp/call_table.h"
 
 #include <gtest/gtest.h>
 
@@ -16,8 +16,8 @@ Fact request(std::uint64_t id, std::string_view trace_state) {
   return fact;
 }
 
-TEST(ExchangeTable, IsFullByTheBytesOfItsTexts) {
-  ExchangeTable table(1000, 4096);
+TEST(CallTable, IsFullByTheBytesOfItsTexts) {
+  CallTable table(1000, 4096);
   const std::string state(1024, 's');
   for (std::uint64_t id = 1; id <= 4; ++id) {
     EXPECT_FALSE(table.full()) << id;
@@ -32,8 +32,8 @@ TEST(ExchangeTable, IsFullByTheBytesOfItsTexts) {
   EXPECT_FALSE(table.full());
 }
 
-TEST(ExchangeTable, AClosedCallKeepsNoLongText) {
-  ExchangeTable table(10);
+TEST(CallTable, AClosedCallKeepsNoLongText) {
+  CallTable table(10);
   OpenCall& call = table.open(request(1, std::string(16384, 's')));
   table.close(call);
   EXPECT_LT(call.trace_state.capacity(), 1024u);

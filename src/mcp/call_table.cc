@@ -1,4 +1,4 @@
-#include "mcp/exchange.h"
+#include "mcp/call_table.h"
 
 #include <cstring>
 #include <ranges>
@@ -31,22 +31,22 @@ std::uint32_t text_bytes_of(const OpenCall& call) {
 
 }  // namespace
 
-ExchangeTable::ExchangeTable(std::size_t max_open, std::size_t max_text_bytes)
+CallTable::CallTable(std::size_t max_open, std::size_t max_text_bytes)
     : max_open_(max_open), max_text_bytes_(max_text_bytes), by_id_(kFirstBuckets), by_token_(kFirstBuckets) {}
 
-std::size_t ExchangeTable::bucket(Direction direction, std::uint64_t hash) const {
+std::size_t CallTable::bucket(Direction direction, std::uint64_t hash) const {
   hash = (hash ^ static_cast<std::uint64_t>(direction)) * 0x9e3779b97f4a7c15u;
   return static_cast<std::size_t>(hash >> 32) & (by_id_.size() - 1);
 }
 
-void ExchangeTable::enter(OpenCall& call) {
+void CallTable::enter(OpenCall& call) {
   by_id_[bucket(call.direction, call.id.exact)].push_back(call);
   if (call.flags & kHasProgressToken) {
     by_token_[bucket(call.direction, call.progress_token.exact)].push_back(call);
   }
 }
 
-void ExchangeTable::grow() {
+void CallTable::grow() {
   std::vector<IdBucket> by_id(by_id_.size() * 4);
   std::vector<TokenBucket> by_token(by_id.size());
   by_id_ = std::move(by_id);
@@ -54,7 +54,7 @@ void ExchangeTable::grow() {
   for (OpenCall& call : calls_) enter(call);
 }
 
-void ExchangeTable::describe(const Fact& fact, OpenCall& call) {
+void CallTable::describe(const Fact& fact, OpenCall& call) {
   const Message& message = fact.message;
   call.direction = message.direction;
   call.method = message.method;
@@ -76,7 +76,7 @@ void ExchangeTable::describe(const Fact& fact, OpenCall& call) {
   set_text(call.trace_state, fact.trace_state);
 }
 
-OpenCall& ExchangeTable::open(const Fact& fact) {
+OpenCall& CallTable::open(const Fact& fact) {
   MCPTRACE_CHECK(!full());
   if (count_ >= by_id_.size()) grow();
   if (free_.empty()) free_.push_back(slots_.emplace_back());
@@ -103,14 +103,14 @@ OpenCall& ExchangeTable::open(const Fact& fact) {
   return call;
 }
 
-void ExchangeTable::set_trace_state(OpenCall& call, std::string_view text) {
+void CallTable::set_trace_state(OpenCall& call, std::string_view text) {
   set_text(call.trace_state, text);
   text_bytes_ -= call.text_bytes;
   call.text_bytes = text_bytes_of(call);
   text_bytes_ += call.text_bytes;
 }
 
-void ExchangeTable::close(OpenCall& call) {
+void CallTable::close(OpenCall& call) {
   MCPTRACE_CHECK(call.open);
   call.open = false;
   text_bytes_ -= call.text_bytes;
@@ -124,7 +124,7 @@ void ExchangeTable::close(OpenCall& call) {
   --count_;
 }
 
-OpenCall* ExchangeTable::find(Direction direction, const RequestId& id, std::uint64_t exchange) {
+OpenCall* CallTable::find(Direction direction, const RequestId& id, std::uint64_t exchange) {
   const bool odd = id.type == IdType::kOther;
   if (odd && exchange == 0) return nullptr;
   OpenCall* found = nullptr;
@@ -145,7 +145,7 @@ OpenCall* ExchangeTable::find(Direction direction, const RequestId& id, std::uin
 
 // Rare: only for an answer whose id matched nothing. Looks at the newest 1024, so that a server that gets every id
 // wrong costs no more than that an answer.
-OpenCall* ExchangeTable::find_loose(Direction direction, const RequestId& id) {
+OpenCall* CallTable::find_loose(Direction direction, const RequestId& id) {
   if (id.type == IdType::kOther) return nullptr;
   OpenCall* found = nullptr;
   for (OpenCall& call : calls_ | std::views::reverse | std::views::take(1024)) {
@@ -156,7 +156,7 @@ OpenCall* ExchangeTable::find_loose(Direction direction, const RequestId& id) {
   return found;
 }
 
-OpenCall* ExchangeTable::find_token(Direction direction, const RequestId& token) {
+OpenCall* CallTable::find_token(Direction direction, const RequestId& token) {
   for (OpenCall& call : by_token_[bucket(direction, token.exact)]) {
     if (call.direction == direction && call.progress_token == token) return &call;
   }
