@@ -70,6 +70,13 @@ bool HeadParser::parse(std::string_view text, LineEnds ends, ResponseHead& head)
   return parse_fields(text, ends, head);
 }
 
+void HeadParser::head_moved(const char* from, const char* to, RequestHead& head) {
+  const auto move = [&](std::string_view& text) { text = {to + (text.data() - from), text.size()}; };
+  move(head.method);
+  move(head.target);
+  for (Field& field : fields_) move(field.name), move(field.value);
+}
+
 bool HeadParser::parse_fields(std::string_view text, LineEnds ends, Head& head) {
   fields_.clear();
   framing_ = {};

@@ -36,6 +36,9 @@ class HeadParser {
   bool parse(std::string_view text, LineEnds ends, RequestHead& head);
   bool parse(std::string_view text, LineEnds ends, ResponseHead& head);
 
+  // Of the head that was parsed: what began at `from` is at `to`.
+  void head_moved(const char* from, const char* to, RequestHead& head);
+
   [[nodiscard]] const FramingFields& framing() const { return framing_; }
   [[nodiscard]] const ParseProblem& problem() const { return problem_; }
 

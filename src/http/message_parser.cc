@@ -57,6 +57,7 @@ class Engine {
   std::string_view body() const { return piece_; }
   const ParseProblem& problem() const { return problem_; }
   bool head_done() const { return head_done_; }
+  void head_moved(const char* from, const char* to) { parser_.head_moved(from, to, head_); }
 
  private:
   enum class Stage : std::uint8_t { kHead, kSized, kChunks, kUntilClose, kEnd, kBad };
@@ -172,6 +173,7 @@ const RequestHead& RequestParser::head() const { return impl_->head(); }
 std::string_view RequestParser::body() const { return impl_->body(); }
 const ParseProblem& RequestParser::problem() const { return impl_->problem(); }
 bool RequestParser::head_done() const { return impl_->head_done(); }
+void RequestParser::head_moved(const char* from, const char* to) { impl_->head_moved(from, to); }
 
 ResponseParser::ResponseParser() : impl_(std::make_unique<Impl>()) {}
 ResponseParser::~ResponseParser() = default;

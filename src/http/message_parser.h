@@ -47,7 +47,9 @@ class RequestParser {
   // done with.
   ParseEvent next(std::string_view input, std::size_t& used);
   [[nodiscard]] const RequestHead& head() const;  // after kHead, while the bytes it was parsed from live
-  [[nodiscard]] std::string_view body() const;    // after kBody: a piece of `input`, never empty
+  // They live on as a copy: what began at `from` is at `to`. The old ones still live.
+  void head_moved(const char* from, const char* to);
+  [[nodiscard]] std::string_view body() const;  // after kBody: a piece of `input`, never empty
   [[nodiscard]] const ParseProblem& problem() const;
   [[nodiscard]] bool head_done() const;
 

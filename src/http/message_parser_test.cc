@@ -330,5 +330,21 @@ TEST(ResponseParser, RefusesWhatIsNoAnswer) {
   }
 }
 
+TEST(RequestParser, AHeadMayMove) {
+  std::string text = "GET /a HTTP/1.1\r\nHost: h\r\nX-Empty:\r\n\r\n";
+  RequestParser parser;
+  std::size_t used = 0;
+  ASSERT_EQ(parser.next(text, used), ParseEvent::kHead);
+  const std::string copy = text;
+  parser.head_moved(text.data(), copy.data());
+  text.assign(text.size(), '?');
+  EXPECT_EQ(parser.head().method, "GET");
+  EXPECT_EQ(parser.head().target, "/a");
+  ASSERT_EQ(parser.head().fields.size(), 2u);
+  EXPECT_EQ(parser.head().value(FieldName::kHost), "h");
+  EXPECT_EQ(parser.head().fields[1].name, "X-Empty");
+  EXPECT_EQ(parser.head().fields[1].value, "");
+}
+
 }  // namespace
 }  // namespace mcptrace::http

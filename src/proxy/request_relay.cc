@@ -23,7 +23,6 @@ std::uint64_t spliced_size(std::uint64_t size, const mcp::Edits& edits) {
 
 void RequestRelay::begin(http::RequestParser& parser, std::size_t head_size) {
   parser_ = &parser;
-  head_ = &parser.head();
   state_ = State::kStreaming;
   head_size_ = position_ = head_size;
   received_ = 0;
@@ -81,12 +80,7 @@ void RequestRelay::collect_piece(std::string_view piece) {
 void RequestRelay::let_go() {
   if (head_copy_.empty()) {
     head_copy_.assign(client_.unread().substr(0, head_size_));
-    if (!kept_parser_) kept_parser_ = std::make_unique<http::RequestParser>();
-    kept_parser_->reset();
-    std::size_t used = 0;
-    const http::ParseEvent event = kept_parser_->next(head_copy_, used);
-    MCPTRACE_CHECK(event == http::ParseEvent::kHead);
-    head_ = &kept_parser_->head();
+    parser_->head_moved(client_.unread().data(), head_copy_.data());
   }
   if (held_.empty() && !body_.empty()) held_.append_anyway(body_);
   body_ = state_ == State::kWhole ? held_.view() : std::string_view{};
@@ -126,18 +120,18 @@ void RequestRelay::show(ExchangeTap& tap, Instant at) {
 }
 
 void RequestRelay::write_head(const Destination& destination, std::uint64_t length) {
-  outgoing_.start(head_->framing == http::BodyFraming::kChunked);
+  outgoing_.start(head().framing == http::BodyFraming::kChunked);
   next_ = gone_ = 0;
-  http::write_request_head(*head_,
+  http::write_request_head(head(),
                            {.target = destination.target,
                             .host = destination.host,
-                            .framing = head_->framing,
+                            .framing = head().framing,
                             .length = length,
                             .traceparent = rewrite_.traceparent,
                             .tracestate = rewrite_.tracestate,
                             .proxy_authorization = destination.proxy_authorization,
                             .close = destination.close,
-                            .with_expect = state_ == State::kStreaming && head_->expects_continue},
+                            .with_expect = state_ == State::kStreaming && head().expects_continue},
                            out_);
   outgoing_.add(out_);
 }
@@ -156,7 +150,7 @@ void RequestRelay::send(http::Stream& server, const Destination& destination) {
     state_ = State::kSending;
   } else {
     MCPTRACE_CHECK(state_ == State::kStreaming);
-    write_head(destination, head_->length);
+    write_head(destination, head().length);
     if (!held_.empty()) {
       outgoing_.begin_body(held_.view().size());
       outgoing_.add(held_.view());
@@ -217,7 +211,6 @@ void RequestRelay::finish() {
   if (head_copy_.capacity() <= kMostIdle && out_.capacity() <= kMostIdle) return;
   std::string().swap(head_copy_);
   std::string().swap(out_);
-  kept_parser_.reset();
 }
 
 void RequestRelay::pump(http::Stream& server, ExchangeTap* tap, Instant at) {
@@ -237,7 +230,7 @@ void RequestRelay::pass_pieces(http::Stream& server, ExchangeTap* tap, Instant a
       pieces_.push_back(parser_->body());
       size += pieces_.back().size();
     }
-    outgoing_.start(head_->framing == http::BodyFraming::kChunked);
+    outgoing_.start(head().framing == http::BodyFraming::kChunked);
     outgoing_.begin_body(size);
     for (const std::string_view piece : pieces_) {
       if (tap != nullptr) tap->body_piece(piece);

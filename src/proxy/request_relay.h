@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +39,7 @@ class RequestRelay {
   // `parser` has a head, whose bytes are the first `head_size` of the client's unread ones, and outlives the exchange.
   void begin(http::RequestParser& parser, std::size_t head_size);
   void hold() { state_ = State::kHolding; }
-  [[nodiscard]] const http::RequestHead& head() const { return *head_; }
+  [[nodiscard]] const http::RequestHead& head() const { return parser_->head(); }
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] std::uint64_t received() const { return received_; }
 
@@ -73,8 +72,6 @@ class RequestRelay {
   http::Stream& client_;
   http::HoldBudget* budget_;
   http::RequestParser* parser_ = nullptr;
-  std::unique_ptr<http::RequestParser> kept_parser_;  // of head_copy_
-  const http::RequestHead* head_ = nullptr;
   State state_ = State::kDone;
   std::size_t head_size_ = 0;
   std::size_t position_ = 0;  // of the client's unread bytes: parsed, not yet consumed
