@@ -51,7 +51,7 @@ std::string answer_line(std::size_t size) {
 class CountingSink final : public MessageSink {
  public:
   void on_message(const Message& message, const SpliceMap*) override { bytes += message.bytes; }
-  void on_declared(std::span<const std::uint64_t>) override {}
+  void on_declared(std::span<const mcp::DeclaredTool>) override {}
   std::uint64_t bytes = 0;
 };
 
@@ -61,7 +61,7 @@ class InjectingDecider final : public ClientDecider {
     injection = {kTraceparent, "ot=rv:0123456789abcd"};
     return true;
   }
-  void on_declared(std::span<const std::uint64_t>, Instant) override {}
+  void on_declared(std::span<const mcp::DeclaredTool>, Instant) override {}
 };
 
 void run_client(benchmark::State& state, bool inject) {
@@ -94,7 +94,7 @@ BENCHMARK(server_answer)->Arg(200)->Arg(1 << 10)->Arg(64 << 10);
 class CountingSseSink final : public SseSink {
  public:
   void on_message(const Message& message, const SpliceMap*) override { bytes += message.bytes; }
-  void on_declared(std::span<const std::uint64_t>) override {}
+  void on_declared(std::span<const mcp::DeclaredTool>) override {}
   void on_event(const SseEvent& event) override { bytes += event.id_print; }
   std::uint64_t bytes = 0;
 };
@@ -133,7 +133,7 @@ struct Kept {
 class KeepingSink final : public MessageSink {
  public:
   void on_message(const Message& message, const SpliceMap* map) override { kept = {message, *map}; }
-  void on_declared(std::span<const std::uint64_t>) override {}
+  void on_declared(std::span<const mcp::DeclaredTool>) override {}
   Kept kept;
 };
 

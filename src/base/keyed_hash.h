@@ -59,7 +59,8 @@ class KeyedHash {
   crypto_auth_hmacsha256_state state_;
 };
 
-// 128 bits of SipHash: by what tables that live in memory know keys that others choose. Never written anywhere.
+// 128 bits of SipHash under the secret: by what tables that live in memory know keys that others choose, and the terms
+// of a tool's definition hash.
 class TableHash {
  public:
   using Value = std::array<std::uint64_t, 2>;

@@ -86,6 +86,7 @@ OpenCall& CallTable::open(const Fact& fact) {
   text_bytes_ += call.text_bytes;
   call.link_trace = {};
   call.link_span = {};
+  call.definition = {};
   call.link_is_task = call.undeclared = false;
   call.progress = call.dropped_notes = 0;
   call.notes.clear();

@@ -56,6 +56,7 @@ struct OpenCall {
   SpanId link_span;
   bool link_is_task = false;
   bool undeclared = false;
+  Definition definition{};  // of the tool, as this session was told
 
   // Over HTTP.
   CallKind kind = CallKind::kRequest;

@@ -71,7 +71,7 @@ class ClientFramer::Impl final : public MessageSink {
   }
 
   void on_message(const Message& message, const SpliceMap* map) override;
-  void on_declared(std::span<const std::uint64_t> name_hashes) override { decider_.on_declared(name_hashes, now_); }
+  void on_declared(std::span<const DeclaredTool> tools) override { decider_.on_declared(tools, now_); }
 
  private:
   [[nodiscard]] bool holding() const { return emitted_ < scanned_; }

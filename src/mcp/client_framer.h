@@ -40,7 +40,7 @@ class ClientDecider {
   // `may` is what the framer found: NotInjected::kNone if an injection returned here will be made. Fills `injection`
   // (its views stay valid until the next call) and returns true to inject.
   virtual bool on_message(const Message& message, NotInjected may, Instant at, Injection& injection) = 0;
-  virtual void on_declared(std::span<const std::uint64_t> name_hashes, Instant at) = 0;
+  virtual void on_declared(std::span<const DeclaredTool> tools, Instant at) = 0;
 };
 
 class ClientFramer {

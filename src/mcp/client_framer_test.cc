@@ -33,7 +33,7 @@ class TestDecider final : public ClientDecider {
     if (may == NotInjected::kNone) ++injected;
     return willing;
   }
-  void on_declared(std::span<const std::uint64_t>, Instant) override {}
+  void on_declared(std::span<const DeclaredTool>, Instant) override {}
 
   bool willing = true;
   std::vector<MessageKind> kinds;

@@ -28,7 +28,7 @@ class Marking final : public MessageSink {
     marked.flags |= kCounted;
     sink_.on_message(marked, map);
   }
-  void on_declared(std::span<const std::uint64_t> name_hashes) override { sink_.on_declared(name_hashes); }
+  void on_declared(std::span<const DeclaredTool> tools) override { sink_.on_declared(tools); }
 
  private:
   MessageSink& sink_;

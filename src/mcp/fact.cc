@@ -2,7 +2,7 @@
 //
 //   Fixed                                          everything of fixed size
 //   HttpFact                                       if has_http
-//   u64 declared[declared_count]
+//   DeclaredTool declared[declared_count]
 //   byte[size] …                                   each of the strings, by number; Fixed has their sizes
 #include "mcp/fact.h"
 
@@ -93,7 +93,7 @@ Fact unpack(std::span<const char> record) {
     fact.http = reinterpret_cast<const HttpFact*>(at);
     at += sizeof(HttpFact);
   }
-  fact.declared = {reinterpret_cast<const std::uint64_t*>(at), fixed.declared_count};
+  fact.declared = {reinterpret_cast<const DeclaredTool*>(at), fixed.declared_count};
   at += fact.declared.size_bytes();
   const auto take = [&at](std::size_t size) {
     const std::string_view text(at, size);

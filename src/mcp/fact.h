@@ -21,7 +21,7 @@ namespace mcptrace::mcp {
 
 enum class FactKind : std::uint8_t {
   kMessage,
-  kDeclaredTools,  // `declared`: name hashes from one tools/list result; comes before that result's kMessage
+  kDeclaredTools,  // `declared`: from one tools/list result; comes before that result's kMessage
   // Only over HTTP, with `http`:
   kHttpWaits,  // an initialize whose session only the answer tells has come. Its context is that of a session of its
                // own, which it stays in if it fails; its kMessage comes with the answer
@@ -78,11 +78,11 @@ struct Fact {
   Instant at;  // when the read returned that completed the message: both clocks, always
   CallContext context;
   Message message;
-  std::string_view trace_state;             // of the span's own context, level 2 valid
-  std::span<const std::uint64_t> declared;  // kDeclaredTools
-  const HttpFact* http = nullptr;           // null: not over HTTP
-  std::string_view client{};                // HTTP: the client's address, with kBegins; at most 64 bytes
-  Findings findings = 0;                    // of its message, or else of its exchange
+  std::string_view trace_state;            // of the span's own context, level 2 valid
+  std::span<const DeclaredTool> declared;  // kDeclaredTools
+  const HttpFact* http = nullptr;          // null: not over HTTP
+  std::string_view client{};               // HTTP: the client's address, with kBegins; at most 64 bytes
+  Findings findings = 0;                   // of its message, or else of its exchange
 };
 
 // Strings of a fact by number: those of Text, and two of its own.

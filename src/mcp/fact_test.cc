@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -61,15 +62,15 @@ TEST(Fact, AMessageCrossesWhole) {
   EXPECT_LT(Packing(fact).size(), 600u);
 }
 
-TEST(Fact, DeclaredNamesCrossInPlace) {
-  const std::vector<std::uint64_t> names = {1, 2, 0xffffffffffffffff};
+TEST(Fact, DeclaredToolsCrossInPlace) {
+  const std::vector<DeclaredTool> tools = {{1, {2, 3}}, {4, {}}, {0xffffffffffffffff, {5, 6}}};
   Fact fact;
   fact.kind = FactKind::kDeclaredTools;
-  fact.declared = names;
+  fact.declared = tools;
   std::vector<std::uint64_t> record;
   const Fact read = round_trip(fact, record);
   EXPECT_EQ(read.kind, FactKind::kDeclaredTools);
-  EXPECT_EQ(std::vector<std::uint64_t>(read.declared.begin(), read.declared.end()), names);
+  EXPECT_TRUE(std::ranges::equal(read.declared, tools));
 }
 
 TEST(Fact, AnEmptyOneIsSmall) {

@@ -21,7 +21,9 @@ enum class Place : std::uint8_t {
   kLine,
   kBatch,
   kTools,
-  kOpaque,  // entered for its end only
+  kOpaque,      // entered for its end only
+  kDefinition,  // in a tool's object
+  kTool,        // such an object, of which every member counts
   // Objects whose members are looked at; of the first, each is followed to its end.
   kParamsMeta,
   kRoot,
@@ -32,7 +34,6 @@ enum class Place : std::uint8_t {
   kBodyPeer,  // clientInfo or serverInfo
   kMetaPeer,  // of _meta
   kTask,
-  kTool,
 };
 
 enum class Take : std::uint8_t {
@@ -123,7 +124,6 @@ constexpr Field kRows[] = {
     {Place::kMetaPeer, "name", Slot::kMetaPeerName},
     {Place::kMetaPeer, "version", Slot::kMetaPeerVersion},
     {Place::kTask, "taskId", Slot::kTask},
-    {Place::kTool, "name", Slot::kToolName},
 };
 
 namespace internal {

@@ -86,6 +86,19 @@ enum MessageFlag : std::uint32_t {
   kHasTraceparent = 1u << 20,  // params._meta has a traceparent, whatever it is
 };
 
+// A tool's definition hash (definition_hash.h); zero: not known.
+struct Definition {
+  std::uint64_t low = 0, high = 0;
+  bool operator==(const Definition&) const = default;
+};
+
+// A tool of a tools/list result.
+struct DeclaredTool {
+  std::uint64_t name = 0;  // as Message::name_hash
+  Definition definition{};
+  bool operator==(const DeclaredTool&) const = default;
+};
+
 // What it said that is no text.
 struct MessageFields {
   Direction direction = Direction::kClientToServer;

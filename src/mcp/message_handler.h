@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "json/scanner.h"
+#include "mcp/definition_hash.h"
 #include "mcp/fields.h"
 #include "mcp/message_scanner.h"
 
@@ -34,7 +35,7 @@ class MessageHandler {
  private:
   enum class Root : std::uint8_t { kNothing, kObject, kArray, kScalar, kNoValue };
   // The value whose text comes: none of it was there yet, or the capture of it has begun.
-  enum class Taking : std::uint8_t { kNothing, kText, kTextBegun, kId, kIdBegun };
+  enum class Taking : std::uint8_t { kNothing, kText, kTextBegun, kId, kIdBegun, kDefinition };
 
   [[nodiscard]] Place at() const { return stack_[depth_]; }
 
@@ -44,6 +45,7 @@ class MessageHandler {
   json::Step take_id(IdSlot slot, json::Kind kind);
 
   json::Step odd_value(const json::Key& key, json::Kind kind, std::uint64_t offset);
+  json::Step definition_value(const json::Key& key, json::Kind kind);
   json::Step root_value(json::Kind kind, std::uint64_t offset);
   json::Step batch_element(json::Kind kind, std::uint64_t offset);
   json::Step begin_object(std::uint64_t offset);
@@ -71,6 +73,7 @@ class MessageHandler {
   void fill_result(Message& message) const;
   void fill_context(Message& message) const;
 
+  void name_tool();
   void declare_tool();
   void flush_declared();
   void emit_bare(MessageKind kind, std::uint64_t bytes, std::uint32_t flags);
@@ -112,7 +115,9 @@ class MessageHandler {
   std::uint64_t member_begin_ = 0;
   std::uint64_t meta_end_ = 0;  // one past the last member of params._meta so far
 
-  std::array<std::uint64_t, 64> declared_;
+  DefinitionHash definition_;  // of the tool at hand
+  std::uint64_t tool_ = 0;     // its name, once it is known
+  std::array<DeclaredTool, 64> declared_;
   std::size_t declared_count_ = 0;
 };
 

@@ -12,7 +12,7 @@ using json::Kind;
 using json::Step;
 
 MessageHandler::MessageHandler(Direction direction, const HashKey& key, ScanOptions options)
-    : direction_(direction), options_(std::move(options)), texts_(key), ids_(key) {}
+    : direction_(direction), options_(std::move(options)), texts_(key), ids_(key), definition_(key) {}
 
 // Inlined into the scanner; what is rare stands apart, so that it leaves the scanner its registers.
 [[gnu::always_inline]] inline Step MessageHandler::on_value(const json::Key& key, Kind kind, std::uint64_t offset) {
@@ -28,12 +28,36 @@ MessageHandler::MessageHandler(Direction direction, const HashKey& key, ScanOpti
     case Place::kBatch:
       return batch_element(kind, offset);
     case Place::kTools:
-      return kind == Kind::kObject ? enter(Place::kTool) : Step::kSkip;
+      if (kind != Kind::kObject) return Step::kSkip;
+      definition_.begin();
+      tool_ = 0;
+      return enter(Place::kTool);
+    case Place::kTool:
+      if (key.text == "_meta") return Step::kSkip;
+      if (key.text == "name" && kind == Kind::kString) {
+        definition_.at(key, kind);
+        return take_text(Slot::kToolName, kind);
+      }
+      return definition_value(key, kind);
+    case Place::kDefinition:
+      return definition_value(key, kind);
     case Place::kParamsMeta:
       return meta_member(key, kind, offset);
     default:
       return Step::kSkip;
   }
+}
+
+// What is nested deeper than the scanner enters counts as what kind it is.
+Step MessageHandler::definition_value(const json::Key& key, Kind kind) {
+  definition_.at(key, kind);
+  if (kind != Kind::kObject && kind != Kind::kArray) {
+    taking_ = Taking::kDefinition;
+    return Step::kText;
+  }
+  if (depth_ >= json::kMaxEntered) return Step::kSkip;
+  definition_.enter();
+  return enter(Place::kDefinition);
 }
 
 [[gnu::noinline]] void MessageHandler::on_text(std::string_view piece) {
@@ -44,6 +68,8 @@ MessageHandler::MessageHandler(Direction direction, const HashKey& key, ScanOpti
     texts_.feed(piece);
   } else if (taking_ == Taking::kIdBegun) {
     ids_.feed(piece);
+  } else if (taking_ == Taking::kDefinition) {
+    definition_.feed(piece);
   }
 }
 
@@ -57,6 +83,7 @@ MessageHandler::MessageHandler(Direction direction, const HashKey& key, ScanOpti
     begin_taking();
     if (taking_ == Taking::kTextBegun) text_ended();
     if (taking_ == Taking::kIdBegun) ids_.finish();
+    if (taking_ == Taking::kDefinition) definition_.end();
   }
   value_ended(offset);
 }
@@ -64,7 +91,7 @@ MessageHandler::MessageHandler(Direction direction, const HashKey& key, ScanOpti
 [[gnu::always_inline]] inline void MessageHandler::on_whole_text(std::string_view text, Kind kind,
                                                                  std::uint64_t offset) {
   if (taking_ == Taking::kText && texts_.take(slot_, text)) {
-    if (slot_ == Slot::kToolName) declare_tool();
+    if (slot_ == Slot::kToolName) name_tool();
     return value_ended(offset);
   }
   if (taking_ == Taking::kId && kind == Kind::kNumber && ids_.take(id_slot_, text)) return value_ended(offset);
@@ -250,6 +277,10 @@ void MessageHandler::container_ended(Place place, std::uint64_t offset) {
     case Place::kParamsMeta:
       map_.meta.end = offset;
       return;
+    case Place::kDefinition:
+      return definition_.leave();
+    case Place::kTool:
+      return declare_tool();
     case Place::kRoot:
       break;
     default:
@@ -287,13 +318,19 @@ void MessageHandler::look_for_meta(std::string_view piece) {
 
 void MessageHandler::text_ended() {
   texts_.finish();
-  if (slot_ == Slot::kToolName) declare_tool();
+  if (slot_ == Slot::kToolName) name_tool();
 }
 
-[[gnu::noinline]] void MessageHandler::declare_tool() {
+[[gnu::noinline]] void MessageHandler::name_tool() {
   const std::string_view name = texts_.text(Slot::kToolName);
   const bool plain = !texts_.cut(Slot::kToolName) && is_plain_name(name);
-  declared_[declared_count_++] = plain ? plain_name_hash(name) : odd_name_hash(texts_.print(Slot::kToolName));
+  tool_ = plain ? plain_name_hash(name) : odd_name_hash(texts_.print(Slot::kToolName));
+  definition_.take({reinterpret_cast<const char*>(&tool_), sizeof(tool_)});
+}
+
+void MessageHandler::declare_tool() {
+  if (tool_ == 0) return;
+  declared_[declared_count_++] = {.name = tool_, .definition = definition_.sum()};
   if (declared_count_ == declared_.size()) flush_declared();
 }
 

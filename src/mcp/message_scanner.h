@@ -6,7 +6,7 @@
 //   MessageScanner scanner(Direction::kClientToServer, key, options);
 //   scanner.feed(piece);                  // any number of times
 //   scanner.end_line(line_bytes, sink);   // at the newline: calls sink.on_message() once, for a batch once an element,
-//                                         // and sink.on_declared() for the names in a tools/list result before it
+//                                         // and sink.on_declared() for the tools of a tools/list result before it
 #pragma once
 
 #include <cstdint>
@@ -29,9 +29,9 @@ class MessageSink {
   // A complete message. `map` is null for elements of a batch and for what is no whole JSON object. Elements of a batch
   // that are no objects come last, at most 1,000 of them.
   virtual void on_message(const Message& message, const SpliceMap* map) = 0;
-  // The tools that a tools/list result names (as Message::name_hash), at most 64 a call, before that result's
+  // The tools that a tools/list result names, each once its object is over, at most 64 a call, before that result's
   // on_message(). A line that turns out to be no JSON after all may have named some.
-  virtual void on_declared(std::span<const std::uint64_t> name_hashes) = 0;
+  virtual void on_declared(std::span<const DeclaredTool> tools) = 0;
 };
 
 struct ScanOptions {

@@ -150,11 +150,11 @@ void RecordingSink::on_message(const Message& message, const SpliceMap* map) {
   log += describe(*map);
 }
 
-void RecordingSink::on_declared(std::span<const std::uint64_t> name_hashes) {
-  EXPECT_FALSE(name_hashes.empty());
-  EXPECT_LE(name_hashes.size(), 64u);
-  declared.insert(declared.end(), name_hashes.begin(), name_hashes.end());
-  log += "declared " + std::to_string(name_hashes.size()) + "\n";
+void RecordingSink::on_declared(std::span<const DeclaredTool> tools) {
+  EXPECT_FALSE(tools.empty());
+  EXPECT_LE(tools.size(), 64u);
+  declared.insert(declared.end(), tools.begin(), tools.end());
+  log += "declared " + std::to_string(tools.size()) + "\n";
 }
 
 RecordingSink scan_line(std::string_view line, Direction direction) {

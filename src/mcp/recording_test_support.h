@@ -44,10 +44,10 @@ struct Recorded {
 class RecordingSink final : public MessageSink {
  public:
   void on_message(const Message& message, const SpliceMap* map) override;
-  void on_declared(std::span<const std::uint64_t> name_hashes) override;
+  void on_declared(std::span<const DeclaredTool> tools) override;
 
   std::vector<Recorded> messages;
-  std::vector<std::uint64_t> declared;
+  std::vector<DeclaredTool> declared;
   std::string log;  // describe() of everything, in order
 };
 

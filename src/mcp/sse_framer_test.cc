@@ -31,7 +31,7 @@ class Log final : public SseSink {
     all += mcp::describe(message);
     if (framer != nullptr) ids.push_back(framer->event_id());
   }
-  void on_declared(std::span<const std::uint64_t> hashes) override { messages.on_declared(hashes); }
+  void on_declared(std::span<const DeclaredTool> tools) override { messages.on_declared(tools); }
   void on_event(const SseEvent& event) override {
     events.push_back(event);
     events.back().type = events.back().data = {};

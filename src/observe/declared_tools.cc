@@ -12,11 +12,11 @@ constexpr std::size_t kCrowded = 16384;
 
 }  // namespace
 
-void DeclaredTools::collect(std::span<const std::uint64_t> names, std::vector<std::uint64_t>& page) {
-  if (page.size() < kMostOfPage) page.insert(page.end(), names.begin(), names.end());
+void DeclaredTools::collect(std::span<const mcp::DeclaredTool> tools, std::vector<mcp::DeclaredTool>& page) {
+  if (page.size() < kMostOfPage) page.insert(page.end(), tools.begin(), tools.end());
 }
 
-void DeclaredTools::learn(Session& session, const mcp::OpenCall& asked, const std::vector<std::uint64_t>& page,
+void DeclaredTools::learn(Session& session, const mcp::OpenCall& asked, const std::vector<mcp::DeclaredTool>& page,
                           bool last) {
   const std::size_t before = session.declared_count();
   session.learn_page({.first = (asked.flags & mcp::kCursor) == 0,
@@ -29,9 +29,9 @@ void DeclaredTools::learn(Session& session, const mcp::OpenCall& asked, const st
   declare(session.route, page);
 }
 
-void DeclaredTools::declare(std::uint16_t route, const std::vector<std::uint64_t>& names) {
+void DeclaredTools::declare(std::uint16_t route, const std::vector<mcp::DeclaredTool>& tools) {
   std::vector<std::uint64_t> fresh;
-  for (const std::uint64_t name : names) {
+  for (const auto& [name, definition] : tools) {
     if (of_routes_ >= kMostOfRoutes) break;
     if (!by_route_[options_.place_of(route)].insert(name).second) continue;
     ++of_routes_;

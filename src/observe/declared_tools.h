@@ -17,10 +17,10 @@ class DeclaredTools {
  public:
   explicit DeclaredTools(const TracerOptions& options) : options_(options), by_route_(options.place_of(0xffff) + 1) {}
 
-  // More names, as hashes, of a page that is passing.
-  static void collect(std::span<const std::uint64_t> names, std::vector<std::uint64_t>& page);
+  // More of a page that is passing.
+  static void collect(std::span<const mcp::DeclaredTool> tools, std::vector<mcp::DeclaredTool>& page);
   // The page has passed: the answer to `asked`. `last`: no more pages come.
-  void learn(Session& session, const mcp::OpenCall& asked, const std::vector<std::uint64_t>& page, bool last);
+  void learn(Session& session, const mcp::OpenCall& asked, const std::vector<mcp::DeclaredTool>& page, bool last);
   // Is the tool's name one that may be written though it has an odd form? Only if its server declared it: a lenient one
   // answers whatever name it is called by.
   [[nodiscard]] bool may_write(const mcp::OpenCall& call, const Session& session) const;
@@ -32,7 +32,7 @@ class DeclaredTools {
   [[nodiscard]] bool is_crowded() const;
 
  private:
-  void declare(std::uint16_t route, const std::vector<std::uint64_t>& names);
+  void declare(std::uint16_t route, const std::vector<mcp::DeclaredTool>& tools);
 
   const TracerOptions& options_;
   std::vector<std::unordered_set<std::uint64_t>> by_route_;

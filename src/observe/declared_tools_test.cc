@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "observe/traced_test_support.h"
+#include "observe/tracer.h"
+
 namespace mcptrace::observe {
 namespace {
 
@@ -25,8 +28,8 @@ TEST(DeclaredTools, AnOddNameMayBeWrittenIfItsServerDeclaredIt) {
   list.method = mcp::Method::kToolsList;
   call.method = mcp::Method::kToolsCall;
   call.name_print = 1;
-  tools.learn(one, list, {5, 5, 6}, true);
-  tools.learn(one, list, {5}, true);
+  tools.learn(one, list, {{5}, {5}, {6}}, true);
+  tools.learn(one, list, {{5}}, true);
   EXPECT_EQ(others.told, (std::vector<std::pair<std::string, std::uint64_t>>{{"one", 5}, {"one", 6}}));
   call.name_hash = 5;
   EXPECT_TRUE(tools.may_write(call, one));
@@ -42,8 +45,8 @@ TEST(DeclaredTools, WhatSessionsRememberIsCountedAndForgotten) {
   const TracerOptions options;
   DeclaredTools tools(options);
   mcp::OpenCall list;
-  std::vector<std::uint64_t> page;
-  for (std::uint64_t name = 0; name < 10'000; ++name) page.push_back(name);
+  std::vector<mcp::DeclaredTool> page;
+  for (std::uint64_t name = 0; name < 10'000; ++name) page.push_back({name});
   Session one({}, {}), two({}, {});
   tools.learn(one, list, page, true);
   tools.learn(one, list, page, true);
@@ -57,6 +60,40 @@ TEST(DeclaredTools, WhatSessionsRememberIsCountedAndForgotten) {
   next.go_on_from(two);
   tools.inherited(next);
   EXPECT_TRUE(tools.is_crowded());
+}
+
+TEST(DeclaredTools, ACallSaysWhichDefinitionItsClientWasTold) {
+  KeptRecords kept;
+  Activity activity;
+  SeededRandom random(1);
+  Tracer tracer(TracerOptions{}, random, activity, kept);
+  std::uint64_t id = 0;
+  const auto ask = [&](mcp::Method method, std::vector<mcp::DeclaredTool> listed = {}) {
+    const auto seconds = static_cast<std::int64_t>(++id);
+    mcp::Fact request = TracedParts::request(1, id, seconds, method);
+    request.message.name_hash = 7;
+    request.message.flags = mcp::kJsonrpc2 | mcp::kNamesMcp;
+    tracer.feed(request);
+    mcp::Fact answer = request;
+    answer.context = {};
+    answer.message.direction = mcp::Direction::kServerToClient;
+    if (!listed.empty()) {
+      mcp::Fact tools = answer;
+      tools.kind = mcp::FactKind::kDeclaredTools;
+      tools.declared = listed;
+      tracer.feed(tools);
+    }
+    answer.message.kind = mcp::MessageKind::kResult;
+    tracer.feed(answer);
+    return kept.records.back().header.definition;
+  };
+  EXPECT_EQ(ask(mcp::Method::kToolsCall), 0u);
+  ask(mcp::Method::kToolsList, {{6, {1, 2}}, {7, {3, 4}}});
+  EXPECT_EQ(ask(mcp::Method::kToolsCall), 3u);
+  ask(mcp::Method::kToolsList, {{7, {5, 6}}});
+  EXPECT_EQ(ask(mcp::Method::kToolsCall), 5u);
+  ask(mcp::Method::kToolsList, {{6, {1, 2}}});
+  EXPECT_EQ(ask(mcp::Method::kToolsCall), 0u);
 }
 
 }  // namespace

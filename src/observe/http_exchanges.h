@@ -28,7 +28,7 @@ struct HttpExchange {
   mcp::HttpMethod method = mcp::HttpMethod::kOther;
   bool ended = false;
   std::string client;
-  std::vector<std::uint64_t> declared;               // names of the tools/list result that is passing
+  std::vector<mcp::DeclaredTool> declared;           // of the tools/list result that is passing
   mcp::CallList<&mcp::OpenCall::in_exchange> calls;  // its open calls, the oldest first
   std::uint32_t messages = 0;                        // requests and notifications that came in it
 

@@ -275,7 +275,7 @@ TEST_F(ObserverTest, W5_AnObserverWithoutMemoryIsSaidOnceAndDisturbsNobody) {
   ObserverOptions with = options(directory_ + "/spool");
   with.tracer.declared = &names;
   Observer observer(with, activity_, clock_, ids_, log);
-  constexpr std::uint64_t kDeclared[] = {1};
+  constexpr mcp::DeclaredTool kDeclared[] = {{.name = 1}};
   Fact list = request(20'001);
   list.message.method = mcp::Method::kToolsList;
   observer.client().push(list);

@@ -41,6 +41,7 @@ void RecordWriter::emit(RecordType type, const Session& session, const OpenCall*
                                             (session.text.guessed ? trace::kGuessedSession : 0));
   const bool own = call != nullptr && call->context.randomness != 0;
   header.randomness = own ? call->context.randomness : trace::randomness_of(span_.trace_state, span_.trace_id);
+  if (call != nullptr) header.definition = call->definition.low;
   use_route(session.route);
   sink_.record(type, header, span_);
 }

@@ -123,7 +123,7 @@ bool Session::learn_server(const Message& message) {
   return true;
 }
 
-void Session::learn_page(const Page& page, const std::vector<std::uint64_t>& names, std::size_t room) {
+void Session::learn_page(const Page& page, const std::vector<mcp::DeclaredTool>& tools, std::size_t room) {
   if (page.first) {
     declared_.clear();
     listing_from_start_ = true;
@@ -132,18 +132,18 @@ void Session::learn_page(const Page& page, const std::vector<std::uint64_t>& nam
   // Where not all are remembered, "undeclared" is never said.
   listing_from_start_ &= page.whole;
   const std::size_t most = std::min(kMaxDeclared, declared_.size() + room);
-  for (const std::uint64_t name : names) {
+  for (const auto& [name, definition] : tools) {
     if (declared_.size() >= most)
       listing_from_start_ &= declared_.contains(name);
     else
-      declared_.insert(name);
+      declared_[name] = definition;
   }
   list_complete_ = listing_from_start_ && page.last;
 }
 
 void Session::forget_declared() {
   list_complete_ = listing_from_start_ = false;
-  std::unordered_set<std::uint64_t>().swap(declared_);
+  declared_ = {};
 }
 
 void Session::add_counts(SpanRecord& span) const {

@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -88,13 +88,13 @@ class Session {
   void note_era(const mcp::Message& message);
   bool learn_server(const mcp::Message& message);
 
-  // tools/list: one page, asked for at `asked` (boot clock); `whole`: `names` are all that it had, as hashes. At most
-  // `room` names more are remembered.
+  // tools/list: one page, asked for at `asked` (boot clock); `whole`: `tools` are all that it had. At most `room` more
+  // are remembered.
   struct Page {
     bool first = false, last = false, whole = true;
     Nanos asked{};
   };
-  void learn_page(const Page& page, const std::vector<std::uint64_t>& names, std::size_t room);
+  void learn_page(const Page& page, const std::vector<mcp::DeclaredTool>& tools, std::size_t room);
   void forget_completeness() { list_complete_ = false; }
   void forget_declared();
   [[nodiscard]] std::size_t declared_count() const { return declared_.size(); }
@@ -102,6 +102,12 @@ class Session {
   // been of that list.
   [[nodiscard]] bool knows_undeclared(std::uint64_t name_hash, Nanos last_dropped) const {
     return list_complete_ && list_began_ > last_dropped && !declared_.contains(name_hash);
+  }
+
+  // Of a tool of that name, as it was listed; zero: not known.
+  [[nodiscard]] mcp::Definition definition_of(std::uint64_t name_hash) const {
+    const auto found = declared_.find(name_hash);
+    return found != declared_.end() ? found->second : mcp::Definition{};
   }
 
   // The root span as it is now. `ended` false: for a session_open record.
@@ -141,9 +147,9 @@ class Session {
   std::array<std::uint64_t, 2> bytes_{};  // by Direction
   std::array<std::uint32_t, static_cast<std::size_t>(mcp::Finding::kCount)> findings_{};
   bool saw_legacy_ = false, saw_modern_ = false;
-  bool probed_ = false, worked_ = false;  // the client sent server/discover; another request
-  std::string raw_client_;                // as last seen, so that a repeat costs one comparison
-  std::unordered_set<std::uint64_t> declared_;
+  bool probed_ = false, worked_ = false;                         // the client sent server/discover; another request
+  std::string raw_client_;                                       // as last seen, so that a repeat costs one comparison
+  std::unordered_map<std::uint64_t, mcp::Definition> declared_;  // tools, by name
   bool list_complete_ = false;
   bool listing_from_start_ = false;
   Nanos list_began_{};  // boot clock: its first page was asked for

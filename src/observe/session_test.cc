@@ -13,30 +13,30 @@ Session session() { return Session({}, {Nanos(1), Nanos(1)}); }
 
 TEST(Session, KnowsWhatAWholeListLacks) {
   Session known = session();
-  known.learn_page(kOnly, {2, 4}, kRoom);
+  known.learn_page(kOnly, {{2}, {4}}, kRoom);
   EXPECT_FALSE(known.knows_undeclared(2, kNever));
   EXPECT_TRUE(known.knows_undeclared(6, kNever));
 }
 
 TEST(Session, APageWithNamesLeftOutTellsNothing) {
   Session known = session();
-  known.learn_page({.first = true, .last = false, .whole = false, .asked = Nanos(100)}, {2, 4}, kRoom);
-  known.learn_page({.first = false, .last = true, .whole = true, .asked = Nanos(200)}, {8}, kRoom);
+  known.learn_page({.first = true, .last = false, .whole = false, .asked = Nanos(100)}, {{2}, {4}}, kRoom);
+  known.learn_page({.first = false, .last = true, .whole = true, .asked = Nanos(200)}, {{8}}, kRoom);
   EXPECT_FALSE(known.knows_undeclared(6, kNever));
-  known.learn_page(kOnly, {2, 4}, kRoom);
+  known.learn_page(kOnly, {{2}, {4}}, kRoom);
   EXPECT_TRUE(known.knows_undeclared(6, kNever));
 }
 
 TEST(Session, AFactThatWasLostMayHaveBeenOfTheList) {
   Session known = session();
-  known.learn_page(kOnly, {2}, kRoom);
+  known.learn_page(kOnly, {{2}}, kRoom);
   EXPECT_TRUE(known.knows_undeclared(6, Nanos(99)));
   EXPECT_FALSE(known.knows_undeclared(6, Nanos(100)));
 }
 
 TEST(Session, RemembersNoMoreThanThereIsRoomFor) {
   Session known = session();
-  known.learn_page(kOnly, {2, 4, 6}, 2);
+  known.learn_page(kOnly, {{2}, {4}, {6}}, 2);
   EXPECT_EQ(known.declared_count(), 2u);
   EXPECT_FALSE(known.knows_undeclared(8, kNever));
   known.forget_declared();

@@ -189,6 +189,7 @@ OpenCall& Tracer::on_request(HttpExchange& exchange, Session& session, const Fac
   link_call(session, message, call);
   if (message.method == Method::kToolsCall) {
     call.undeclared = session.knows_undeclared(message.name_hash, calls_.last_dropped());
+    call.definition = session.definition_of(message.name_hash);
   }
   return call;
 }

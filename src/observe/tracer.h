@@ -64,7 +64,7 @@ class Tracer {
 
   // tracer_answers.cc
   void on_answer(HttpExchange& exchange, const mcp::Fact& fact);
-  void answer_call(mcp::OpenCall& call, const mcp::Fact& fact, const std::vector<std::uint64_t>& page,
+  void answer_call(mcp::OpenCall& call, const mcp::Fact& fact, const std::vector<mcp::DeclaredTool>& page,
                    bool id_mismatch);
   void learn_from_answer(Session& session, const mcp::OpenCall& call, const mcp::Message& message);
   bool is_known_stray(mcp::Direction asked, const mcp::Fact& fact);

@@ -44,7 +44,8 @@ void Tracer::on_answer(HttpExchange& exchange, const Fact& fact) {
   exchange.declared.clear();
 }
 
-void Tracer::answer_call(OpenCall& call, const Fact& fact, const std::vector<std::uint64_t>& page, bool id_mismatch) {
+void Tracer::answer_call(OpenCall& call, const Fact& fact, const std::vector<mcp::DeclaredTool>& page,
+                         bool id_mismatch) {
   const Message& message = fact.message;
   Session& session = calls_.session_of(call);
   session.touch(fact.at);

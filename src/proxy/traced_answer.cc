@@ -177,12 +177,12 @@ void TracedExchange::on_server_message(const Message& message) {
   shared_.placement().touch(stretch_, now_.boot);
 }
 
-void TracedExchange::on_declared(std::span<const std::uint64_t> name_hashes) {
+void TracedExchange::on_declared(std::span<const mcp::DeclaredTool> tools) {
   if (answer_ == Answer::kNothing || !began_) return;
   Fact fact;
   fact.kind = FactKind::kDeclaredTools;
   fact.at = now_;
-  fact.declared = name_hashes;
+  fact.declared = tools;
   fact.context = context_;
   push(fact);
 }

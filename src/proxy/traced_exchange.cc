@@ -132,7 +132,7 @@ Rewrite TracedExchange::whole_body(std::string_view body, Instant at) {
 void TracedExchange::look_for_mcp(std::string_view body) {
   struct Look final : mcp::MessageSink {
     void on_message(const Message& message, const mcp::SpliceMap*) override { observe::is_mcp(message, known); }
-    void on_declared(std::span<const std::uint64_t>) override {}
+    void on_declared(std::span<const mcp::DeclaredTool>) override {}
     bool known = false;
   } look;
   shared_.whole_scanner().feed(body, look);

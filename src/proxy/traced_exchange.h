@@ -42,7 +42,7 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
   enum class Answer : std::uint8_t { kNothing, kJson, kEvents };
 
   void on_message(const mcp::Message& message, const mcp::SpliceMap* map) override;
-  void on_declared(std::span<const std::uint64_t> name_hashes) override;
+  void on_declared(std::span<const mcp::DeclaredTool> tools) override;
   void on_event(const mcp::SseEvent& event) override;
 
   void read_caller();

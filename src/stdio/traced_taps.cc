@@ -84,11 +84,11 @@ void TracedServerTap::on_message(const mcp::Message& message, const mcp::SpliceM
                            .findings = acceptance_ != nullptr ? acceptance_->learn(message, message.id, 0) : 0});
 }
 
-void TracedServerTap::on_declared(std::span<const std::uint64_t> names) {
+void TracedServerTap::on_declared(std::span<const mcp::DeclaredTool> tools) {
   mcp::Fact fact;
   fact.kind = mcp::FactKind::kDeclaredTools;
   fact.at = read_at_;
-  fact.declared = names;
+  fact.declared = tools;
   observer_.server().push(fact);
 }
 

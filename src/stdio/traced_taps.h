@@ -26,7 +26,7 @@ class TracedClientTap final : public ClientTap, private mcp::ClientDecider {
 
  private:
   bool on_message(const mcp::Message& message, mcp::NotInjected may, Instant at, mcp::Injection& injection) override;
-  void on_declared(std::span<const std::uint64_t>, Instant) override {}
+  void on_declared(std::span<const mcp::DeclaredTool>, Instant) override {}
 
   observe::Placement& placement_;
   observe::Observer& observer_;
@@ -47,7 +47,7 @@ class TracedServerTap final : public ServerTap, private mcp::MessageSink {
 
  private:
   void on_message(const mcp::Message& message, const mcp::SpliceMap* map) override;
-  void on_declared(std::span<const std::uint64_t> names) override;
+  void on_declared(std::span<const mcp::DeclaredTool> tools) override;
 
   observe::Observer& observer_;
   observe::Activity& activity_;

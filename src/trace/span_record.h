@@ -132,7 +132,7 @@ struct SpanHeader {
   Nanos duration{};
   std::uint64_t session_print = 0;
   std::uint64_t randomness = 0;  // R of consistent sampling, 56 bits: of the call's tree
-  std::uint64_t definition = 0;  // of the tool, as its server listed it; 0: not known
+  std::uint64_t definition = 0;  // mcp::Definition::low, of the tool as the session was told of it; 0: not known
   Outcome outcome = Outcome::kNone;
   Operation operation = Operation::kNone;
   StatusCode status = StatusCode::kUnset;

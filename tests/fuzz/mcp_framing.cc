@@ -50,7 +50,7 @@ class Decider final : public ClientDecider {
     injected += may == NotInjected::kNone ? 1 : 0;
     return true;
   }
-  void on_declared(std::span<const std::uint64_t> hashes, Instant) override { seen.declared += hashes.size(); }
+  void on_declared(std::span<const mcp::DeclaredTool> tools, Instant) override { seen.declared += tools.size(); }
   Seen seen;
   std::uint64_t injected = 0;
 };
@@ -58,7 +58,7 @@ class Decider final : public ClientDecider {
 class Sink final : public MessageSink {
  public:
   void on_message(const Message& message, const SpliceMap*) override { seen.add(message); }
-  void on_declared(std::span<const std::uint64_t> hashes) override { seen.declared += hashes.size(); }
+  void on_declared(std::span<const mcp::DeclaredTool> tools) override { seen.declared += tools.size(); }
   Seen seen;
 };
 

@@ -35,7 +35,7 @@ class Sink final : public MessageSink {
     }
     splice = map == nullptr ? std::nullopt : std::optional(*map);
   }
-  void on_declared(std::span<const std::uint64_t>) override {}
+  void on_declared(std::span<const mcp::DeclaredTool>) override {}
   Message last;
   std::string context, rest;
   std::optional<SpliceMap> splice;

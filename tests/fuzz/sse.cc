@@ -22,7 +22,7 @@ class Sink final : public SseSink {
     seen = mix64(message[Text::kId], seen) + message.bytes + message.flags + message.id.exact + message.name_hash;
     ++messages;
   }
-  void on_declared(std::span<const std::uint64_t> hashes) override { declared += hashes.size(); }
+  void on_declared(std::span<const mcp::DeclaredTool> tools) override { declared += tools.size(); }
   void on_event(const SseEvent& event) override {
     MCPTRACE_CHECK(event.type.size() <= kSseTypeBytes && event.data.size() <= kSseDataBytes);
     MCPTRACE_CHECK(event.has_data || event.has_id);

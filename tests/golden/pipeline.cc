@@ -53,11 +53,11 @@ void Pipeline::on_message(const mcp::Message& message, const mcp::SpliceMap*) {
   feed(fact);
 }
 
-void Pipeline::on_declared(std::span<const std::uint64_t> names) {
+void Pipeline::on_declared(std::span<const mcp::DeclaredTool> tools) {
   mcp::Fact fact;
   fact.kind = mcp::FactKind::kDeclaredTools;
   fact.at = clock_.now();
-  fact.declared = names;
+  fact.declared = tools;
   feed(fact);
 }
 

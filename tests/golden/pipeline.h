@@ -37,9 +37,9 @@ class Pipeline final : private mcp::ClientDecider, private mcp::MessageSink {
   mcp::MessageScanner scanner(mcp::Direction direction) const;
   void feed(const mcp::Fact& fact);
   bool on_message(const mcp::Message& message, mcp::NotInjected may, Instant at, mcp::Injection& injection) override;
-  void on_declared(std::span<const std::uint64_t>, Instant) override {}
+  void on_declared(std::span<const mcp::DeclaredTool>, Instant) override {}
   void on_message(const mcp::Message& message, const mcp::SpliceMap*) override;
-  void on_declared(std::span<const std::uint64_t> names) override;
+  void on_declared(std::span<const mcp::DeclaredTool> tools) override;
 
   HashKey key_;
   ManualClock clock_;
