@@ -126,20 +126,23 @@ void CallTable::close(OpenCall& call) {
 }
 
 OpenCall* CallTable::find(Direction direction, const RequestId& id, std::uint64_t exchange) {
-  const bool odd = id.type == IdType::kOther;
-  if (odd && exchange == 0) return nullptr;
+  if (id.type == IdType::kOther) return exchange == 0 ? nullptr : find_odd(direction, id, exchange);
   OpenCall* found = nullptr;
   for (OpenCall& call : by_id_[bucket(direction, id.exact)]) {
-    if (odd) {
-      // It tells nothing; but what an exchange asked alone, its answer is of.
-      if (call.direction != direction || call.id.type != id.type || call.exchange_serial != exchange) continue;
-      if (found != nullptr) return nullptr;
-      found = &call;
-      continue;
-    }
     if (call.direction != direction || call.id != id) continue;
     if (call.exchange_serial == exchange) return &call;
     if (found == nullptr) found = &call;
+  }
+  return found;
+}
+
+// Such an id tells nothing; but what an exchange asked alone, its answer is of.
+OpenCall* CallTable::find_odd(Direction direction, const RequestId& id, std::uint64_t exchange) {
+  OpenCall* found = nullptr;
+  for (OpenCall& call : by_id_[bucket(direction, id.exact)]) {
+    if (call.direction != direction || call.id.type != id.type || call.exchange_serial != exchange) continue;
+    if (found != nullptr) return nullptr;
+    found = &call;
   }
   return found;
 }

@@ -148,6 +148,7 @@ class CallTable {
   using TokenBucket = CallList<&OpenCall::in_token_bucket>;
 
   [[nodiscard]] std::size_t bucket(Direction direction, std::uint64_t hash) const;
+  OpenCall* find_odd(Direction direction, const RequestId& id, std::uint64_t exchange);
   void enter(OpenCall& call);
   void grow();
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <string>
+#include <utility>
 
 #include "observe/judge.h"
 #include "trace/gate.h"
@@ -144,9 +145,16 @@ void Calls::give_own_session(OpenCall& call) {
   sessions_.open(session);
 }
 
-void Calls::end(OpenCall& call, CallEnd how, Nanos at_boot, bool answered) {
+void Calls::end(OpenCall& call, CallEnd&& how, Nanos at_boot) {
   if (call.start_state == Start::kWaits) give_own_session(call);
-  Session& session = session_of(call);
+  end_in(session_of(call), call, how, at_boot, false);
+}
+
+void Calls::answered(Session& session, OpenCall& call, CallEnd&& how, Nanos at_boot) {
+  end_in(session, call, how, at_boot, true);
+}
+
+void Calls::end_in(Session& session, OpenCall& call, CallEnd& how, Nanos at_boot, bool answered) {
   if (session.closed && !call.is_standing()) sessions_.open(session);
   how.duration = std::max(at_boot - call.start.boot, Nanos(0));
   // A legacy server may refuse it by dying, by closing or by saying nothing until the client gives up.
@@ -211,7 +219,7 @@ void Calls::end_all(const TrafficEnd& traffic, Nanos now) {
     } else {
       how = abandoned(traffic.call_error_type);
     }
-    end(call, how, was_cut ? call.cut_at : now);
+    end(call, std::move(how), was_cut ? call.cut_at : now);
   }
 }
 

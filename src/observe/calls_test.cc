@@ -25,8 +25,8 @@ TEST(Calls, AnOpenOneIsInAllCountsAndAnEndedOneInNone) {
   mcp::OpenCall& listen = parts.open(TracedParts::request(1, 2, 0, mcp::Method::kSubscriptionsListen));
   EXPECT_EQ(session.listens, 1u);
   EXPECT_EQ(parts.activity.open_requests, 1);
-  parts.calls.end(call, {}, TracedParts::at(1).boot, true);
-  parts.calls.end(listen, {}, TracedParts::at(1).boot, true);
+  parts.calls.end(call, {}, TracedParts::at(1).boot);
+  parts.calls.end(listen, {}, TracedParts::at(1).boot);
   EXPECT_EQ(session.open + session.listens, 0u);
   EXPECT_EQ(parts.activity.open_requests, 0);
   EXPECT_EQ(parts.calls.only_nestable(nullptr), nullptr);
@@ -43,7 +43,7 @@ TEST(Calls, WhatIsNestedEndsWithItsParent) {
     child.parent = &parent;
     parent.children.push_back(child);
   }
-  parts.calls.end(parent.children.front(), {}, TracedParts::at(1).boot, true);
+  parts.calls.end(parent.children.front(), {}, TracedParts::at(1).boot);
   EXPECT_EQ(parts.calls.table().size(), 3u);
   std::size_t seen = 0;
   parts.calls.for_each(parts.calls.table().all(), [&](mcp::OpenCall& call) {
