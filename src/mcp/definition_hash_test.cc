@@ -37,20 +37,19 @@ const std::string kTool =
 TEST(DefinitionHash, TheOrderOfMembersAndHowTheyAreWrittenDoNotMatter) {
   const Definition definition = of(kTool);
   EXPECT_NE(definition, Definition{});
-  for (const std::string same : {
-           R"({ "annotations": {}, "inputSchema" : {"required":["x","y"],"properties":{"x":{"type":"string"}},)"
-           R"("type":"object"}, "description":"does","name":"a"})",
-           R"({"name":"\u0061","description":"d\u006fes","inputSchema":{"typ\u0065":"object",)"
-           R"("properties":{"x":{"type":"string"}},"required":["x","y"]},"annotations":{}})",
-       }) {
-    EXPECT_EQ(of(same), definition) << same;
-  }
+  const std::string otherwise_ordered =
+      R"({ "annotations": {}, "inputSchema" : {"required":["x","y"],"properties":{"x":{"type":"string"}},)"
+      R"("type":"object"}, "description":"does","name":"a"})";
+  const std::string with_escapes = R"({"name":"\u0061","description":"d\u006fes","inputSchema":{"typ\u0065":"object",)"
+                                   R"("properties":{"x":{"type":"string"}},"required":["x","y"]},"annotations":{}})";
+  EXPECT_EQ(of(otherwise_ordered), definition);
+  EXPECT_EQ(of(with_escapes), definition);
   EXPECT_EQ(of(kTool.substr(0, kTool.size() - 1) + R"(,"_meta":{"t":1,"name":"b"}})"), definition);
 }
 
 TEST(DefinitionHash, EveryOtherDifferenceCounts) {
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> seen;
-  for (const std::string tool : {
+  for (const std::string& tool : {
            kTool,
            std::string(R"({"name":"a"})"),
            std::string(R"({"name":"b"})"),
