@@ -143,7 +143,7 @@ void Session::learn_page(const Page& page, const std::vector<mcp::DeclaredTool>&
 
 void Session::forget_declared() {
   list_complete_ = listing_from_start_ = false;
-  declared_ = {};
+  decltype(declared_)().swap(declared_);
 }
 
 void Session::add_counts(SpanRecord& span) const {
