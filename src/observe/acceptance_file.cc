@@ -61,11 +61,7 @@ std::string read_own(const std::string& path) {
 
 AcceptanceFile::AcceptanceFile(Acceptance& acceptance, std::string directory, const std::string& print,
                                std::string label, Log& log)
-    : acceptance_(acceptance),
-      directory_(std::move(directory)),
-      name_(print),
-      label_(std::move(label)),
-      log_(log) {}
+    : acceptance_(acceptance), directory_(std::move(directory)), name_(print), label_(std::move(label)), log_(log) {}
 
 AcceptanceFile::Content AcceptanceFile::parse(std::string_view text, Nanos wall) {
   Content content;

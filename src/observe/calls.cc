@@ -219,7 +219,7 @@ void Calls::end_all(const TrafficEnd& traffic, Nanos now) {
     } else {
       how = abandoned(traffic.call_error_type);
     }
-    end(call, std::move(how), was_cut ? call.cut_at : now);
+    end(call, how, was_cut ? call.cut_at : now);
   }
 }
 

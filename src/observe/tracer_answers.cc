@@ -61,7 +61,7 @@ void Tracer::answer_call(OpenCall& call, const Fact& fact, const std::vector<mcp
     learn_from_answer(session, call, message);
     if (call.method == Method::kToolsList) declared_.learn(session, call, page, !message.has(mcp::kNextCursor));
   }
-  calls_.answered(session, call, std::move(end), fact.at.boot);
+  calls_.answered(session, call, end, fact.at.boot);
 }
 
 void Tracer::learn_from_answer(Session& session, const OpenCall& call, const Message& message) {
