@@ -145,12 +145,12 @@ void Calls::give_own_session(OpenCall& call) {
   sessions_.open(session);
 }
 
-void Calls::end(OpenCall& call, CallEnd&& how, Nanos at_boot) {
+void Calls::end(OpenCall& call, CallEnd how, Nanos at_boot) {
   if (call.start_state == Start::kWaits) give_own_session(call);
   end_in(session_of(call), call, how, at_boot, false);
 }
 
-void Calls::answered(Session& session, OpenCall& call, CallEnd&& how, Nanos at_boot) {
+void Calls::answered(Session& session, OpenCall& call, CallEnd how, Nanos at_boot) {
   end_in(session, call, how, at_boot, true);
 }
 
