@@ -14,6 +14,7 @@ constexpr std::size_t kKeptCapacity = 256;  // of a string of a closed call
 
 // Most are empty, or fit where the last one was.
 void set_text(std::string& to, std::string_view text) {
+  if (text.empty() && to.empty()) return;
   if (text.size() > to.capacity()) {
     to.assign(text);
     return;

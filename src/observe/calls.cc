@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 #include <string>
-#include <utility>
 
 #include "observe/judge.h"
 #include "trace/gate.h"
@@ -150,7 +149,7 @@ void Calls::end(OpenCall& call, CallEnd how, Nanos at_boot) {
   end_in(session_of(call), call, how, at_boot, false);
 }
 
-void Calls::answered(Session& session, OpenCall& call, CallEnd how, Nanos at_boot) {
+void Calls::answered(Session& session, OpenCall& call, CallEnd& how, Nanos at_boot) {
   end_in(session, call, how, at_boot, true);
 }
 

@@ -48,7 +48,7 @@ class Calls {
   // Duration and what is declared are filled in.
   void end(mcp::OpenCall& call, trace::CallEnd how, Nanos at_boot);
   // By its answer; `session` is the call's.
-  void answered(Session& session, mcp::OpenCall& call, trace::CallEnd how, Nanos at_boot);
+  void answered(Session& session, mcp::OpenCall& call, trace::CallEnd& how, Nanos at_boot);
   // Its stream was cut: it waits for the stream to be resumed, until it has waited too long.
   void cut(mcp::OpenCall& call, Nanos at_boot);
   void resume(HttpExchange& exchange);

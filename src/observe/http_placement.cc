@@ -117,12 +117,8 @@ void HttpPlacement::choose_parent(const HttpCaller& caller, const Message* messa
   const bool by_header = in_header && (header_first || !in_meta);
   const auto& chosen = by_header ? in_header : in_meta;
   if (chosen && options_.parent != ParentOrder::kRootOnly) {
-    context.parent_source = by_header ? ParentSource::kHeader : ParentSource::kMeta;
-    context.trace_id = chosen->trace_id;
-    context.parent_id = chosen->span_id;
-    context.flags = chosen->flags;
-    const std::string_view state = by_header ? caller.tracestate : (*message)[Text::kTracestate];
-    if (trace::is_valid_tracestate(state)) placed_.trace_state = state;
+    placed_.trace_state = by_header ? take_caller(context, *chosen, ParentSource::kHeader, caller.tracestate)
+                                    : take_caller(context, *chosen, ParentSource::kMeta, (*message)[Text::kTracestate]);
     const auto& other = by_header ? in_meta : in_header;
     const bool same = other && other->trace_id == chosen->trace_id && other->span_id == chosen->span_id;
     if (other && !same) placed_.links[placed_.link_count++] = {other->trace_id, other->span_id};
@@ -130,15 +126,7 @@ void HttpPlacement::choose_parent(const HttpCaller& caller, const Message* messa
   }
   if (in_meta) placed_.links[placed_.link_count++] = {in_meta->trace_id, in_meta->span_id};
   if (in_header) placed_.links[placed_.link_count++] = {in_header->trace_id, in_header->span_id};
-  if (may_use_root) take_root_as_parent();
-}
-
-void HttpPlacement::take_root_as_parent() {
-  CallContext& context = placed_.context;
-  context.parent_source = ParentSource::kRoot;
-  context.trace_id = context.root_trace_id;
-  context.parent_id = context.root_span_id;
-  placed_.trace_state = own_.start(context, random_);
+  if (may_use_root) placed_.trace_state = own_.start(context, random_);
 }
 
 void HttpPlacement::write_injection(NotInjected may) {
@@ -188,7 +176,7 @@ const HttpPlacement::Placed& HttpPlacement::place_initialize(const HttpCaller& c
   const bool by_caller = placed_.context.parent_source != ParentSource::kRoot;
   write_injection(may == NotInjected::kNone && !by_caller ? NotInjected::kNoSession : may);
   take_own_session(caller);
-  if (!by_caller) take_root_as_parent();
+  if (!by_caller) placed_.trace_state = own_.start(placed_.context, random_);
   return placed_;
 }
 
@@ -212,7 +200,9 @@ void HttpPlacement::finish_initialize(const HttpCaller& caller, const Message& m
     if (!session_id.empty()) answered.session_id = session_id;
     take_session(stretches_.at(key_of(answered, &message, false), answered.first_byte, true), true);
   }
-  if (placed_.context.parent_source == ParentSource::kRoot) take_root_as_parent();
+  if (placed_.context.parent_source == ParentSource::kRoot) {
+    placed_.trace_state = own_.start(placed_.context, random_);
+  }
   placed = placed_;
 }
 

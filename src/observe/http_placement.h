@@ -106,7 +106,6 @@ class HttpPlacement {
   void take_own_session(const HttpCaller& caller);
   void take_no_session();
   void choose_parent(const HttpCaller& caller, const mcp::Message* message, bool may_use_root);
-  void take_root_as_parent();
   void write_injection(mcp::NotInjected may);
 
   HttpPlacementOptions options_;

@@ -67,27 +67,18 @@ Stretch& Placement::stretch_for(const Message& message, Instant at) {
   return process_stretch(message, at);
 }
 
-void Placement::choose_parent(const Message& message, const Stretch& stretch) {
+void Placement::choose_parent(const Message& message) {
   mcp::CallContext& context = placed_.context;
-  placed_.trace_state = {};
   context.span_id = random_.span_id();
   if (const auto caller = context_in(message)) {
-    context.parent_source = mcp::ParentSource::kMeta;
-    context.trace_id = caller->trace_id;
-    context.parent_id = caller->span_id;
-    context.flags = caller->flags;
-    if (trace::is_valid_tracestate(message[Text::kTracestate])) placed_.trace_state = message[Text::kTracestate];
-    return;
-  }
-  context.parent_source = mcp::ParentSource::kRoot;
-  context.trace_id = stretch.root.root_trace_id;
-  context.parent_id = stretch.root.root_span_id;
-  if (!stretch.root.derived && options_.environment) {
+    placed_.trace_state = take_caller(context, *caller, mcp::ParentSource::kMeta, message[Text::kTracestate]);
+  } else if (!context.derived && options_.environment) {
+    take_root_as_parent(context);
     context.flags = options_.environment->flags;
     placed_.trace_state = options_.environment_state;
-    return;
+  } else {
+    placed_.trace_state = own_.start(context, random_);
   }
-  placed_.trace_state = own_.start(context, random_);
 }
 
 const Placement::Placed& Placement::place(const Message& message, NotInjected may, Instant at) {
@@ -104,7 +95,7 @@ const Placement::Placed& Placement::place(const Message& message, NotInjected ma
   placed_.inject = false;
   placed_.trace_state = {};
   if (asks) {
-    choose_parent(message, stretch);
+    choose_parent(message);
     if (options_.acceptance != nullptr) ask_server(message, may);
     placed_.inject = own_.inject(placed_.context, options_.inject, may, placed_.trace_state, placed_.injection);
   } else {

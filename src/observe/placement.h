@@ -66,7 +66,7 @@ class Placement {
   Stretch& stretch_for(const mcp::Message& message, Instant at);
   Stretch& process_stretch(const mcp::Message& message, Instant at);
   void begin_process(std::uint64_t session_print, std::uint32_t previous);
-  void choose_parent(const mcp::Message& message, const Stretch& stretch);
+  void choose_parent(const mcp::Message& message);
 
   PlacementOptions options_;
   Random& random_;

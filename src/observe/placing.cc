@@ -18,6 +18,21 @@ std::optional<trace::TraceContext> context_in(const mcp::Message& message) {
   return trace::parse_traceparent(text);
 }
 
+std::string_view take_caller(mcp::CallContext& context, const trace::TraceContext& caller, mcp::ParentSource source,
+                             std::string_view state) {
+  context.parent_source = source;
+  context.trace_id = caller.trace_id;
+  context.parent_id = caller.span_id;
+  context.flags = caller.flags;
+  return trace::is_valid_tracestate(state) ? state : std::string_view();
+}
+
+void take_root_as_parent(mcp::CallContext& context) {
+  context.parent_source = mcp::ParentSource::kRoot;
+  context.trace_id = context.root_trace_id;
+  context.parent_id = context.root_span_id;
+}
+
 void take_root(mcp::CallContext& context, const mcp::CallContext& root) {
   context.session = root.session;
   context.previous = root.previous;
@@ -38,6 +53,7 @@ bool puts_in_meta(const mcp::Message& message, mcp::NotInjected may) {
 }
 
 std::string_view OwnContext::start(mcp::CallContext& context, Random& random) {
+  take_root_as_parent(context);
   context.flags = trace::kSampledFlag | trace::kRandomFlag;
   context.randomness = random.u64() >> 8;
   return trace::write_randomness(context.randomness, randomness_);

@@ -21,6 +21,12 @@ std::optional<std::string> conversation_in(std::string_view baggage);
 // The context that the message carries in its _meta, if it is one, and whole.
 std::optional<trace::TraceContext> context_in(const mcp::Message& message);
 
+// The parent is the caller's span. Gives its tracestate: `state`, if that is valid.
+std::string_view take_caller(mcp::CallContext& context, const trace::TraceContext& caller, mcp::ParentSource source,
+                             std::string_view state);
+// The parent is the root.
+void take_root_as_parent(mcp::CallContext& context);
+
 // What follows is of the session of this root; its own trace, span and parent stay as they are.
 void take_root(mcp::CallContext& context, const mcp::CallContext& root);
 
@@ -34,7 +40,7 @@ bool puts_in_meta(const mcp::Message& message, mcp::NotInjected may);
 // The texts of a message's own context: what goes on. Its views are valid until the next call.
 class OwnContext {
  public:
-  // The message starts in a trace of ours, below its root. Gives its tracestate.
+  // The message starts in a trace of ours, below its root: that is the parent. Gives its tracestate.
   std::string_view start(mcp::CallContext& context, Random& random);
   // Notes why it is not to be injected; else fills `injection` and returns true.
   bool inject(mcp::CallContext& context, bool wanted, mcp::NotInjected may, std::string_view trace_state,

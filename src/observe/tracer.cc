@@ -55,9 +55,7 @@ void move_to(const Session& session, CallContext& context) {
   const bool stays =
       context.parent_source != mcp::ParentSource::kRoot || context.not_injected == mcp::NotInjected::kNone;
   take_root(context, session.root);
-  if (stays) return;
-  context.trace_id = context.root_trace_id;
-  context.parent_id = context.root_span_id;
+  if (!stays) take_root_as_parent(context);
 }
 
 }  // namespace
@@ -74,7 +72,7 @@ Tracer::Tracer(TracerOptions options, Random& random, Activity& activity, Record
 
 void Tracer::feed(const Fact& fact) {
   last_seen_ = std::max(last_seen_, fact.at.boot);
-  if (opens_call(fact)) calls_.make_room();
+  if (calls_.table().full() && opens_call(fact)) calls_.make_room();
   HttpExchange& exchange = fact.http != nullptr ? exchange_of(fact) : apart_;
   switch (fact.kind) {
     case FactKind::kMessage:
@@ -207,9 +205,7 @@ void Tracer::place_server_call(const Session& session, const Message& message, O
     nested_in->children.push_back(call);
   }
   if (own) {
-    context.trace_id = own->trace_id, context.parent_id = own->span_id, context.flags = own->flags;
-    context.parent_source = mcp::ParentSource::kMeta;
-    if (trace::is_valid_tracestate(message[Text::kTracestate])) trace_state = message[Text::kTracestate];
+    trace_state = take_caller(context, *own, mcp::ParentSource::kMeta, message[Text::kTracestate]);
   } else if (nested_in != nullptr) {
     context.trace_id = nested_in->context.trace_id, context.parent_id = nested_in->context.span_id;
     context.flags = nested_in->context.flags;

@@ -63,10 +63,10 @@ void Tracer::on_exchange_end(HttpExchange& exchange, const Fact& fact) {
   }
   calls_.for_each(exchange.calls, [&](OpenCall& call) {
     if (call.direction != Direction::kClientToServer) return;  // it is answered elsewhere
-    if (auto end = judge_exchange(call, exchange, http, exchanges_, calls_.may_have_lost(call))) {
+    if (const auto end = judge_exchange(call, exchange, http, exchanges_, calls_.may_have_lost(call))) {
       // A root lasts as long as its calls do, and one without its initialize has failed.
       if (call.kind == CallKind::kRequest) calls_.session_of(call).touch({.wall = {}, .boot = at});
-      calls_.end(call, *std::move(end), at);
+      calls_.end(call, *end, at);
     } else if (!exchanges_.is_sse(exchange.scope)) {
       calls_.cut(call, at);
     }
@@ -91,8 +91,8 @@ void Tracer::on_exchange_end(HttpExchange& exchange, const Fact& fact) {
 void Tracer::end_sse_session(const HttpExchange& exchange, const Fact& fact) {
   const HttpFact& http = *fact.http;
   exchanges_.end_sse(exchange.scope);
-  CallEnd end = http.end == HttpEnd::kStopped ? unobserved("stopped")
-                                              : abandoned(client_left(http) ? "client_closed" : "server_closed");
+  const CallEnd end = http.end == HttpEnd::kStopped ? unobserved("stopped")
+                                                    : abandoned(client_left(http) ? "client_closed" : "server_closed");
   Session* const session = sessions_.find(fact.context.session);
   if (session != nullptr && http.end != HttpEnd::kStopped && !client_left(http)) session->end = RootEnd::kServerClosed;
   calls_.for_each(calls_.table().all(), [&](OpenCall& call) {
