@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "json/text.h"
 
 namespace mcptrace::trace {
@@ -13,13 +14,6 @@ constexpr std::size_t kMaxKeyOrValue = 256;  // of a tracestate member
 constexpr std::size_t kMaxBaggage = 8192;
 constexpr std::size_t kMaxBaggageMembers = 64;
 
-// OWS of RFC 9110: spaces and tabs.
-std::string_view trim(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 // Takes the next element of a comma-separated list off `list`, trimmed; may be empty.
 std::string_view take_member(std::string_view& list) {
   const std::size_t comma = list.find(',');
@@ -28,7 +22,7 @@ std::string_view take_member(std::string_view& list) {
   return trim(member);
 }
 
-bool is_key_start(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+bool is_key_start(char c) { return (c >= 'a' && c <= 'z') || is_digit(c); }
 bool is_key_char(char c) { return is_key_start(c) || c == '_' || c == '-' || c == '*' || c == '/' || c == '@'; }
 bool is_value_char(char c) { return c >= 0x20 && c <= 0x7e && c != ',' && c != '='; }
 
