@@ -76,7 +76,7 @@ struct SpanLink {
 
 // What many spans of a process say in the same words, before what is their own. Kept by whoever makes the spans, with
 // its texts, in a table of at most kMostCommon; `serial` tells what it says from all that stood in its place before.
-inline constexpr std::size_t kMostCommon = 64;
+inline constexpr std::size_t kMostCommon = 256;
 struct CommonAttributes {
   std::uint32_t place = 0;   // in that table
   std::uint32_t serial = 0;  // from 1
