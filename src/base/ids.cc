@@ -33,6 +33,7 @@ void write_hex(std::span<const std::uint8_t> bytes, char* out) {
 }
 
 void write_hex(std::uint64_t value, char* out) {
+  static_assert(std::endian::native == std::endian::little);
   const std::uint64_t big_endian = std::byteswap(value);
   write_eight(&big_endian, out);
 }

@@ -8,7 +8,6 @@
 namespace mcptrace::mcp {
 namespace {
 
-// What is hashed of a value: the path to it, its kind, its text. Of a container only that it is one.
 constexpr std::uint64_t kPathDomain = 0x70617468, kValueDomain = 0x76616c75;
 
 template <class Number>
@@ -47,7 +46,7 @@ void DefinitionHash::at(const json::Key& key, json::Kind kind) {
   decoder_ = {};
   size_ = 0;
   long_.reset();
-  if (kind == json::Kind::kObject || kind == json::Kind::kArray) add({});
+  if (kind == json::Kind::kObject || kind == json::Kind::kArray) add();
 }
 
 void DefinitionHash::feed(std::string_view raw) {
@@ -57,19 +56,22 @@ void DefinitionHash::feed(std::string_view raw) {
 
 void DefinitionHash::append(std::string_view decoded) {
   if (!long_ && size_ + decoded.size() <= kWhole) {
-    std::ranges::copy(decoded, text_.begin() + static_cast<std::ptrdiff_t>(size_));
+    std::ranges::copy(decoded, bytes_.begin() + static_cast<std::ptrdiff_t>(kHead + size_));
     size_ += decoded.size();
     return;
   }
-  if (!long_) long_.emplace(key_, "definition").update({text_.data(), size_});
+  if (!long_) long_.emplace(key_, "definition").update({bytes_.data() + kHead, size_});
   long_->update(decoded);
 }
 
 void DefinitionHash::end() {
   if (kind_ == json::Kind::kString) decoder_.finish([this](std::string_view decoded) { append(decoded); });
-  if (!long_) return add({text_.data(), size_});
-  const std::uint64_t print = long_->finish();
-  add(bytes_of(print));
+  if (long_) {
+    const std::uint64_t print = long_->finish();
+    std::memcpy(bytes_.data() + kHead, &print, sizeof(print));
+    size_ = sizeof(print);
+  }
+  add();
 }
 
 void DefinitionHash::take(std::string_view decoded) {
@@ -77,13 +79,11 @@ void DefinitionHash::take(std::string_view decoded) {
   end();
 }
 
-void DefinitionHash::add(std::string_view value) {
-  std::array<char, sizeof(std::uint64_t) + 2 + kWhole> bytes;
-  std::memcpy(bytes.data(), &path_, sizeof(path_));
-  bytes[sizeof(path_)] = static_cast<char>(kind_);
-  bytes[sizeof(path_) + 1] = long_ ? 'L' : 'T';
-  std::ranges::copy(value, bytes.begin() + sizeof(path_) + 2);
-  const auto [low, high] = hash_({bytes.data(), sizeof(path_) + 2 + value.size()}, kValueDomain);
+void DefinitionHash::add() {
+  std::memcpy(bytes_.data(), &path_, sizeof(path_));
+  bytes_[sizeof(path_)] = static_cast<char>(kind_);
+  bytes_[sizeof(path_) + 1] = long_ ? 'L' : 'T';
+  const auto [low, high] = hash_({bytes_.data(), kHead + size_}, kValueDomain);
   sum_.high += high;
   sum_.low += low;
   if (sum_.low < low) ++sum_.high;

@@ -1,6 +1,7 @@
-// The definition hash of a tool as its server lists it (docs/spans.md): the sum, mod 2^128, of keyed hashes of every
-// value in its object with the path to it. So the order of members does not matter, and nothing is kept of the object.
-// Fed by MessageHandler as it walks the object, in pieces of any size; allocates nothing.
+// The definition hash of a tool as its server lists it (docs/architecture.md, What may be written): the sum, mod 2^128,
+// of keyed hashes of every value in its object with the path to it. So the order of members does not matter, and
+// nothing is kept of the object. Fed by MessageHandler as it walks the object, in pieces of any size; allocates
+// nothing.
 //
 //   hash.begin();
 //   hash.at(key, kind);                    // a member, or an element where the key has no data
@@ -46,9 +47,11 @@ class DefinitionHash {
     std::uint64_t elements = 0;  // so far
   };
   void append(std::string_view decoded);
-  void add(std::string_view value);
+  void add();
   [[nodiscard]] std::uint64_t path_to(char what, std::string_view name) const;
 
+  // What is hashed of a value begins with the path to it, its kind, and whether its text or its LongHash follows.
+  static constexpr std::size_t kHead = sizeof(std::uint64_t) + 2;
   // Texts up to this length are hashed whole; of a longer one its LongHash is.
   static constexpr std::size_t kWhole = 4096;
 
@@ -62,8 +65,8 @@ class DefinitionHash {
   std::uint64_t path_ = 0;
   json::Kind kind_ = json::Kind::kNull;
   StringDecoder decoder_;
-  std::array<char, kWhole> text_;
-  std::size_t size_ = 0;
+  std::array<char, kHead + kWhole> bytes_;
+  std::size_t size_ = 0;  // of the text in there
   std::optional<LongHash> long_;
 };
 
