@@ -24,93 +24,90 @@ Operation operation_of(mcp::Method method);
 enum class Set : std::uint8_t { kCommon, kGuide, kSemconv };
 
 // The table. MCPTRACE_ATTRIBUTES(X) with X(enumerator, "key", set). Order is free; nothing on disk depends on it.
-#define MCPTRACE_ATTRIBUTES(X)                                                        \
-  X(kOperation, "mcp.operation", kGuide)                                              \
-  X(kToolName, "mcp.tool_name", kGuide)                                               \
-  X(kErrorCode, "mcp.error_code", kGuide)                                             \
-  X(kSessionId, "mcp.session_id", kCommon)                                            \
-  X(kClientId, "mcp.client_id", kGuide)                                               \
-  X(kHttpStatusCode, "http.status_code", kGuide)                                      \
-  X(kOutcome, "mcp.outcome", kCommon)                                                 \
-  X(kEra, "mcp.era", kCommon)                                                         \
-  X(kRequestedVersion, "mcp.protocol.version.requested", kCommon)                     \
-  X(kClientName, "mcp.client.name", kCommon)                                          \
-  X(kClientVersion, "mcp.client.version", kCommon)                                    \
-  X(kServerName, "mcp.server.name", kCommon)                                          \
-  X(kServerVersion, "mcp.server.version", kCommon)                                    \
-  X(kClientProcess, "mcp.client.process", kCommon)                                    \
-  X(kLate, "mcp.late", kCommon)                                                       \
-  X(kToolUndeclared, "mcp.tool.undeclared", kCommon)                                  \
-  X(kRequestBytes, "mcp.request.size", kCommon)                                       \
-  X(kResponseBytes, "mcp.response.size", kCommon)                                     \
-  X(kProgressCount, "mcp.progress.count", kCommon)                                    \
-  X(kCommand, "mcptrace.command", kCommon)                                            \
-  X(kUnobserved, "mcptrace.unobserved", kCommon)                                      \
-  X(kInjected, "mcptrace.injected", kCommon)                                          \
-  X(kNotInjectedWhy, "mcptrace.not_injected", kCommon)                                \
-  X(kAmbiguous, "mcptrace.ambiguous", kCommon)                                        \
-  X(kIdMismatch, "mcptrace.id_mismatch", kCommon)                                     \
-  X(kGuessed, "mcptrace.session.guessed", kCommon)                                    \
-  X(kEnd, "mcptrace.end", kCommon)                                                    \
-  X(kLinkRelation, "mcptrace.link", kCommon)                                          \
-  X(kCalls, "mcptrace.calls", kCommon)                                                \
-  X(kCallsOk, "mcptrace.calls.ok", kCommon)                                           \
-  X(kCallsToolError, "mcptrace.calls.tool_error", kCommon)                            \
-  X(kCallsRpcError, "mcptrace.calls.rpc_error", kCommon)                              \
-  X(kCallsTransportError, "mcptrace.calls.transport_error", kCommon)                  \
-  X(kCallsCancelled, "mcptrace.calls.cancelled", kCommon)                             \
-  X(kCallsAbandoned, "mcptrace.calls.abandoned", kCommon)                             \
-  X(kCallsUnobserved, "mcptrace.calls.unobserved", kCommon)                           \
-  X(kCallsAuthRequired, "mcptrace.calls.auth_required", kCommon)                      \
-  X(kCallsInputRequired, "mcptrace.calls.input_required", kCommon)                    \
-  X(kRequests, "mcptrace.requests", kCommon)                                          \
-  X(kErrors, "mcptrace.errors", kCommon)                                              \
-  X(kNotifications, "mcptrace.notifications", kCommon)                                \
-  X(kBytesToServer, "mcptrace.bytes.to_server", kCommon)                              \
-  X(kBytesToClient, "mcptrace.bytes.to_client", kCommon)                              \
-  X(kDropped, "mcptrace.dropped", kCommon)                                            \
-  X(kUnmatched, "mcptrace.unmatched_answers", kCommon)                                \
-  X(kSecondAnswers, "mcptrace.second_answers", kCommon)                               \
-  X(kNotJsonLines, "mcptrace.not_json.lines", kCommon)                                \
-  X(kNotJsonBytes, "mcptrace.not_json.bytes", kCommon)                                \
-  X(kNotInjectedCount, "mcptrace.not_injected.count", kCommon)                        \
-  X(kFinding, "mcptrace.finding", kCommon)                                            \
-  X(kFindingContentLengthFraming, "mcptrace.finding.content_length_framing", kCommon) \
-  X(kFindingNotMcpMessage, "mcptrace.finding.not_mcp_message", kCommon)               \
-  X(kFindingBadJsonrpc, "mcptrace.finding.bad_jsonrpc", kCommon)                      \
-  X(kFindingStrictServer, "mcptrace.finding.strict_server", kCommon)                  \
-  X(kFindingForeignRedirect, "mcptrace.finding.foreign_redirect", kCommon)            \
-  X(kFindingBadEncoding, "mcptrace.finding.bad_encoding", kCommon)                    \
-  X(kFindingLost, "mcptrace.finding.lost", kCommon)                                   \
-  X(kExitStatus, "mcptrace.server.exit_status", kCommon)                              \
-  X(kExitSignal, "mcptrace.server.signal", kCommon)                                   \
-  X(kMethodName, "mcp.method.name", kSemconv)                                         \
-  X(kProtocolVersion, "mcp.protocol.version", kCommon)                                \
-  X(kSemconvSessionId, "mcp.session.id", kSemconv)                                    \
-  X(kRequestId, "jsonrpc.request.id", kSemconv)                                       \
-  X(kGenAiToolName, "gen_ai.tool.name", kSemconv)                                     \
-  X(kGenAiPromptName, "gen_ai.prompt.name", kSemconv)                                 \
-  X(kGenAiOperationName, "gen_ai.operation.name", kSemconv)                           \
-  X(kRpcStatusCode, "rpc.response.status_code", kSemconv)                             \
-  X(kErrorType, "error.type", kCommon)                                                \
-  X(kHttpResponseStatus, "http.response.status_code", kSemconv)                       \
-  X(kHttpMethod, "http.request.method", kSemconv)                                     \
-  X(kHttpFirstByte, "mcptrace.http.ttfb", kCommon)                                    \
-  X(kHttpStreamed, "mcptrace.http.streamed", kCommon)                                 \
-  X(kAuthScheme, "mcptrace.auth.scheme", kCommon)                                     \
-  X(kClientAddress, "client.address", kCommon)                                        \
-  X(kClientPort, "client.port", kCommon)                                              \
-  X(kServerAddress, "server.address", kCommon)                                        \
-  X(kServerPort, "server.port", kCommon)                                              \
-  X(kNetworkTransport, "network.transport", kCommon)                                  \
-  X(kNetworkProtocolName, "network.protocol.name", kCommon)                           \
+#define MCPTRACE_ATTRIBUTES(X)                                       \
+  X(kOperation, "mcp.operation", kGuide)                             \
+  X(kToolName, "mcp.tool_name", kGuide)                              \
+  X(kErrorCode, "mcp.error_code", kGuide)                            \
+  X(kSessionId, "mcp.session_id", kCommon)                           \
+  X(kClientId, "mcp.client_id", kGuide)                              \
+  X(kHttpStatusCode, "http.status_code", kGuide)                     \
+  X(kOutcome, "mcp.outcome", kCommon)                                \
+  X(kEra, "mcp.era", kCommon)                                        \
+  X(kRequestedVersion, "mcp.protocol.version.requested", kCommon)    \
+  X(kClientName, "mcp.client.name", kCommon)                         \
+  X(kClientVersion, "mcp.client.version", kCommon)                   \
+  X(kServerName, "mcp.server.name", kCommon)                         \
+  X(kServerVersion, "mcp.server.version", kCommon)                   \
+  X(kClientProcess, "mcp.client.process", kCommon)                   \
+  X(kLate, "mcp.late", kCommon)                                      \
+  X(kToolUndeclared, "mcp.tool.undeclared", kCommon)                 \
+  X(kRequestBytes, "mcp.request.size", kCommon)                      \
+  X(kResponseBytes, "mcp.response.size", kCommon)                    \
+  X(kProgressCount, "mcp.progress.count", kCommon)                   \
+  X(kCommand, "mcptrace.command", kCommon)                           \
+  X(kUnobserved, "mcptrace.unobserved", kCommon)                     \
+  X(kInjected, "mcptrace.injected", kCommon)                         \
+  X(kNotInjectedWhy, "mcptrace.not_injected", kCommon)               \
+  X(kAmbiguous, "mcptrace.ambiguous", kCommon)                       \
+  X(kIdMismatch, "mcptrace.id_mismatch", kCommon)                    \
+  X(kGuessed, "mcptrace.session.guessed", kCommon)                   \
+  X(kEnd, "mcptrace.end", kCommon)                                   \
+  X(kLinkRelation, "mcptrace.link", kCommon)                         \
+  X(kCalls, "mcptrace.calls", kCommon)                               \
+  X(kCallsOk, "mcptrace.calls.ok", kCommon)                          \
+  X(kCallsToolError, "mcptrace.calls.tool_error", kCommon)           \
+  X(kCallsRpcError, "mcptrace.calls.rpc_error", kCommon)             \
+  X(kCallsTransportError, "mcptrace.calls.transport_error", kCommon) \
+  X(kCallsCancelled, "mcptrace.calls.cancelled", kCommon)            \
+  X(kCallsAbandoned, "mcptrace.calls.abandoned", kCommon)            \
+  X(kCallsUnobserved, "mcptrace.calls.unobserved", kCommon)          \
+  X(kCallsAuthRequired, "mcptrace.calls.auth_required", kCommon)     \
+  X(kCallsInputRequired, "mcptrace.calls.input_required", kCommon)   \
+  X(kRequests, "mcptrace.requests", kCommon)                         \
+  X(kErrors, "mcptrace.errors", kCommon)                             \
+  X(kNotifications, "mcptrace.notifications", kCommon)               \
+  X(kBytesToServer, "mcptrace.bytes.to_server", kCommon)             \
+  X(kBytesToClient, "mcptrace.bytes.to_client", kCommon)             \
+  X(kDropped, "mcptrace.dropped", kCommon)                           \
+  X(kUnmatched, "mcptrace.unmatched_answers", kCommon)               \
+  X(kSecondAnswers, "mcptrace.second_answers", kCommon)              \
+  X(kNotJsonLines, "mcptrace.not_json.lines", kCommon)               \
+  X(kNotJsonBytes, "mcptrace.not_json.bytes", kCommon)               \
+  X(kNotInjectedCount, "mcptrace.not_injected.count", kCommon)       \
+  X(kFinding, "mcptrace.finding", kCommon)                           \
+  X(kExitStatus, "mcptrace.server.exit_status", kCommon)             \
+  X(kExitSignal, "mcptrace.server.signal", kCommon)                  \
+  X(kMethodName, "mcp.method.name", kSemconv)                        \
+  X(kProtocolVersion, "mcp.protocol.version", kCommon)               \
+  X(kSemconvSessionId, "mcp.session.id", kSemconv)                   \
+  X(kRequestId, "jsonrpc.request.id", kSemconv)                      \
+  X(kGenAiToolName, "gen_ai.tool.name", kSemconv)                    \
+  X(kGenAiPromptName, "gen_ai.prompt.name", kSemconv)                \
+  X(kGenAiOperationName, "gen_ai.operation.name", kSemconv)          \
+  X(kRpcStatusCode, "rpc.response.status_code", kSemconv)            \
+  X(kErrorType, "error.type", kCommon)                               \
+  X(kHttpResponseStatus, "http.response.status_code", kSemconv)      \
+  X(kHttpMethod, "http.request.method", kSemconv)                    \
+  X(kHttpFirstByte, "mcptrace.http.ttfb", kCommon)                   \
+  X(kHttpStreamed, "mcptrace.http.streamed", kCommon)                \
+  X(kAuthScheme, "mcptrace.auth.scheme", kCommon)                    \
+  X(kClientAddress, "client.address", kCommon)                       \
+  X(kClientPort, "client.port", kCommon)                             \
+  X(kServerAddress, "server.address", kCommon)                       \
+  X(kServerPort, "server.port", kCommon)                             \
+  X(kNetworkTransport, "network.transport", kCommon)                 \
+  X(kNetworkProtocolName, "network.protocol.name", kCommon)          \
   X(kNetworkProtocolVersion, "network.protocol.version", kCommon)
 
 enum class Attr : std::uint8_t {
 #define MCPTRACE_X(name, key, set) name,
   MCPTRACE_ATTRIBUTES(MCPTRACE_X)
 #undef MCPTRACE_X
-      kCount
+// Of a root: how often there was each finding.
+#define MCPTRACE_X(name, code) kFinding##name,
+      MCPTRACE_FINDINGS(MCPTRACE_X)
+#undef MCPTRACE_X
+          kCount
 };
 std::string_view attr_key(Attr attr);
 constexpr bool set_in(Set set, Naming naming) {
@@ -120,7 +117,8 @@ bool attr_in(Attr attr, Naming naming);
 
 // The attribute of a root that counts a finding; its code, which that ends in: "strict_server".
 constexpr Attr finding_count(mcp::Finding finding) {
-  return static_cast<Attr>(static_cast<int>(Attr::kFindingContentLengthFraming) + static_cast<int>(finding));
+  return static_cast<Attr>(static_cast<int>(Attr::kCount) - static_cast<int>(mcp::Finding::kCount) +
+                           static_cast<int>(finding));
 }
 static_assert(finding_count(mcp::Finding::kLost) == Attr::kFindingLost);
 std::string_view finding_code(mcp::Finding finding);

@@ -82,7 +82,7 @@ TEST(Conventions, NoKeyTwice) {
   std::set<std::string_view> keys;
   for (std::size_t i = 0; i < static_cast<std::size_t>(Attr::kCount); ++i) {
     const std::string_view key = attr_key(static_cast<Attr>(i));
-    EXPECT_THAT(std::string(key), testing::MatchesRegex("[a-z_.]+"));
+    EXPECT_THAT(std::string(key), testing::MatchesRegex("[a-z0-9_.]+"));
     EXPECT_TRUE(keys.insert(key).second) << key;
   }
 }
