@@ -161,8 +161,7 @@ std::vector<std::string> shell_words(std::string_view line) {
 // `list`: as in launchers.h.
 bool has_option(std::string_view list, std::string_view option) {
   while (!list.empty()) {
-    const std::string_view one = list.substr(0, list.find(' '));
-    list.remove_prefix(std::min(list.size(), one.size() + 1));
+    const std::string_view one = take_until(list, ' ');
     const bool longer = one.ends_with('*') && option.size() >= one.size();
     if (one == option || (longer && option.starts_with(one.substr(0, one.size() - 1)))) return true;
   }

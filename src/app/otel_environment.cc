@@ -1,7 +1,5 @@
 #include "app/otel_environment.h"
 
-#include <algorithm>
-
 #include "base/text.h"
 #include "json/text.h"
 
@@ -12,8 +10,7 @@ bool is_true(const std::optional<std::string>& value) { return value && same_tex
 Result<std::vector<std::pair<std::string, std::string>>> parse_resource_attributes(std::string_view value) {
   std::vector<std::pair<std::string, std::string>> attributes;
   while (!value.empty()) {
-    const std::string_view member = value.substr(0, value.find(','));
-    value.remove_prefix(std::min(value.size(), member.size() + 1));
+    const std::string_view member = take_until(value, ',');
     if (trim(member).empty()) continue;
     const std::size_t equals = member.find('=');
     const std::string_view key = trim(member.substr(0, equals));

@@ -2,21 +2,13 @@
 
 #include <unistd.h>
 
-#include <charconv>
-
 #include "base/shown.h"
+#include "base/text.h"
 
 namespace mcptrace::app {
 namespace {
 
 Error bad(std::string message) { return {Errc::kInvalidArgument, std::move(message)}; }
-
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-  std::uint16_t port = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (text.empty() || code != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return port;
-}
 
 // "127.0.0.1:8080", "[::1]:0", "8080" (on 127.0.0.1), "localhost:8080" (the same).
 Result<http::ListenAddress> parse_listen(std::string_view option, std::string_view text) {
@@ -27,7 +19,7 @@ Result<http::ListenAddress> parse_listen(std::string_view option, std::string_vi
   http::ListenAddress address{.host = "127.0.0.1", .port = 0};
   const auto colon = text.rfind(':');
   std::string_view host = colon == std::string_view::npos ? std::string_view() : text.substr(0, colon);
-  const auto port = parse_port(colon == std::string_view::npos ? text : text.substr(colon + 1));
+  const auto port = parse_number<std::uint16_t>(colon == std::string_view::npos ? text : text.substr(colon + 1));
   if (!port || (colon == 0)) return wrong();
   address.port = *port;
   if (host.starts_with('[')) {

@@ -1,7 +1,6 @@
-#include <charconv>
-
 #include "app/command_line.h"
 #include "app/commands.h"
+#include "base/text.h"
 #include "query/export.h"
 #include "query/sessions_text.h"
 
@@ -63,9 +62,8 @@ Result<Options> parse(const World& world, std::span<const std::string> arguments
     options.query.since = world.clock.wall() - age;
   }
   if (!limit.empty()) {
-    const auto [end, code] = std::from_chars(limit.data(), limit.data() + limit.size(), options.query.limit);
-    if (code != std::errc() || end != limit.data() + limit.size() || options.query.limit < 1 ||
-        options.query.limit > 1'000'000) {
+    options.query.limit = parse_number<std::size_t>(limit).value_or(0);
+    if (options.query.limit < 1 || options.query.limit > 1'000'000) {
       return std::unexpected(
           Error{Errc::kInvalidArgument, "--limit wants a number from 1 to 1000000, got '" + limit + "'"});
     }

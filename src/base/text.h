@@ -1,8 +1,10 @@
-// ASCII as protocols have it: letters without regard to case, blanks around a value, digits, percent-encoding. Pure,
-// and without a locale; all other bytes are left alone.
+// ASCII as protocols have it: letters without regard to case, blanks around a value, lists, numbers, percent-encoding.
+// Pure, and without a locale; all other bytes are left alone.
 #pragma once
 
 #include <algorithm>
+#include <charconv>
+#include <concepts>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +33,22 @@ inline std::string_view trim(std::string_view text) {
 // Without regard to case.
 inline bool same_text(std::string_view left, std::string_view right) {
   return left == right || std::ranges::equal(left, right, {}, lower, lower);
+}
+
+// Takes what stands before the first `end` off `text`, and that too; all of it where there is none.
+inline std::string_view take_until(std::string_view& text, char end) {
+  const std::string_view taken = text.substr(0, text.find(end));
+  text.remove_prefix(std::min(text.size(), taken.size() + 1));
+  return taken;
+}
+
+// `text`, all of it, as a number that the type can hold; unsigned types take no sign.
+template <std::integral Number>
+std::optional<Number> parse_number(std::string_view text, int base = 10) {
+  Number number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
 }
 
 // Nothing: a percent sign without two digits behind it.

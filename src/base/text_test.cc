@@ -28,6 +28,22 @@ TEST(Text, HexadecimalDigitsAreOfEitherCase) {
   EXPECT_EQ(hex_value('F'), 15);
 }
 
+TEST(Text, ListsAreTakenApartUntilNothingIsLeft) {
+  std::string_view list = "a,,b c";
+  EXPECT_EQ(take_until(list, ','), "a");
+  EXPECT_EQ(take_until(list, ','), "");
+  EXPECT_EQ(take_until(list, ','), "b c");
+  EXPECT_EQ(list, "");
+  EXPECT_EQ(take_until(list, ','), "");
+}
+
+TEST(Text, NumbersAreAllOfTheirText) {
+  EXPECT_EQ(parse_number<std::uint16_t>("65535"), 65535);
+  EXPECT_EQ(parse_number<int>("-7"), -7);
+  EXPECT_EQ(parse_number<std::uint64_t>("fF", 16), 255u);
+  for (const char* bad : {"", "-1", "+1", " 1", "1 ", "0x1", "65536"}) EXPECT_FALSE(parse_number<std::uint16_t>(bad));
+}
+
 TEST(Text, PercentSignsHaveTwoDigitsBehindThem) {
   EXPECT_EQ(percent_decode("a%20b%2f%2F%00"), std::string("a b//\0", 6));
   for (const char* bad : {"%", "%2", "a%2", "%zz", "%2z", "%-1"}) EXPECT_FALSE(percent_decode(bad)) << bad;

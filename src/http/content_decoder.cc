@@ -213,9 +213,7 @@ bool may_begin(std::string_view text) {
 template <class Visit>
 void each_coding(std::string_view list, Visit visit) {
   while (!list.empty()) {
-    const std::size_t comma = std::min(list.find(','), list.size());
-    if (const std::string_view coding = trim(list.substr(0, comma)); !coding.empty()) visit(coding);
-    list.remove_prefix(std::min(comma + 1, list.size()));
+    if (const std::string_view coding = trim(take_until(list, ',')); !coding.empty()) visit(coding);
   }
 }
 

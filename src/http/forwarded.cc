@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <ranges>
 
@@ -34,9 +33,7 @@ std::string shown_network(std::string_view text) {
 // A parameter of one element of Forwarded (RFC 7239 4).
 std::string_view parameter_of(std::string_view element, std::string_view name) {
   while (!element.empty()) {
-    const std::size_t end = std::min(element.find(';'), element.size());
-    std::string_view pair = trim(element.substr(0, end));
-    element.remove_prefix(std::min(end + 1, element.size()));
+    std::string_view pair = trim(take_until(element, ';'));
     const std::size_t equals = pair.find('=');
     if (equals == pair.npos || !same_text(pair.substr(0, equals), name)) continue;
     pair.remove_prefix(equals + 1);
@@ -111,13 +108,9 @@ Result<> TrustedProxies::add(std::string_view text) {
   const bool ipv4 = !address.contains(':');
   if (canonical.empty() || address.starts_with('[') || canonical.contains(':') == ipv4) return wrong();
   const unsigned most = ipv4 ? 32 : 128;
-  unsigned bits = most;
-  if (slash < text.size()) {
-    const std::string_view number = text.substr(slash + 1);
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), bits);
-    if (error != std::errc() || end != number.data() + number.size() || bits > most) return wrong();
-  }
-  networks_.push_back({*address_bytes(canonical), bits + (ipv4 ? 96 : 0)});
+  const auto bits = slash < text.size() ? parse_number<unsigned>(text.substr(slash + 1)) : most;
+  if (!bits || *bits > most) return wrong();
+  networks_.push_back({*address_bytes(canonical), *bits + (ipv4 ? 96 : 0)});
   return {};
 }
 

@@ -146,9 +146,7 @@ bool HeadParser::note_coding(std::string_view value) {
 
 bool HeadParser::note_connection(std::string_view value) {
   while (!value.empty()) {
-    const std::size_t comma = std::min(value.find(','), value.size());
-    const std::string_view option = trim(value.substr(0, comma));
-    value.remove_prefix(std::min(comma + 1, value.size()));
+    const std::string_view option = trim(take_until(value, ','));
     framing_.odd_option |= token_size(option) != option.size();
     framing_.close |= same_text(option, "close");
     framing_.keep_alive |= same_text(option, "keep-alive");

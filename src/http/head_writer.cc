@@ -56,10 +56,7 @@ bool any_option(const Head& head, Visit visit) {
     if (field.id != FieldName::kConnection) continue;
     std::string_view list = field.value;
     while (!list.empty()) {
-      const std::size_t comma = std::min(list.find(','), list.size());
-      const std::string_view option = trim(list.substr(0, comma));
-      list.remove_prefix(std::min(comma + 1, list.size()));
-      if (visit(option)) return true;
+      if (visit(trim(take_until(list, ',')))) return true;
     }
   }
   return false;

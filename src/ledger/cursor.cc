@@ -3,9 +3,9 @@
 #include "ledger/cursor.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/fd.h"
+#include "base/text.h"
 #include "spool/cursor.h"
 #include "spool/directory.h"
 
@@ -14,29 +14,18 @@ namespace {
 
 constexpr std::size_t kMostBytes = 64u << 20;
 
-// Takes the next word off `line`.
-std::string_view take_word(std::string_view& line) {
-  const std::string_view word = line.substr(0, line.find(' '));
-  line.remove_prefix(std::min(line.size(), word.size() + 1));
-  return word;
-}
-
-bool take_number(std::string_view& line, std::uint64_t& number) {
-  const std::string_view word = take_word(line);
-  const auto end = std::from_chars(word.data(), word.data() + word.size(), number);
-  return end.ec == std::errc() && end.ptr == word.data() + word.size();
-}
-
 bool take_key(std::string_view& line, SpanKey& key) {
-  const std::string_view word = take_word(line);
+  const std::string_view word = take_until(line, ' ');
   return word.size() == 48 && parse_hex(word.substr(0, 32), key.trace_id.bytes) &&
          parse_hex(word.substr(32), key.span_id.bytes);
 }
 
 bool parse_place(std::string_view line, Cursor::Place& place) {
-  std::uint64_t closed = 0;
-  if (!take_number(line, place.decided) || !take_number(line, place.read) || !take_number(line, closed)) return false;
-  place.closed = closed != 0;
+  const auto decided = parse_number<std::uint64_t>(take_until(line, ' '));
+  const auto read = parse_number<std::uint64_t>(take_until(line, ' '));
+  const auto closed = parse_number<std::uint64_t>(take_until(line, ' '));
+  if (!decided || !read || !closed) return false;
+  place = {.decided = *decided, .read = *read, .closed = *closed != 0, .undecided = {}};
   while (!line.empty()) {
     if (!take_key(line, place.undecided.emplace_back())) return false;
   }
@@ -63,9 +52,8 @@ Result<Cursor> Cursor::open(const std::string& directory, const std::string& nam
   const auto text = read_file(spool::cursors_of(directory) + "/" + name, kMostBytes);
   std::string_view rest = text ? std::string_view(*text) : std::string_view();
   while (!rest.empty()) {
-    std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    const std::string_view file = take_word(line);
+    std::string_view line = take_until(rest, '\n');
+    const std::string_view file = take_until(line, ' ');
     Place place;
     if (spool::parse_name(file) && parse_place(line, place)) cursor.set(std::string(file), std::move(place));
   }

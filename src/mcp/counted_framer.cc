@@ -1,7 +1,6 @@
 #include "mcp/counted_framer.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include "base/text.h"
@@ -92,11 +91,8 @@ void CountedFramer::end_field() {
     if (!line.contains(':') && line_size_ <= line_.size()) state_ = State::kLost;
     return;
   }
-  const std::string_view digits = trim(line.substr(kLength.size()));
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  const bool good = error == std::errc() && end == digits.data() + digits.size() && line_size_ <= line_.size();
-  if (!good || (length_ && *length_ != value)) state_ = State::kLost;
+  const auto value = parse_number<std::uint64_t>(trim(line.substr(kLength.size())));
+  if (!value || line_size_ > line_.size() || (length_ && length_ != value)) state_ = State::kLost;
   length_ = value;
 }
 

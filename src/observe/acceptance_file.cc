@@ -12,15 +12,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <filesystem>
-#include <optional>
 #include <sstream>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/keyed_hash.h"
+#include "base/text.h"
 #include "spool/directory.h"
 
 namespace mcptrace::observe {
@@ -37,13 +36,6 @@ constexpr std::string_view kStates[] = {"untried", "accepted", "doubted", "stric
 std::string_view spelling(std::size_t method) {
   if (method == static_cast<std::size_t>(Method::kUnknown)) return "*";
   return mcp::method_text(static_cast<Method>(method));
-}
-
-std::optional<std::uint64_t> parse_hex(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 // Its content, if it is a file of ours.
@@ -71,7 +63,7 @@ AcceptanceFile::Content AcceptanceFile::parse(std::string_view text, Nanos wall)
     std::string method, state, tool;
     words >> method >> state;
     if (method == "version") {
-      content.version = parse_hex(state).value_or(0);
+      content.version = parse_number<std::uint64_t>(state, 16).value_or(0);
       continue;
     }
     Acceptance::Known known;
@@ -81,7 +73,7 @@ AcceptanceFile::Content AcceptanceFile::parse(std::string_view text, Nanos wall)
     if (!(words >> alternations >> known.names_meta >> tool >> seconds) || which == std::end(kStates)) continue;
     known.state = static_cast<State>(which - std::begin(kStates));
     known.alternations = static_cast<std::uint8_t>(std::clamp(alternations, 0, 2));
-    known.tool = parse_hex(tool).value_or(0);
+    known.tool = parse_number<std::uint64_t>(tool, 16).value_or(0);
     const Nanos since = std::chrono::seconds(std::clamp<std::int64_t>(seconds, 0, 1ll << 33));
     if (known.state == State::kStrict && (wall - since > kStrictFor || since > wall + kStrictFor)) continue;
     for (std::size_t i = 1; i < content.table.size(); ++i) {

@@ -16,7 +16,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
+
+#include "base/text.h"
 
 namespace mcptrace::observe {
 namespace {
@@ -130,16 +131,12 @@ void DeclaredFile::read_on() {
 
 void DeclaredFile::take_lines(std::string_view bytes) {
   while (!bytes.empty() && known_.size() < kMostNames) {
-    const std::size_t end = bytes.find('\n');
-    std::string_view line = bytes.substr(0, end);
-    bytes.remove_prefix(end + 1);
+    std::string_view line = take_until(bytes, '\n');
     if (line.size() < kLineBytes) continue;
     line.remove_prefix(line.size() - kLineBytes);
     if (!line.starts_with(server_print_)) continue;
-    line.remove_prefix(server_print_.size());
-    std::uint64_t print = 0;
-    const auto [last, failed] = std::from_chars(line.data(), line.data() + line.size(), print, 16);
-    if (failed == std::errc() && last == line.data() + line.size()) known_.insert(print);
+    const auto print = parse_number<std::uint64_t>(line.substr(server_print_.size()), 16);
+    if (print) known_.insert(*print);
   }
 }
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "base/text.h"
@@ -63,12 +62,9 @@ bool same_prefix(const Bits& left, const Bits& right, std::size_t count) {
 bool is_in_block(std::string_view block, const Bits& address) {
   const std::size_t slash = block.find('/');
   const Bits network = bits_of(block.substr(0, slash));
-  const std::string_view text = block.substr(slash + 1);
-  std::size_t count = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error != std::errc() || end != text.data() + text.size()) return false;
-  return network.count != 0 && network.count == address.count && count <= network.count &&
-         same_prefix(network, address, count);
+  const auto count = parse_number<std::size_t>(block.substr(slash + 1));
+  return count && network.count != 0 && network.count == address.count && *count <= network.count &&
+         same_prefix(network, address, *count);
 }
 
 bool is_below_name(std::string_view host, std::string_view name) {

@@ -7,9 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 
 #include "base/fd.h"
+#include "base/text.h"
 #include "spool/directory.h"
 #include "spool/reader.h"
 
@@ -22,15 +22,10 @@ constexpr std::size_t kMaxCursorBytes = 64u << 20;
 Positions parse_positions(std::string_view text) {
   Positions positions;
   while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    const std::size_t space = line.find(' ');
-    if (space == std::string_view::npos || !parse_name(line.substr(0, space))) continue;
-    std::uint64_t position = 0;
-    const char* const end = line.data() + line.size();
-    const auto number = std::from_chars(line.data() + space + 1, end, position);
-    if (number.ec == std::errc() && (number.ptr == end || *number.ptr == ' '))
-      positions[std::string(line.substr(0, space))] = position;
+    std::string_view line = take_until(text, '\n');
+    const std::string_view file = take_until(line, ' ');
+    const auto position = parse_number<std::uint64_t>(take_until(line, ' '));
+    if (position && parse_name(file)) positions[std::string(file)] = *position;
   }
   return positions;
 }

@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <memory>
 
 #include "base/ids.h"
+#include "base/text.h"
 
 namespace mcptrace::spool {
 namespace {
@@ -77,13 +77,12 @@ std::optional<FileName> parse_name(std::string_view name, std::string_view suffi
   if (!std::all_of(name.begin(), name.end(), is_plain)) return std::nullopt;
   const std::string_view digits = name.substr(0, kCreatedDigits);
   const std::string_view salt = name.substr(name.size() - kSaltDigits);
-  std::int64_t created = 0;
-  const auto number = std::from_chars(digits.data(), digits.data() + digits.size(), created);
+  const auto created = parse_number<std::int64_t>(digits);
   std::uint8_t bytes[4];
-  if (number.ec != std::errc() || number.ptr != digits.data() + digits.size() || created < 0) return std::nullopt;
+  if (!created || *created < 0) return std::nullopt;
   if (name[name.size() - kSaltDigits - 1] != '-' || !parse_hex(salt, bytes)) return std::nullopt;
   const std::string_view process = name.substr(kCreatedDigits + 1, name.size() - kCreatedDigits - kSaltDigits - 2);
-  return FileName{.created = Nanos(created),
+  return FileName{.created = Nanos(*created),
                   .salt = static_cast<std::uint32_t>(bytes[0]) << 24 | static_cast<std::uint32_t>(bytes[1]) << 16 |
                           static_cast<std::uint32_t>(bytes[2]) << 8 | bytes[3],
                   .process = process};

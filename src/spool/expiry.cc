@@ -8,12 +8,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <iterator>
 #include <optional>
 #include <string_view>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "spool/cursor.h"
 #include "spool/directory.h"
 
@@ -34,13 +34,9 @@ std::string line_of(const Expired& some) {
 }
 
 std::optional<Expired> parse_line(std::string_view line) {
-  Expired some;
-  const char* const end = line.data() + line.size();
-  const auto files = std::from_chars(line.data(), end, some.files);
-  if (files.ec != std::errc() || files.ptr == end || *files.ptr != ' ') return std::nullopt;
-  const auto bytes = std::from_chars(files.ptr + 1, end, some.bytes);
-  if (bytes.ec != std::errc() || bytes.ptr != end) return std::nullopt;
-  return some;
+  const auto files = parse_number<std::uint64_t>(take_until(line, ' '));
+  const auto bytes = parse_number<std::uint64_t>(line);
+  return files && bytes ? std::optional<Expired>({.files = *files, .bytes = *bytes}) : std::nullopt;
 }
 
 // Half a line, as a full disk leaves it, counts nothing.

@@ -15,12 +15,7 @@ constexpr std::size_t kMaxBaggage = 8192;
 constexpr std::size_t kMaxBaggageMembers = 64;
 
 // Takes the next element of a comma-separated list off `list`, trimmed; may be empty.
-std::string_view take_member(std::string_view& list) {
-  const std::size_t comma = list.find(',');
-  const std::string_view member = list.substr(0, comma);
-  list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
-  return trim(member);
-}
+std::string_view take_member(std::string_view& list) { return trim(take_until(list, ',')); }
 
 bool is_key_start(char c) { return (c >= 'a' && c <= 'z') || is_digit(c); }
 bool is_key_char(char c) { return is_key_start(c) || c == '_' || c == '-' || c == '*' || c == '/' || c == '@'; }
@@ -119,10 +114,9 @@ std::uint64_t randomness_of(std::string_view tracestate, const TraceId& trace_id
   std::ranges::copy(std::span(trace_id.bytes).last<7>(), bytes.begin());
   std::string_view fields = tracestate_get(tracestate, "ot").value_or("");
   while (!fields.empty()) {
-    const std::string_view field = fields.substr(0, fields.find(';'));
+    const std::string_view field = take_until(fields, ';');
     std::array<std::uint8_t, 7> own;
     if (field.starts_with(kKey) && parse_hex(field.substr(kKey.size()), own)) bytes = own;
-    fields.remove_prefix(std::min(fields.size(), field.size() + 1));
   }
   std::uint64_t randomness = 0;
   for (const std::uint8_t byte : bytes) randomness = randomness << 8 | byte;
