@@ -10,8 +10,6 @@ namespace {
 
 using spool::RecordType;
 
-SpanKey key_of(const trace::SpanHeader& header) { return {header.trace_id, header.span_id}; }
-
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace

@@ -124,7 +124,7 @@ void Ledger::add_starting(const Entry& entry) {
 
 void Ledger::add_root(const Entry& entry) {
   Session& session = session_of(entry);
-  Stretch& stretch = stretch_of(session, entry, {entry.header.trace_id, entry.header.span_id});
+  Stretch& stretch = stretch_of(session, entry, key_of(entry.header));
   stretch.parent = entry.header.parent_id;
   if (entry.type == RecordType::kSessionClose) {
     std::erase(stretch.live_files, entry.file);
@@ -197,12 +197,12 @@ void Ledger::count(const Entry& entry) {
   const trace::SpanHeader& header = entry.header;
   Tally& tally = it->second;
   tally.end = std::max(tally.end, end_of(header));
-  if (entry.type == RecordType::kCallOpen) tally.open.try_emplace({header.trace_id, header.span_id}, header);
+  if (entry.type == RecordType::kCallOpen) tally.open.try_emplace(key_of(header), header);
   tally.opened |= !header.has(trace::kStanding | trace::kFromServer);
   if (entry.type != RecordType::kSpan) return;
   if (header.has(trace::kRootSpan)) return add_root(entry);
   if (header.has(trace::kLateAnswer)) return;
-  if (!tally.seen.insert({header.trace_id, header.span_id}).second) return;
+  if (!tally.seen.insert(key_of(header)).second) return;
   ++(header.operation == Operation::kDiscover ? tally.discover : tally.other);
   if (header.status == trace::StatusCode::kError) ++tally.counts.errors;
   if (header.operation == Operation::kToolCall && header.outcome != Outcome::kRedirected) {

@@ -19,6 +19,7 @@ struct SpanKey {
   SpanId span_id;
   auto operator<=>(const SpanKey&) const = default;
 };
+inline SpanKey key_of(const trace::SpanHeader& header) { return {header.trace_id, header.span_id}; }
 struct SpanKeyHash {
   std::size_t operator()(const SpanKey& key) const {
     return std::hash<TraceId>()(key.trace_id) * 31 + std::hash<SpanId>()(key.span_id);

@@ -34,7 +34,7 @@ struct TraceSpan {
   std::uint32_t resource = 0;  // index into TraceView::resources
   Ending ending = Ending::kEnded;
 
-  [[nodiscard]] SpanKey key() const { return {header.trace_id, header.span_id}; }
+  [[nodiscard]] SpanKey key() const { return ledger::key_of(header); }
   [[nodiscard]] bool is_root() const { return (header.flags & trace::kRootSpan) != 0; }
   [[nodiscard]] Nanos end() const { return add(header.start, header.duration); }
 };
