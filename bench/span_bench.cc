@@ -8,6 +8,7 @@
 #include "mcp/call_table.h"
 #include "otlp/encode.h"
 #include "trace/span_builder.h"
+#include "trace/testing.h"
 
 namespace {
 
@@ -55,7 +56,7 @@ void exchange_to_bytes(benchmark::State& state, trace::Naming naming) {
     keep(out.data());
   }
   std::size_t attributes = 0;
-  for (const auto& attribute : span.all_attributes()) attributes += trace::attr_in(attribute.key, naming);
+  for (const auto& attribute : trace::all_attributes(span)) attributes += trace::attr_in(attribute.key, naming);
   state.counters["attributes"] = static_cast<double>(attributes);
   state.counters["bytes"] = static_cast<double>(bytes);
 }

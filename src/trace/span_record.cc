@@ -46,13 +46,6 @@ bool outcome_is_error(Outcome outcome) {
   }
 }
 
-std::vector<Attribute> SpanRecord::all_attributes() const {
-  std::vector<Attribute> all;
-  if (common != nullptr) all = common->attributes;
-  all.insert(all.end(), attributes.begin(), attributes.end());
-  return all;
-}
-
 void SpanRecord::clear() {
   // By one assignment, so that a field added later is not forgotten; the vectors keep what they grew.
   static_cast<SpanFields&>(*this) = {};

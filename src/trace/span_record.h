@@ -116,8 +116,6 @@ struct SpanRecord : SpanFields {
   void add(Attr key, const char* value) { add(key, std::string_view(value)); }
   void add(Attr key, std::int64_t value) { attributes.emplace_back(key, value); }
   void add(Attr key, std::same_as<bool> auto value) { attributes.emplace_back(key, value); }
-  // The common ones and its own, in order: for whom speed does not matter.
-  [[nodiscard]] std::vector<Attribute> all_attributes() const;
   // Empty again, capacity kept.
   void clear();
 };

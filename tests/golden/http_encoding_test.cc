@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include "golden/http_pipeline.h"
+#include "trace/testing.h"
 
 namespace mcptrace::golden {
 namespace {
@@ -35,7 +36,7 @@ class LastSpan final : public observe::RecordSink {
     unobserved.clear();
     not_injected.clear();
     request_bytes = 0;
-    for (const auto& attribute : span.all_attributes()) {
+    for (const trace::Attribute& attribute : trace::all_attributes(span)) {
       if (attribute.key == trace::Attr::kUnobserved) unobserved = std::get<std::string_view>(attribute.value);
       if (attribute.key == trace::Attr::kNotInjectedWhy) not_injected = std::get<std::string_view>(attribute.value);
       if (attribute.key == trace::Attr::kRequestBytes) request_bytes = std::get<std::int64_t>(attribute.value);

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "golden/http_pipeline.h"
+#include "trace/testing.h"
 #include "trace/w3c.h"
 
 namespace mcptrace::golden {
@@ -36,7 +37,7 @@ class Ledger final : public observe::RecordSink {
               span.start,   span.duration, {},           (header.flags & trace::kDerivedIds) != 0};
     std::string tool;
     std::int64_t second = 0, unmatched = 0;
-    for (const auto& attribute : span.all_attributes()) {
+    for (const trace::Attribute& attribute : trace::all_attributes(span)) {
       if (attribute.key == trace::Attr::kToolName) tool = std::get<std::string_view>(attribute.value);
       if (attribute.key == trace::Attr::kSessionId) seen.session = std::get<std::string_view>(attribute.value);
       if (attribute.key == trace::Attr::kSecondAnswers) second = std::get<std::int64_t>(attribute.value);

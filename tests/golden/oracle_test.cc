@@ -9,6 +9,7 @@
 #include <set>
 
 #include "golden/pipeline.h"
+#include "trace/testing.h"
 #include "trace/w3c.h"
 
 namespace mcptrace::golden {
@@ -35,7 +36,7 @@ class Ledger final : public observe::RecordSink {
               span.parent_id,         span.start,   span.duration, span.kind};
     if (span.name == trace::kRootName) root = seen;
     if (span.name == trace::kLateAnswerName) ++late;
-    for (const auto& attribute : span.all_attributes()) {
+    for (const trace::Attribute& attribute : trace::all_attributes(span)) {
       if (attribute.key == trace::Attr::kToolName) calls.emplace(std::get<std::string_view>(attribute.value), seen);
       if (span.kind == trace::SpanKind::kClient && attribute.key == trace::Attr::kRequestBytes) {
         server_requests.emplace(std::get<std::int64_t>(attribute.value), seen);

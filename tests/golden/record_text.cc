@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "trace/testing.h"
+
 namespace mcptrace::golden {
 namespace {
 
@@ -93,7 +95,7 @@ void TextSink::record(spool::RecordType type, const trace::SpanHeader& header, c
   text += "\n";
   if (type == spool::RecordType::kSessionClose) return;
   if (span.status == trace::StatusCode::kError) text.append("  ERROR ").append(span.status_message).append("\n");
-  text += attributes(span.all_attributes());
+  text += attributes(trace::all_attributes(span));
   for (const trace::SpanEvent& event : span.events) {
     text.append("  event ").append(time(event.at)).append(" ").append(event.name).append("\n");
     text += attributes(event.attributes);
