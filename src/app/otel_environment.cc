@@ -1,7 +1,7 @@
 #include "app/otel_environment.h"
 
 #include "base/text.h"
-#include "json/text.h"
+#include "base/utf8.h"
 
 namespace mcptrace::app {
 
@@ -16,7 +16,7 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_resource_attribut
     const std::string_view key = trim(member.substr(0, equals));
     const auto decoded =
         equals == std::string_view::npos ? std::nullopt : percent_decode(trim(member.substr(equals + 1)));
-    if (key.empty() || !decoded || !json::is_utf8(*decoded) || !json::is_utf8(key)) {
+    if (key.empty() || !decoded || !is_utf8(*decoded) || !is_utf8(key)) {
       return std::unexpected(
           Error{Errc::kInvalidArgument, "member " + std::to_string(attributes.size() + 1) + " is not key=value"});
     }

@@ -11,7 +11,7 @@
 #include <span>
 
 #include "base/text.h"
-#include "json/text.h"
+#include "base/utf8.h"
 
 namespace mcptrace::http {
 namespace {
@@ -190,7 +190,7 @@ bool is_text(std::string_view text) {
   };
   if (std::ranges::any_of(text, is_control)) return false;
   for (std::size_t cut = 0; cut < 4 && cut <= text.size(); ++cut) {
-    if (json::is_utf8(text.substr(0, text.size() - cut))) return true;
+    if (is_utf8(text.substr(0, text.size() - cut))) return true;
     if (static_cast<unsigned char>(text[text.size() - cut - 1]) < 0x80) return false;
   }
   return false;

@@ -15,15 +15,13 @@ namespace mcptrace::json {
 std::size_t decode_string(std::string_view raw, char* out, std::size_t limit);
 std::string decode_string(std::string_view raw);
 
+// What a backslash and this byte mean: nothing for `u`, and for what is no escape.
+std::optional<char> unescaped(char byte);
+
 // An integer in [-2^63, 2^63) written without fraction or exponent; nothing otherwise.
 std::optional<std::int64_t> parse_integer(std::string_view raw);
 
 // Appends `text` as a JSON string with its quotes. Bad UTF-8 becomes U+FFFD.
 void append_quoted(std::string& out, std::string_view text);
-
-// Is every byte sequence valid UTF-8 (no overlong forms, no surrogates)?
-bool is_utf8(std::string_view text);
-// `text` with every bad sequence replaced by U+FFFD, cut to at most `limit` bytes between characters.
-std::string clean_utf8(std::string_view text, std::size_t limit);
 
 }  // namespace mcptrace::json

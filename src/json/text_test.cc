@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/utf8.h"
+
 namespace mcptrace::json {
 namespace {
 
@@ -108,45 +110,6 @@ TEST(AppendQuoted, DecodesToWhatItWas) {
     ASSERT_GE(quoted.size(), 2u);
     ASSERT_EQ(decode_string(std::string_view(quoted).substr(1, quoted.size() - 2)), clean_utf8(text, 1000));
   }
-}
-
-TEST(Utf8, KnowsGoodFromBad) {
-  for (const std::string_view good :
-       {""sv, "ascii only, and more than eight"sv, "\0"sv, "\xc2\x80"sv, "\xdf\xbf"sv, "\xe0\xa0\x80"sv,
-        "\xed\x9f\xbf"sv, "\xee\x80\x80"sv, "\xef\xbf\xbf"sv, "\xf0\x90\x80\x80"sv, "\xf4\x8f\xbf\xbf"sv}) {
-    EXPECT_TRUE(is_utf8(good)) << good;
-    EXPECT_EQ(clean_utf8(good, 100), good);
-  }
-  static constexpr Decoding kBad[] = {
-      {"\x80", "\ufffd"},
-      {"\xc0\xaf", "\ufffd\ufffd"},
-      {"\xc1\xbf", "\ufffd\ufffd"},
-      {"\xc3", "\ufffd"},
-      {"\xc3(", "\ufffd("},
-      {"\xe0\x9f\xbf", "\ufffd\ufffd\ufffd"},
-      {"\xed\xa0\x80", "\ufffd\ufffd\ufffd"},
-      {"\xe2\x82", "\ufffd"},
-      {"\xe2\x82\xe2\x82\xac", "\ufffd\u20ac"},
-      {"\xf0\x8f\xbf\xbf", "\ufffd\ufffd\ufffd\ufffd"},
-      {"\xf0\x9f\x98", "\ufffd"},
-      {"\xf4\x90\x80\x80", "\ufffd\ufffd\ufffd\ufffd"},
-      {"\xf5\x80\x80\x80", "\ufffd\ufffd\ufffd\ufffd"},
-      {"\xff\xfe", "\ufffd\ufffd"},
-      {"good, long enough, then bad\xff", "good, long enough, then bad\ufffd"},
-  };
-  for (const auto& [bad, clean] : kBad) {
-    EXPECT_FALSE(is_utf8(bad)) << bad;
-    EXPECT_EQ(clean_utf8(bad, 100), clean) << bad;
-  }
-}
-
-TEST(Utf8, CleansToAtMostItsLimit) {
-  EXPECT_EQ(clean_utf8("abc", 2), "ab");
-  EXPECT_EQ(clean_utf8("abc", 0), "");
-  EXPECT_EQ(clean_utf8("a\u20ac", 3), "a");
-  EXPECT_EQ(clean_utf8("a\u20ac", 4), "a\u20ac");
-  EXPECT_EQ(clean_utf8("\xff", 2), "");
-  EXPECT_EQ(clean_utf8("\xff", 3), "\ufffd");
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "json/text.h"
+#include "base/utf8.h"
 #include "mcp/recording_test_support.h"
 
 namespace mcptrace::mcp {
@@ -68,7 +68,7 @@ TEST(MessageFaults, J4ACutNeverFallsIntoACharacter) {
       std::string name(before, 'a');
       for (int i = 0; i < 8; ++i) name += character;
       const Recorded r = scan_one(R"({"id":1,"method":"tools/call","params":{"name":")" + name + "\"}}");
-      EXPECT_TRUE(json::is_utf8(r[Text::kName])) << before;
+      EXPECT_TRUE(is_utf8(r[Text::kName])) << before;
       EXPECT_LE(r[Text::kName].size(), 128u);
       EXPECT_GT(r[Text::kName].size(), 124u);
       EXPECT_TRUE(name.starts_with(r[Text::kName]));

@@ -1,29 +1,17 @@
 #include "mcp/string_decoder.h"
 
+#include "base/text.h"
+#include "base/utf8.h"
+#include "json/text.h"
+
 namespace mcptrace::mcp {
 namespace {
 
-constexpr std::uint32_t kReplacement = 0xfffd;
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
+constexpr char32_t kReplacement = 0xfffd;
 
 template <class Bytes>
-void put(std::uint32_t point, Bytes& out) {
-  const auto byte = [&](std::uint32_t value) { out.data[out.size++] = static_cast<char>(value); };
-  if (point < 0x80) {
-    byte(point);
-  } else if (point < 0x800) {
-    byte(0xc0 | point >> 6), byte(0x80 | (point & 0x3f));
-  } else if (point < 0x10000) {
-    byte(0xe0 | point >> 12), byte(0x80 | (point >> 6 & 0x3f)), byte(0x80 | (point & 0x3f));
-  } else {
-    byte(0xf0 | point >> 18), byte(0x80 | (point >> 12 & 0x3f)), byte(0x80 | (point >> 6 & 0x3f));
-    byte(0x80 | (point & 0x3f));
-  }
+void put(char32_t point, Bytes& out) {
+  out.size += encode_utf8(point, out.data.data() + out.size);
 }
 
 }  // namespace
@@ -37,7 +25,7 @@ void StringDecoder::step(char byte, Bytes& out) {
       escape(byte, out);
       return;
     case State::kHex: {
-      const int digit = hex_digit(byte);
+      const int digit = hex_value(byte);
       if (digit >= 0) {
         value_ = value_ << 4 | static_cast<std::uint32_t>(digit);
         if (++digits_ == 4) unit(value_, out);
@@ -71,30 +59,10 @@ void StringDecoder::escape(char byte, Bytes& out) {
   }
   drop_high(out);
   state_ = State::kPlain;
-  switch (byte) {
-    case '"':
-    case '\\':
-    case '/':
-      out.data[out.size++] = byte;
-      return;
-    case 'b':
-      out.data[out.size++] = '\b';
-      return;
-    case 'f':
-      out.data[out.size++] = '\f';
-      return;
-    case 'n':
-      out.data[out.size++] = '\n';
-      return;
-    case 'r':
-      out.data[out.size++] = '\r';
-      return;
-    case 't':
-      out.data[out.size++] = '\t';
-      return;
-    default:
-      put(kReplacement, out);
-      return;
+  if (const auto meant = json::unescaped(byte)) {
+    out.data[out.size++] = *meant;
+  } else {
+    put(kReplacement, out);
   }
 }
 

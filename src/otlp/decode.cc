@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "json/text.h"
+#include "base/utf8.h"
 #include "otlp/wire.h"
 
 namespace mcptrace::otlp {
@@ -25,9 +25,7 @@ Nanos time_of(std::uint64_t unix_nanos) {
   return Nanos(static_cast<std::int64_t>(std::min(unix_nanos, kLast)));
 }
 
-std::string text_of(std::string_view raw) {
-  return json::is_utf8(raw) ? std::string(raw) : json::clean_utf8(raw, raw.size() * 3);
-}
+std::string text_of(std::string_view raw) { return is_utf8(raw) ? std::string(raw) : clean_utf8(raw, raw.size() * 3); }
 
 // Enumerations and 32-bit numbers: protobuf drops the upper half.
 std::uint32_t low_half(std::uint64_t number) { return static_cast<std::uint32_t>(number); }

@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "json/text.h"
+#include "base/utf8.h"
 
 namespace mcptrace::otlp {
 namespace {
@@ -136,7 +136,7 @@ TEST(Json, IsOneLineOfValidUtf8) {
   span.name = hard;
   span.attributes = {{hard, {hard}}};
   const std::string out = json_of(one_span(span));
-  EXPECT_TRUE(json::is_utf8(out));
+  EXPECT_TRUE(is_utf8(out));
   for (const char c : out) EXPECT_GE(static_cast<unsigned char>(c), 0x20);
 }
 

@@ -1,77 +1,14 @@
 #include "query/text.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
-#include <limits>
-#include <span>
+
+#include "base/utf8.h"
 
 namespace mcptrace::query {
 namespace {
 
-struct Range {
-  char32_t first, last;
-};
-
-// Characters that are not seen, or that change how others are seen.
-constexpr std::array kInvisible = std::to_array<Range>({
-    {0x00, 0x1f},       {0x7f, 0x9f},       {0xad, 0xad},       {0x34f, 0x34f},      {0x61c, 0x61c},   {0x115f, 0x1160},
-    {0x17b4, 0x17b5},   {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},    {0x2060, 0x206f}, {0x3164, 0x3164},
-    {0xfdd0, 0xfdef},   {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},    {0xfff0, 0xfffb}, {0xfffe, 0xffff},
-    {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}, {0xf0000, 0x10ffff},
-});
-constexpr std::array kCombining = std::to_array<Range>({
-    {0x300, 0x36f},
-    {0x483, 0x489},
-    {0x591, 0x5bd},
-    {0x610, 0x61a},
-    {0x64b, 0x65f},
-    {0x6d6, 0x6dc},
-    {0x900, 0x902},
-    {0x93c, 0x93c},
-    {0x941, 0x948},
-    {0xe31, 0xe31},
-    {0xe34, 0xe3a},
-    {0xe47, 0xe4e},
-    {0x1ab0, 0x1aff},
-    {0x1dc0, 0x1dff},
-    {0x20d0, 0x20ff},
-    {0x302a, 0x302d},
-    {0x3099, 0x309a},
-    {0xfe20, 0xfe2f},
-});
-constexpr std::array kWide = std::to_array<Range>({
-    {0x1100, 0x115f},   {0x231a, 0x231b},   {0x23e9, 0x23ec},   {0x2e80, 0x303e},   {0x3041, 0x33ff},
-    {0x3400, 0x4dbf},   {0x4e00, 0x9fff},   {0xa000, 0xa4cf},   {0xa960, 0xa97f},   {0xac00, 0xd7a3},
-    {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff01, 0xff60},   {0xffe0, 0xffe6},   {0x16fe0, 0x18aff},
-    {0x1b000, 0x1b2ff}, {0x1f004, 0x1f004}, {0x1f0cf, 0x1f0cf}, {0x1f18e, 0x1f19a}, {0x1f200, 0x1f64f},
-    {0x1f680, 0x1f6ff}, {0x1f7e0, 0x1f7ff}, {0x1f900, 0x1faff}, {0x20000, 0x3fffd},
-});
-
-bool within(std::span<const Range> ranges, char32_t c) {
-  const auto it = std::ranges::upper_bound(ranges, c, {}, &Range::first);
-  return it != ranges.begin() && c <= std::prev(it)->last;
-}
-
-// Takes one character off the front; `size` = its bytes. False: the first byte begins no valid character (size 1).
-bool take(std::string_view text, char32_t& c, std::size_t& size) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  c = byte(0);
-  size = 1;
-  if (c < 0x80) return true;
-  const std::size_t length = c >= 0xf0 && c <= 0xf4 ? 4 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xc2 && c < 0xe0 ? 2 : 0;
-  if (length == 0 || text.size() < length) return false;
-  char32_t value = c & (0xffu >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return false;
-    value = value << 6 | (byte(i) & 0x3fu);
-  }
-  static constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (value < kLeast[length] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) return false;
-  c = value;
-  size = length;
-  return true;
-}
+constexpr int kMostMarks = 4;  // on one character; Burmese has as many
 
 std::string printed(const char* format, auto... values) {
   char buffer[96];
@@ -116,19 +53,20 @@ Civil local(Nanos wall, const LocalOffset& offset) { return civil(add(wall, offs
 std::string display(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  int combining = 0;
+  int marks = 0;
   while (!text.empty()) {
-    char32_t c = 0;
-    std::size_t size = 0;
-    const bool valid = take(text, c, size);
-    const bool mark = valid && within(kCombining, c);
-    combining = mark ? combining + 1 : 0;
-    if (valid && !within(kInvisible, c) && combining <= 2 && !(mark && out.empty())) {
-      out.append(text.substr(0, size));
+    const Character c = first_character(text);
+    const std::string_view bytes = text.substr(0, c.size);
+    const bool mark = c.good && is_mark(c.code);
+    marks = mark ? marks + 1 : 0;
+    if (!c.good) {
+      for (const char byte : bytes) out += printed("\\x%02x", unsigned{static_cast<unsigned char>(byte)});
+    } else if (is_visible(c.code) && marks <= kMostMarks && !(mark && out.empty())) {
+      out.append(bytes);
     } else {
-      out += c < 0x100 ? printed("\\x%02x", static_cast<unsigned>(c)) : printed("\\u{%x}", static_cast<unsigned>(c));
+      out += printed(c.code < 0x100 ? "\\x%02x" : "\\u{%x}", unsigned{c.code});
     }
-    text.remove_prefix(size);
+    text.remove_prefix(c.size);
   }
   return out;
 }
@@ -137,36 +75,29 @@ std::string display_json(std::string_view json) {
   std::string out;
   out.reserve(json.size());
   while (!json.empty()) {
-    char32_t c = 0;
-    std::size_t size = 0;
-    const bool valid = take(json, c, size);
-    if (!valid) {
+    const Character c = first_character(json);
+    if (!c.good) {
       out += "\\ufffd";
-    } else if (c < 0x20 || !within(kInvisible, c)) {  // C0 inside strings is escaped already; outside it is white space
-      out.append(json.substr(0, size));
-    } else if (c < 0x10000) {
-      out += printed("\\u%04x", static_cast<unsigned>(c));
+    } else if (c.code < 0x20 ||
+               is_visible(c.code)) {  // C0 inside strings is escaped already; outside it is white space
+      out.append(json.substr(0, c.size));
+    } else if (c.code < 0x10000) {
+      out += printed("\\u%04x", unsigned{c.code});
     } else {
-      const unsigned pair = static_cast<unsigned>(c) - 0x10000u;
+      const unsigned pair = unsigned{c.code} - 0x10000u;
       out += printed("\\u%04x\\u%04x", 0xd800u + (pair >> 10), 0xdc00u + (pair & 0x3ffu));
     }
-    json.remove_prefix(size);
+    json.remove_prefix(c.size);
   }
   return out;
 }
 
-namespace {
-std::size_t width_of(char32_t c) { return c < 0x300 ? 1 : within(kCombining, c) ? 0 : within(kWide, c) ? 2 : 1; }
-}  // namespace
-
 std::size_t columns(std::string_view text) {
   std::size_t width = 0;
   while (!text.empty()) {
-    char32_t c = 0;
-    std::size_t size = 0;
-    take(text, c, size);
-    width += width_of(c);
-    text.remove_prefix(size);
+    const Character c = first_character(text);
+    width += columns_of(c.code);
+    text.remove_prefix(c.size);
   }
   return width;
 }
@@ -176,12 +107,10 @@ std::string cut(std::string_view text, std::size_t limit) {
   if (limit == 0) return {};
   std::size_t width = 0, used = 0;
   while (used < text.size()) {
-    char32_t c = 0;
-    std::size_t size = 0;
-    take(text.substr(used), c, size);
-    if (width + width_of(c) > limit - 1) break;
-    width += width_of(c);
-    used += size;
+    const Character c = first_character(text.substr(used));
+    width += columns_of(c.code);
+    if (width > limit - 1) break;
+    used += c.size;
   }
   return std::string(text.substr(0, used)) + "…";
 }

@@ -15,9 +15,8 @@
 namespace mcptrace::query {
 
 // `text` with everything that could steer a terminal or deceive a reader written as a visible escape: controls (C0,
-// DEL, C1), bidirectional marks, zero-width and other invisible characters, U+2028 and U+2029, bytes that are not
-// UTF-8, and combining marks past the second on one character. \x1b for a byte or a character below 0x100, \u{202e}
-// above.
+// DEL, C1), bidirectional marks and all else that is not is_visible() (base/utf8.h), bytes that are not UTF-8, and
+// combining marks past the fourth on one character. \x1b for a byte or a character below 0x100, \u{202e} above.
 std::string display(std::string_view text);
 // The same characters in JSON text as \u escapes; they only occur inside strings there, so the value is unchanged. DEL
 // too.

@@ -26,7 +26,7 @@ TEST(Display, EscapesWhatSteersATerminal) {
 TEST(Display, EscapesWhatDeceivesAReader) {
   EXPECT_EQ(display("a\u202egpj.exe"), "a\\u{202e}gpj.exe");
   EXPECT_EQ(display("a\u200b\u2028\u2029\ufeff\u2066"), "a\\u{200b}\\u{2028}\\u{2029}\\u{feff}\\u{2066}");
-  EXPECT_EQ(display("\U000e0041"), "\\u{e0041}");
+  EXPECT_EQ(display("\U000e0041\u0600\ufffe\u0378"), "\\u{e0041}\\u{600}\\u{fffe}\\u{378}");
 }
 
 TEST(Display, EscapesBytesThatAreNotUtf8) {
@@ -34,9 +34,9 @@ TEST(Display, EscapesBytesThatAreNotUtf8) {
   EXPECT_EQ(display("cut \xe2\x82"), "cut \\xe2\\x82");
 }
 
-TEST(Display, KeepsTwoCombiningMarksAndEscapesMore) {
+TEST(Display, KeepsFourCombiningMarksAndEscapesMore) {
   EXPECT_EQ(display("e\u0301"), "e\u0301");
-  EXPECT_EQ(display("e\u0301\u0302\u0303"), "e\u0301\u0302\\u{303}");
+  EXPECT_EQ(display("e\u0301\u0302\u0303\u0304\u0305"), "e\u0301\u0302\u0303\u0304\\u{305}");
   EXPECT_EQ(display("\u0301"), "\\u{301}");
 }
 

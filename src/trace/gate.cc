@@ -1,9 +1,7 @@
 #include "trace/gate.h"
 
-#include <utf8proc.h>
-
 #include "base/keyed_hash.h"
-#include "json/text.h"
+#include "base/utf8.h"
 #include "mcp/message.h"
 #include "mcp/request_id.h"
 
@@ -13,47 +11,15 @@ namespace {
 constexpr std::size_t kMaxName = 128;
 constexpr std::size_t kMaxVersion = 32;
 
-struct CodePoint {
-  utf8proc_int32_t value;  // negative: this is no UTF-8
-  std::size_t size;        // bytes
-};
-
-// The first character of `text`, which is not empty.
-CodePoint first_of(std::string_view text) {
-  utf8proc_int32_t value = -1;
-  const auto size = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                                     static_cast<utf8proc_ssize_t>(text.size()), &value);
-  return {value, size < 1 ? 1 : static_cast<std::size_t>(size)};
-}
-
-// Shown to a person, on its own place in a line: a letter, mark, number, punctuation, symbol or space. Not so controls,
-// line separators, format characters (direction marks, joiners, the tags that spell ASCII for a model and nothing for a
-// person), private and unassigned ones, and what fonts leave out (default-ignorable: fillers, variation selectors).
-bool is_visible(utf8proc_int32_t c) {
-  const utf8proc_property_t& property = *utf8proc_get_property(c);
-  switch (property.category) {
-    case UTF8PROC_CATEGORY_CN:
-    case UTF8PROC_CATEGORY_CC:
-    case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CS:
-    case UTF8PROC_CATEGORY_CO:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP:
-      return false;
-    default:
-      return !property.ignorable;
-  }
-}
-
 // `text` as valid UTF-8 without what is not visible, cut to kMaxName bytes between characters. True if something
 // invisible was left out.
 bool append_visible(std::string_view text, std::string& out) {
-  const std::string clean = json::clean_utf8(text, text.size() * 3);
+  const std::string clean = clean_utf8(text, text.size() * 3);
   std::string_view rest = clean;
   bool hidden = false;
   while (!rest.empty()) {
-    const CodePoint c = first_of(rest);
-    if (!is_visible(c.value)) {
+    const Character c = first_character(rest);
+    if (!is_visible(c.code)) {
       hidden = true;
     } else if (out.size() + c.size > kMaxName) {
       break;
@@ -70,9 +36,8 @@ bool is_visible_peer(std::string_view text) {
   constexpr std::size_t kMost = 64;
   std::size_t count = 0;
   while (!text.empty()) {
-    const CodePoint c = first_of(text);
-    const bool odd_space = c.value != ' ' && c.value >= 0 && utf8proc_category(c.value) == UTF8PROC_CATEGORY_ZS;
-    if (c.value < 0 || odd_space || !is_visible(c.value) || ++count > kMost) return false;
+    const Character c = first_character(text);
+    if (!c.good || !is_visible(c.code) || (is_space(c.code) && c.code != ' ') || ++count > kMost) return false;
     text.remove_prefix(c.size);
   }
   return true;

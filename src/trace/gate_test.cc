@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "json/text.h"
+#include "base/utf8.h"
 
 namespace mcptrace::trace {
 namespace {
@@ -44,7 +44,7 @@ TEST(Gate, DeclaredNameIsCleaned) {
   EXPECT_EQ(declared("a\nb\tc\x7f\x1b[0m"), "abc[0m");
   EXPECT_EQ(declared(std::string_view("a \0b", 4)), "a b");
   EXPECT_EQ(declared("a\xff\xc0\xaf"), "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
-  EXPECT_EQ(declared("half a character \xe2\x82"), json::clean_utf8("half a character \xe2\x82", 128));
+  EXPECT_EQ(declared("half a character \xe2\x82"), clean_utf8("half a character \xe2\x82", 128));
   EXPECT_EQ(name("a long name", {.cut = true, .declared = true}), "a long name");
 }
 
@@ -87,7 +87,7 @@ TEST(Gate, DeclaredNameIsCutBetweenCharacters) {
 TEST(Gate, EveryTwoBytesGiveValidUtf8) {
   for (int i = 0; i < 0x10000; ++i) {
     const std::string text = {' ', static_cast<char>(i >> 8), static_cast<char>(i)};
-    ASSERT_TRUE(json::is_utf8(declared(text))) << i;
+    ASSERT_TRUE(is_utf8(declared(text))) << i;
   }
 }
 

@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
-#include "json/text.h"
+#include "base/utf8.h"
 
 namespace mcptrace::trace {
 namespace {
@@ -132,7 +132,7 @@ std::optional<std::string> baggage_get(std::string_view baggage, std::string_vie
     const std::string_view entry = member.substr(0, member.find(';'));  // without its properties
     const std::size_t equals = entry.find('=');
     if (equals == std::string_view::npos || trim(entry.substr(0, equals)) != key) continue;
-    return json::clean_utf8(percent_decode(trim(entry.substr(equals + 1))), limit);
+    return clean_utf8(percent_decode(trim(entry.substr(equals + 1))), limit);
   }
   return std::nullopt;
 }

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "json/text.h"
+#include "base/utf8.h"
 #include "trace/w3c.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const auto value = mcptrace::trace::baggage_get(input, key, limit);
       if (value.has_value() != whole.has_value()) std::abort();
       if (!value) continue;
-      if (value->size() > limit || !mcptrace::json::is_utf8(*value) || !whole->starts_with(*value)) std::abort();
+      if (value->size() > limit || !mcptrace::is_utf8(*value) || !whole->starts_with(*value)) std::abort();
     }
   }
   return 0;

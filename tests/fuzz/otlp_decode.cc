@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "json/text.h"
+#include "base/utf8.h"
 #include "otlp/decode.h"
 #include "otlp/encode.h"
 #include "otlp/json.h"
@@ -21,7 +21,7 @@ void require(bool holds) {
 void check_traces(const otlp::TracesData& traces) {
   std::string json;
   otlp::append_json(traces, json);
-  require(mcptrace::json::is_utf8(json));
+  require(mcptrace::is_utf8(json));
   for (const char c : json) require(static_cast<unsigned char>(c) >= 0x20);
 
   std::string bytes;
