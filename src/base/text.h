@@ -51,6 +51,18 @@ std::optional<Number> parse_number(std::string_view text, int base = 10) {
   return number;
 }
 
+// Takes a byte off `text`, which is not empty: the one that a percent sign and two digits stand for, else the first.
+struct Taken {
+  char byte;
+  bool encoded;
+};
+inline Taken take_decoded(std::string_view& text) {
+  const int high = text.size() >= 3 && text[0] == '%' ? hex_value(text[1]) : -1;
+  const int low = high >= 0 ? hex_value(text[2]) : -1;
+  const Taken taken{low >= 0 ? static_cast<char>(high << 4 | low) : text[0], low >= 0};
+  text.remove_prefix(taken.encoded ? 3 : 1);
+  return taken;
+}
 // Nothing: a percent sign without two digits behind it.
 std::optional<std::string> percent_decode(std::string_view text);
 

@@ -36,9 +36,10 @@ SessionKey HttpPlacement::key_of(const HttpCaller& caller, const Message* messag
   if (!modern && !caller.session_id.empty()) return named("mcp-session-id=", caller.session_id);
   key.kind = Kind::kConversation;
   if (!options_.name.empty()) key.route = 0;
-  auto in_baggage = message != nullptr ? conversation_in((*message)[Text::kBaggage]) : std::nullopt;
-  if (!in_baggage) in_baggage = conversation_in(caller.baggage);
-  if (in_baggage) return named({}, *in_baggage);
+  ConversationBuffer buffer;
+  auto in_baggage = message != nullptr ? conversation_in((*message)[Text::kBaggage], buffer) : std::string_view();
+  if (in_baggage.empty()) in_baggage = conversation_in(caller.baggage, buffer);
+  if (!in_baggage.empty()) return named({}, in_baggage);
   if (message != nullptr && !(*message)[Text::kConversation].empty()) return named({}, (*message)[Text::kConversation]);
   if (!caller.conversation.empty()) return named({}, caller.conversation);
   key.kind = Kind::kGuessed;

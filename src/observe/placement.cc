@@ -62,7 +62,9 @@ Stretch& Placement::stretch_for(const Message& message, Instant at) {
   const auto of = [&](std::string_view conversation) -> Stretch& {
     return stretches_.at({SessionKey::Kind::kConversation, 0, options_.name, conversation}, at, true);
   };
-  if (const auto in_baggage = conversation_in(message[Text::kBaggage])) return of(*in_baggage);
+  ConversationBuffer buffer;
+  const std::string_view in_baggage = conversation_in(message[Text::kBaggage], buffer);
+  if (!in_baggage.empty()) return of(in_baggage);
   if (const std::string_view named = message[Text::kConversation]; !named.empty()) return of(named);
   return process_stretch(message, at);
 }

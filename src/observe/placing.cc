@@ -2,14 +2,16 @@
 
 namespace mcptrace::observe {
 
-std::optional<std::string> conversation_in(std::string_view baggage) {
-  if (baggage.empty()) return std::nullopt;
-  for (const std::string_view key : {"session.id", "gen_ai.conversation.id"}) {
-    if (auto value = trace::baggage_get(baggage, key, 256); value && !value->empty()) {
-      return std::string(key) + "=" + *value;
-    }
+std::string_view conversation_in(std::string_view baggage, ConversationBuffer& buffer) {
+  if (baggage.empty()) return {};
+  for (const std::string_view start : {"session.id=", "gen_ai.conversation.id="}) {
+    const std::string_view key = start.substr(0, start.size() - 1);
+    const auto value = trace::baggage_get(baggage, key, std::span(buffer).subspan(start.size(), 256));
+    if (!value || value->empty()) continue;
+    start.copy(buffer.data(), start.size());
+    return {buffer.data(), start.size() + value->size()};
   }
-  return std::nullopt;
+  return {};
 }
 
 std::optional<trace::TraceContext> context_in(const mcp::Message& message) {

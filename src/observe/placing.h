@@ -4,7 +4,6 @@
 
 #include <array>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "base/random.h"
@@ -15,8 +14,9 @@
 
 namespace mcptrace::observe {
 
-// The entry of `baggage` that names a conversation, as "key=value".
-std::optional<std::string> conversation_in(std::string_view baggage);
+// The entry of `baggage` that names a conversation, as "key=value" in `buffer`; empty: none.
+using ConversationBuffer = std::array<char, 23 + 256>;
+std::string_view conversation_in(std::string_view baggage, ConversationBuffer& buffer);
 
 // The context that the message carries in its _meta, if it is one, and whole.
 std::optional<trace::TraceContext> context_in(const mcp::Message& message);

@@ -34,14 +34,6 @@ PathAndQuery split_target(std::string_view target) {
   return {target.substr(0, path_end), target.substr(path_end)};
 }
 
-// One byte of a path, decoded if it is percent-encoded.
-char take_byte(std::string_view& path, bool& encoded) {
-  encoded = path.size() >= 3 && path[0] == '%' && hex_value(path[1]) >= 0 && hex_value(path[2]) >= 0;
-  const char byte = encoded ? static_cast<char>(hex_value(path[1]) << 4 | hex_value(path[2])) : path[0];
-  path.remove_prefix(encoded ? 3 : 1);
-  return byte;
-}
-
 // Does `path` lead above where it begins, for a reader that decodes it? `lenient`: for one that takes an encoded or a
 // backward slash for a slash.
 bool climbs(std::string_view path, bool lenient) {
@@ -51,8 +43,7 @@ bool climbs(std::string_view path, bool lenient) {
     segment.clear();
     more = false;
     while (!path.empty()) {
-      bool encoded = false;
-      const char byte = take_byte(path, encoded);
+      const auto [byte, encoded] = take_decoded(path);
       if ((byte == '/' && (lenient || !encoded)) || (byte == '\\' && lenient)) {
         more = true;
         break;

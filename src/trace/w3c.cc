@@ -33,19 +33,20 @@ bool is_valid_member(std::string_view member) {
 }
 
 // A percent sign that is not followed by two hexadecimal digits stands for itself.
-std::string percent_decode(std::string_view text) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    std::uint8_t byte = 0;
-    if (text[i] == '%' && parse_hex(text.substr(i + 1, 2), {&byte, 1}, /*any_case=*/true)) {
-      decoded.push_back(static_cast<char>(byte));
-      i += 2;
-    } else {
-      decoded.push_back(text[i]);
-    }
+std::string_view clean_value(std::string_view text, std::span<char> out) {
+  std::size_t size = 0;
+  std::array<char, 4> next{};  // what may be one character
+  for (std::size_t ahead = 0;;) {
+    while (ahead < next.size() && !text.empty()) next[ahead++] = take_decoded(text).byte;
+    if (ahead == 0) break;
+    const Character character = first_character({next.data(), ahead});
+    const auto piece = character.good ? std::string_view(next.data(), character.size) : kReplacementCharacter;
+    if (piece.size() > out.size() - size) break;
+    size += piece.copy(out.data() + size, piece.size());
+    ahead -= character.size;
+    std::shift_left(next.begin(), next.end(), static_cast<std::ptrdiff_t>(character.size));
   }
-  return decoded;
+  return {out.data(), size};
 }
 
 }  // namespace
@@ -123,7 +124,7 @@ std::uint64_t randomness_of(std::string_view tracestate, const TraceId& trace_id
   return randomness;
 }
 
-std::optional<std::string> baggage_get(std::string_view baggage, std::string_view key, std::size_t limit) {
+std::optional<std::string_view> baggage_get(std::string_view baggage, std::string_view key, std::span<char> buffer) {
   if (baggage.size() > kMaxBaggage) return std::nullopt;
   for (std::size_t members = 0; !baggage.empty() && members < kMaxBaggageMembers;) {
     const std::string_view member = take_member(baggage);
@@ -132,7 +133,7 @@ std::optional<std::string> baggage_get(std::string_view baggage, std::string_vie
     const std::string_view entry = member.substr(0, member.find(';'));  // without its properties
     const std::size_t equals = entry.find('=');
     if (equals == std::string_view::npos || trim(entry.substr(0, equals)) != key) continue;
-    return clean_utf8(percent_decode(trim(entry.substr(equals + 1))), limit);
+    return clean_value(trim(entry.substr(equals + 1)), buffer);
   }
   return std::nullopt;
 }

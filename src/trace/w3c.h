@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <string>
+#include <span>
 #include <string_view>
 
 #include "base/ids.h"
@@ -38,8 +38,9 @@ std::string_view write_randomness(std::uint64_t randomness, std::array<char, 20>
 // R of consistent sampling: the `rv` of our field in a valid tracestate, else what the trace id has of it (56 bits).
 std::uint64_t randomness_of(std::string_view tracestate, const TraceId& trace_id);
 
-// The value of `key` in a baggage header: percent-decoded, at most `limit` bytes, invalid UTF-8 replaced; nothing if
-// absent or if the header is over 8192 bytes. Linear in its length; members beyond 64 are not looked at.
-std::optional<std::string> baggage_get(std::string_view baggage, std::string_view key, std::size_t limit);
+// The value of `key` in a baggage header: percent-decoded into `buffer` as far as it has room, between characters;
+// invalid UTF-8 replaced. Nothing if absent or if the header is over 8192 bytes. Linear in its length; members beyond
+// 64 are not looked at.
+std::optional<std::string_view> baggage_get(std::string_view baggage, std::string_view key, std::span<char> buffer);
 
 }  // namespace mcptrace::trace
