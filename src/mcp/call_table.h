@@ -37,9 +37,30 @@ enum class CallKind : std::uint8_t {
   kHttp,          // an HTTP exchange that has neither
 };
 
+struct OpenCall;
+
+// What becomes of a call beside what its request says: nothing yet where it is opened.
+struct CallState {
+  CallKind kind = CallKind::kRequest;
+  // Of an initialize over HTTP: its session is known; only the answer will tell it, and `client` is who asks, through
+  // the gate; it was written so, and is known by now.
+  enum class Start : std::uint8_t { kKnown, kWaits, kTold } start_state = Start::kKnown;
+  bool undeclared = false;
+  bool link_is_task = false;
+  std::uint8_t caller_link_count = 0;
+  std::uint32_t exchange = kNoExchange;  // index of its HTTP exchange; kNoExchange: not over HTTP
+  std::uint64_t exchange_serial = 0;
+  std::uint32_t progress = 0;
+  std::uint32_t dropped_notes = 0;
+  OpenCall* parent = nullptr;  // the open call that this server request nests in
+  Definition definition{};     // of the tool, as this session was told
+  TraceId link_trace;          // retry of, or poll of, that span; zero = none
+  SpanId link_span;
+};
+
 // What an open call has to remember for its span. Strings are as the wire had them, cut by the scanner: they pass
 // the gate when the span is made.
-struct OpenCall {
+struct OpenCall : CallState {
   // The request.
   Direction direction = Direction::kClientToServer;
   Method method = Method::kNone;
@@ -48,50 +69,34 @@ struct OpenCall {
   RequestId progress_token;  // kHasProgressToken
   CallContext context;
   Instant start;
+  Nanos last_seen{};  // boot clock: its last byte so far
   std::uint64_t request_bytes = 0;
   std::uint64_t name_hash = 0, name_print = 0, method_print = 0, id_print = 0;
   std::string name, id_text, method_text, version;
   std::string trace_state;  // changed by CallTable::set_trace_state()
-  TraceId link_trace;       // retry of, or poll of, that span; zero = none
-  SpanId link_span;
-  bool link_is_task = false;
-  bool undeclared = false;
-  Definition definition{};  // of the tool, as this session was told
 
-  // Over HTTP.
-  CallKind kind = CallKind::kRequest;
-  std::uint8_t caller_link_count = 0;
-  std::array<CallerLink, 2> caller_links{};  // contexts that were not chosen for parent
-  std::uint32_t exchange = kNoExchange;      // index of its HTTP exchange; kNoExchange: not over HTTP
-  std::uint64_t exchange_serial = 0;
-  CallHook in_exchange;
-  CallHook in_cut;  // of those whose stream was cut, which may be resumed
-  Nanos cut_at{};   // when
-  // Of an initialize: its session is known; only the answer will tell it, and `client` is who asks, through the gate;
-  // it was written so, and is known by now.
-  enum class Start : std::uint8_t { kKnown, kWaits, kTold } start_state = Start::kKnown;
-  std::string client;
-
-  // Until the answer.
-  Nanos last_seen{};  // boot clock: its last byte so far
-  std::uint32_t progress = 0;
   struct Note {
     Nanos at{};  // wall
     Method method = Method::kNone;
     Finding finding = Finding::kCount;  // in place of a notification
   };
   std::vector<Note> notes;  // server notifications that belong to it, and findings; at most kMaxNotes
-  std::uint32_t dropped_notes = 0;
-  OpenCall* parent = nullptr;  // the open call that this server request nests in
-  CallHook in_parent;
-  HookedList<OpenCall, &OpenCall::in_parent> children;  // open server requests nested in this call
-  CallHook in_nest;                                     // of its session's calls that may nest
-  CallHook in_unreported;                               // of those that were not written as open
 
-  // The table's own.
-  CallHook in_age, in_id_bucket, in_token_bucket;
+  // The table's own, and the lists that it is in.
   bool open = false;
   std::uint32_t text_bytes = 0;  // of its strings
+  CallHook in_age, in_id_bucket, in_token_bucket;
+  CallHook in_nest;        // of its session's calls that may nest
+  CallHook in_unreported;  // of those that were not written as open
+  CallHook in_parent;
+  CallHook in_exchange;
+  CallHook in_cut;                                      // of those whose stream was cut, which may be resumed
+  HookedList<OpenCall, &OpenCall::in_parent> children;  // open server requests nested in this call
+
+  // Only where the state says so.
+  Nanos cut_at{};                            // is_cut(): when
+  std::array<CallerLink, 2> caller_links{};  // contexts that were not chosen for parent
+  std::string client;
 
   [[nodiscard]] bool is_listen() const { return method == Method::kSubscriptionsListen; }
   // Its session does not wait for it: a subscription, a stream, what nobody answers.
