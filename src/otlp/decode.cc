@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/utf8.h"
+#include "otlp/fields.h"
 #include "otlp/wire.h"
 
 namespace mcptrace::otlp {
@@ -14,10 +15,16 @@ constexpr int kMaxDepth = 32;  // of values in values
 constexpr std::size_t kMemoryPerByte = 16;
 constexpr std::size_t kMemoryBase = 64 * 1024;
 
+// How what holds a field is written.
+constexpr Wire wire_of(const auto&) { return Wire::kBytes; }
+constexpr Wire wire_of(const Nanos&) { return Wire::kFixed64; }
+constexpr Wire wire_of(const std::uint32_t&) { return Wire::kVarint; }
+constexpr Wire wire_of(const Enumeration<std::uint32_t>&) { return Wire::kVarint; }
+constexpr Wire wire_of(const Fixed32<std::uint32_t>&) { return Wire::kFixed32; }
+
 // A case of a switch over Reader::tag().
 constexpr std::uint32_t varint(std::uint32_t field) { return tag_of(field, Wire::kVarint); }
 constexpr std::uint32_t fixed64(std::uint32_t field) { return tag_of(field, Wire::kFixed64); }
-constexpr std::uint32_t fixed32(std::uint32_t field) { return tag_of(field, Wire::kFixed32); }
 constexpr std::uint32_t bytes(std::uint32_t field) { return tag_of(field, Wire::kBytes); }
 
 Nanos time_of(std::uint64_t unix_nanos) {
@@ -29,12 +36,6 @@ std::string text_of(std::string_view raw) { return is_utf8(raw) ? std::string(ra
 
 // Enumerations and 32-bit numbers: protobuf drops the upper half.
 std::uint32_t low_half(std::uint64_t number) { return static_cast<std::uint32_t>(number); }
-
-// Adds an element to a list and gives it.
-template <class T>
-T& grow(std::vector<T>& list) {
-  return list.emplace_back();
-}
 
 // The value's alternative T, made if it holds another.
 template <class T>
@@ -48,26 +49,34 @@ class Decoder {
  public:
   explicit Decoder(std::string_view all) : all_(all), memory_(kMemoryBase + all.size() * kMemoryPerByte) {}
 
-  bool traces(TracesData& out);
-  bool resource(std::string_view message, Resource& out);
-  bool span(std::string_view message, Span& out);
+  template <class Message>
+  bool message(std::string_view bytes, Message&& out);
 
   [[nodiscard]] bool saw_bad_id() const { return saw_bad_id_; }
   [[nodiscard]] Error error(std::string_view what) const;
 
  private:
-  bool resource_spans(std::string_view message, ResourceSpans& out);
-  bool scope_spans(std::string_view message, ScopeSpans& out);
-  bool scope(std::string_view message, Scope& out);
-  bool event(std::string_view message, Event& out);
-  bool link(std::string_view message, Link& out);
-  bool status(std::string_view message, Span& out);
+  // The field that was read, into what holds it.
+  bool take(const Reader& field, std::string& out) { return out = text_of(field.bytes()), true; }
+  bool take(const Reader& field, Nanos& out) { return out = time_of(field.number()), true; }
+  bool take(const Reader& field, std::uint32_t& out) { return out = low_half(field.number()), true; }
+  bool take(const Reader& field, Enumeration<std::uint32_t> out) { return take(field, out.number); }
+  bool take(const Reader& field, Fixed32<std::uint32_t> out) { return take(field, out.number); }
+  bool take(const Reader& field, std::vector<KeyValue>& out) { return attribute(field.bytes(), out); }
+  template <std::size_t kSize, class Tag>
+  bool take(const Reader& field, IdBytes<kSize, Tag>& out);
+  template <class Message>
+  bool take(const Reader& field, std::vector<Message>& out) {
+    return charge(field.bytes(), sizeof(Message)) && message(field.bytes(), out.emplace_back());
+  }
+  template <class Message>
+  bool take(const Reader& field, Message&& out) {
+    return message(field.bytes(), out);
+  }
   bool attribute(std::string_view message, std::vector<KeyValue>& out, int depth = 0);
   bool value(std::string_view message, Value& out, int depth);
   bool array(std::string_view message, std::vector<Value>& out, int depth);
   bool key_values(std::string_view message, std::vector<KeyValue>& out, int depth);
-  template <std::size_t kSize, class Tag>
-  void id(std::string_view raw, IdBytes<kSize, Tag>& out);
 
   // Takes the memory of one more element.
   bool charge(std::string_view message, std::size_t size);
@@ -107,218 +116,33 @@ bool Decoder::charge(std::string_view message, std::size_t size) {
 }
 
 template <std::size_t kSize, class Tag>
-void Decoder::id(std::string_view raw, IdBytes<kSize, Tag>& out) {
+bool Decoder::take(const Reader& field, IdBytes<kSize, Tag>& out) {
+  const std::string_view raw = field.bytes();
   out = {};
   if (raw.size() == kSize) {
     std::memcpy(out.bytes.data(), raw.data(), kSize);
   } else if (!raw.empty()) {
     saw_bad_id_ = true;
   }
+  return true;
 }
 
-bool Decoder::traces(TracesData& out) {
-  Reader reader(all_);
+template <class Message>
+bool Decoder::message(std::string_view bytes, Message&& out) {
+  Reader reader(bytes);
   while (reader.next()) {
-    if (!reader.is(1, Wire::kBytes)) continue;
-    if (!charge(reader.bytes(), sizeof(ResourceSpans))) return false;
-    if (!resource_spans(reader.bytes(), grow(out.resources))) return false;
-  }
-  return ended(reader);
-}
-
-bool Decoder::resource_spans(std::string_view message, ResourceSpans& out) {
-  Reader reader(message);
-  while (reader.next()) {
-    switch (reader.tag()) {
-      case bytes(1):
-        if (!resource(reader.bytes(), out.resource)) return false;
-        break;
-      case bytes(2):
-        if (!charge(reader.bytes(), sizeof(ScopeSpans))) return false;
-        if (!scope_spans(reader.bytes(), grow(out.scopes))) return false;
-        break;
-      case bytes(3):
-        out.schema_url = text_of(reader.bytes());
-        break;
-      default:
-        break;
-    }
-  }
-  return ended(reader);
-}
-
-bool Decoder::resource(std::string_view message, Resource& out) {
-  Reader reader(message);
-  while (reader.next()) {
-    if (reader.is(1, Wire::kBytes) && !attribute(reader.bytes(), out.attributes)) return false;
-  }
-  return ended(reader);
-}
-
-bool Decoder::scope_spans(std::string_view message, ScopeSpans& out) {
-  Reader reader(message);
-  while (reader.next()) {
-    switch (reader.tag()) {
-      case bytes(1):
-        if (!scope(reader.bytes(), out.scope)) return false;
-        break;
-      case bytes(2):
-        if (!charge(reader.bytes(), sizeof(Span))) return false;
-        if (!span(reader.bytes(), grow(out.spans))) return false;
-        break;
-      case bytes(3):
-        out.schema_url = text_of(reader.bytes());
-        break;
-      default:
-        break;
-    }
-  }
-  return ended(reader);
-}
-
-bool Decoder::scope(std::string_view message, Scope& out) {
-  Reader reader(message);
-  while (reader.next()) {
-    switch (reader.tag()) {
-      case bytes(1):
-        out.name = text_of(reader.bytes());
-        break;
-      case bytes(2):
-        out.version = text_of(reader.bytes());
-        break;
-      case bytes(3):
-        if (!attribute(reader.bytes(), out.attributes)) return false;
-        break;
-      default:
-        break;
-    }
-  }
-  return ended(reader);
-}
-
-bool Decoder::span(std::string_view message, Span& out) {
-  Reader reader(message);
-  while (reader.next()) {
-    switch (reader.tag()) {
-      case bytes(1):
-        id(reader.bytes(), out.trace_id);
-        break;
-      case bytes(2):
-        id(reader.bytes(), out.span_id);
-        break;
-      case bytes(3):
-        out.trace_state = text_of(reader.bytes());
-        break;
-      case bytes(4):
-        id(reader.bytes(), out.parent_id);
-        break;
-      case bytes(5):
-        out.name = text_of(reader.bytes());
-        break;
-      case varint(6):
-        out.kind = low_half(reader.number());
-        break;
-      case fixed64(7):
-        out.start = time_of(reader.number());
-        break;
-      case fixed64(8):
-        out.end = time_of(reader.number());
-        break;
-      case bytes(9):
-        if (!attribute(reader.bytes(), out.attributes)) return false;
-        break;
-      case varint(10):
-        out.dropped_attributes = low_half(reader.number());
-        break;
-      case bytes(11):
-        if (!charge(reader.bytes(), sizeof(Event)) || !event(reader.bytes(), grow(out.events))) return false;
-        break;
-      case varint(12):
-        out.dropped_events = low_half(reader.number());
-        break;
-      case bytes(13):
-        if (!charge(reader.bytes(), sizeof(Link)) || !link(reader.bytes(), grow(out.links))) return false;
-        break;
-      case varint(14):
-        out.dropped_links = low_half(reader.number());
-        break;
-      case bytes(15):
-        if (!status(reader.bytes(), out)) return false;
-        break;
-      case fixed32(16):
-        out.flags = low_half(reader.number());
-        break;
-      default:
-        break;
-    }
-  }
-  return ended(reader);
-}
-
-bool Decoder::event(std::string_view message, Event& out) {
-  Reader reader(message);
-  while (reader.next()) {
-    switch (reader.tag()) {
-      case fixed64(1):
-        out.at = time_of(reader.number());
-        break;
-      case bytes(2):
-        out.name = text_of(reader.bytes());
-        break;
-      case bytes(3):
-        if (!attribute(reader.bytes(), out.attributes)) return false;
-        break;
-      case varint(4):
-        out.dropped_attributes = low_half(reader.number());
-        break;
-      default:
-        break;
-    }
-  }
-  return ended(reader);
-}
-
-bool Decoder::link(std::string_view message, Link& out) {
-  Reader reader(message);
-  while (reader.next()) {
-    switch (reader.tag()) {
-      case bytes(1):
-        id(reader.bytes(), out.trace_id);
-        break;
-      case bytes(2):
-        id(reader.bytes(), out.span_id);
-        break;
-      case bytes(3):
-        out.trace_state = text_of(reader.bytes());
-        break;
-      case bytes(4):
-        if (!attribute(reader.bytes(), out.attributes)) return false;
-        break;
-      case varint(5):
-        out.dropped_attributes = low_half(reader.number());
-        break;
-      case fixed32(6):
-        out.flags = low_half(reader.number());
-        break;
-      default:
-        break;
-    }
-  }
-  return ended(reader);
-}
-
-bool Decoder::status(std::string_view message, Span& out) {
-  Reader reader(message);
-  while (reader.next()) {
-    if (reader.is(2, Wire::kBytes)) out.status_message = text_of(reader.bytes());
-    if (reader.is(3, Wire::kVarint)) out.status = low_half(reader.number());
+    bool good = true;
+    fields(out, [&](std::uint32_t number, std::string_view, auto&& held) {
+      if (reader.is(number, wire_of(held))) good = take(reader, held);
+    });
+    if (!good) return false;
   }
   return ended(reader);
 }
 
 bool Decoder::attribute(std::string_view message, std::vector<KeyValue>& out, int depth) {
   if (!charge(message, sizeof(KeyValue))) return false;
-  KeyValue& pair = grow(out);
+  KeyValue& pair = out.emplace_back();
   Reader reader(message);
   while (reader.next()) {
     if (reader.is(1, Wire::kBytes)) pair.first = text_of(reader.bytes());
@@ -368,7 +192,7 @@ bool Decoder::array(std::string_view message, std::vector<Value>& out, int depth
   Reader reader(message);
   while (reader.next()) {
     if (!reader.is(1, Wire::kBytes)) continue;
-    if (!charge(reader.bytes(), sizeof(Value)) || !value(reader.bytes(), grow(out), depth)) return false;
+    if (!charge(reader.bytes(), sizeof(Value)) || !value(reader.bytes(), out.emplace_back(), depth)) return false;
   }
   return ended(reader);
 }
@@ -395,7 +219,7 @@ const Value* Resource::attribute(std::string_view key) const { return last_under
 Result<Span> decode_span(std::string_view bytes) {
   Decoder decoder(bytes);
   Span span;
-  if (!decoder.span(bytes, span)) return std::unexpected(decoder.error("OTLP span"));
+  if (!decoder.message(bytes, span)) return std::unexpected(decoder.error("OTLP span"));
   if (decoder.saw_bad_id() || span.trace_id.is_zero() || span.span_id.is_zero()) {
     return std::unexpected(Error{Errc::kCorrupt, "OTLP span of " + std::to_string(bytes.size()) +
                                                      " bytes: an id is missing or has the wrong length"});
@@ -406,14 +230,14 @@ Result<Span> decode_span(std::string_view bytes) {
 Result<Resource> decode_resource(std::string_view bytes) {
   Decoder decoder(bytes);
   Resource resource;
-  if (!decoder.resource(bytes, resource)) return std::unexpected(decoder.error("OTLP resource"));
+  if (!decoder.message(bytes, resource)) return std::unexpected(decoder.error("OTLP resource"));
   return resource;
 }
 
 Result<TracesData> decode_traces(std::string_view bytes) {
   Decoder decoder(bytes);
   TracesData traces;
-  if (!decoder.traces(traces)) return std::unexpected(decoder.error("OTLP traces"));
+  if (!decoder.message(bytes, traces)) return std::unexpected(decoder.error("OTLP traces"));
   return traces;
 }
 

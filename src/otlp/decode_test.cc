@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "otlp/json.h"
-#include "otlp/wire.h"
+#include "otlp/testing.h"
 
 namespace mcptrace::otlp {
 namespace {

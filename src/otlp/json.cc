@@ -5,6 +5,7 @@
 #include <map>
 
 #include "json/text.h"
+#include "otlp/fields.h"
 
 namespace mcptrace::otlp {
 namespace {
@@ -71,22 +72,6 @@ void append_base64(std::string& out, std::string_view bytes) {
   out += '"';
 }
 
-// Members that hold their default are left out.
-void text(Members& members, std::string_view name, const std::string& value) {
-  if (!value.empty()) json::append_quoted(members.key(name), value);
-}
-void number(Members& members, std::string_view name, std::uint32_t value) {
-  if (value != 0) append_decimal(members.key(name), value);
-}
-// Enumerations are signed 32-bit numbers.
-void enumerator(Members& members, std::string_view name, std::uint32_t value) {
-  if (value != 0) append_decimal(members.key(name), static_cast<std::int32_t>(value));
-}
-template <std::size_t kSize, class Tag>
-void id(Members& members, std::string_view name, const IdBytes<kSize, Tag>& value) {
-  members.key(name).append(1, '"').append(value.hex()).append(1, '"');
-}
-
 void append_value(std::string& out, const Value& value);
 
 void append_key_value(std::string& out, const KeyValue* pair) {
@@ -109,10 +94,6 @@ void append_key_values(std::string& out, const std::vector<KeyValue>& pairs) {
     }
   }
   append_array(out, unique, append_key_value);
-}
-
-void attributes(Members& members, const std::vector<KeyValue>& pairs) {
-  if (!pairs.empty()) append_key_values(members.key("attributes"), pairs);
 }
 
 // The one member of an AnyValue.
@@ -143,78 +124,50 @@ void append_value(std::string& out, const Value& value) {
   members.end();
 }
 
-void append_event(std::string& out, const Event& event) {
-  Members members(out);
-  append_long(members.key("timeUnixNano"), event.at.count());
-  text(members, "name", event.name);
-  attributes(members, event.attributes);
-  number(members, "droppedAttributesCount", event.dropped_attributes);
-  members.end();
+template <class Message>
+void append_object(std::string& out, const Message& message);
+
+// Members that hold their default are left out, but for messages.
+void member(Members& members, std::string_view name, const std::string& value) {
+  if (!value.empty()) json::append_quoted(members.key(name), value);
+}
+void member(Members& members, std::string_view name, const Nanos& value) {
+  if (value.count() != 0) append_long(members.key(name), value.count());
+}
+void member(Members& members, std::string_view name, std::uint32_t value) {
+  if (value != 0) append_decimal(members.key(name), value);
+}
+void member(Members& members, std::string_view name, Fixed32<const std::uint32_t> value) {
+  member(members, name, value.number);
+}
+void member(Members& members, std::string_view name, Enumeration<const std::uint32_t> value) {
+  if (value.number != 0) append_decimal(members.key(name), static_cast<std::int32_t>(value.number));
+}
+void member(Members& members, std::string_view name, const std::vector<KeyValue>& pairs) {
+  if (!pairs.empty()) append_key_values(members.key(name), pairs);
+}
+template <std::size_t kSize, class Tag>
+void member(Members& members, std::string_view name, const IdBytes<kSize, Tag>& value) {
+  if (!value.is_zero()) members.key(name).append(1, '"').append(value.hex()).append(1, '"');
+}
+template <class Message>
+void member(Members& members, std::string_view name, const std::vector<Message>& messages) {
+  if (!messages.empty()) append_array(members.key(name), messages, append_object<Message>);
+}
+template <class Message>
+void member(Members& members, std::string_view name, const Message& message) {
+  append_object(members.key(name), message);
 }
 
-void append_link(std::string& out, const Link& link) {
+template <class Message>
+void append_object(std::string& out, const Message& message) {
   Members members(out);
-  id(members, "traceId", link.trace_id);
-  id(members, "spanId", link.span_id);
-  text(members, "traceState", link.trace_state);
-  attributes(members, link.attributes);
-  number(members, "droppedAttributesCount", link.dropped_attributes);
-  number(members, "flags", link.flags);
-  members.end();
-}
-
-void append_span(std::string& out, const Span& span) {
-  Members members(out);
-  id(members, "traceId", span.trace_id);
-  id(members, "spanId", span.span_id);
-  text(members, "traceState", span.trace_state);
-  if (!span.parent_id.is_zero()) id(members, "parentSpanId", span.parent_id);
-  number(members, "flags", span.flags);
-  text(members, "name", span.name);
-  enumerator(members, "kind", span.kind);
-  append_long(members.key("startTimeUnixNano"), span.start.count());
-  if (span.end.count() != 0) append_long(members.key("endTimeUnixNano"), span.end.count());
-  attributes(members, span.attributes);
-  number(members, "droppedAttributesCount", span.dropped_attributes);
-  if (!span.events.empty()) append_array(members.key("events"), span.events, append_event);
-  number(members, "droppedEventsCount", span.dropped_events);
-  if (!span.links.empty()) append_array(members.key("links"), span.links, append_link);
-  number(members, "droppedLinksCount", span.dropped_links);
-  Members status(members.key("status"));
-  text(status, "message", span.status_message);
-  enumerator(status, "code", span.status);
-  status.end();
-  members.end();
-}
-
-void append_scope_spans(std::string& out, const ScopeSpans& scope_spans) {
-  Members members(out);
-  Members scope(members.key("scope"));
-  text(scope, "name", scope_spans.scope.name);
-  text(scope, "version", scope_spans.scope.version);
-  attributes(scope, scope_spans.scope.attributes);
-  scope.end();
-  append_array(members.key("spans"), scope_spans.spans, append_span);
-  text(members, "schemaUrl", scope_spans.schema_url);
-  members.end();
-}
-
-void append_resource_spans(std::string& out, const ResourceSpans& resource_spans) {
-  Members members(out);
-  Members resource(members.key("resource"));
-  attributes(resource, resource_spans.resource.attributes);
-  resource.end();
-  append_array(members.key("scopeSpans"), resource_spans.scopes, append_scope_spans);
-  text(members, "schemaUrl", resource_spans.schema_url);
+  fields(message, [&](std::uint32_t, std::string_view name, const auto& held) { member(members, name, held); });
   members.end();
 }
 
 }  // namespace
 
-void append_json(const TracesData& traces, std::string& out) {
-  Members members(out);
-  append_array(members.key("resourceSpans"), traces.resources, append_resource_spans);
-  members.end();
-}
+void append_json(const TracesData& traces, std::string& out) { append_object(out, traces); }
 
 }  // namespace mcptrace::otlp

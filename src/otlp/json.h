@@ -12,7 +12,4 @@ namespace mcptrace::otlp {
 // written once, the last value.
 void append_json(const TracesData& traces, std::string& out);
 
-// Appends one TracesData protobuf message.
-void append_protobuf(const TracesData& traces, std::string& out);
-
 }  // namespace mcptrace::otlp

@@ -9,6 +9,7 @@
 #include "otlp/decode.h"
 #include "otlp/encode.h"
 #include "otlp/json.h"
+#include "otlp/testing.h"
 
 namespace mcptrace::otlp {
 namespace {

@@ -126,22 +126,6 @@ inline void append_varint(std::string& out, std::uint64_t value) {
   char buffer[10];
   out.append(buffer, static_cast<std::size_t>(write_varint(buffer, value) - buffer));
 }
-inline void append_number(std::string& out, std::uint32_t field, std::uint64_t value) {
-  append_varint(out, tag_of(field, Wire::kVarint));
-  append_varint(out, value);
-}
-inline void append_fixed64(std::string& out, std::uint32_t field, std::uint64_t value) {
-  append_varint(out, tag_of(field, Wire::kFixed64));
-  char buffer[8];
-  write_little_endian(buffer, value);
-  out.append(buffer, sizeof(buffer));
-}
-inline void append_fixed32(std::string& out, std::uint32_t field, std::uint32_t value) {
-  append_varint(out, tag_of(field, Wire::kFixed32));
-  char buffer[4];
-  write_little_endian(buffer, value);
-  out.append(buffer, sizeof(buffer));
-}
 inline void append_bytes(std::string& out, std::uint32_t field, std::string_view bytes) {
   append_varint(out, tag_of(field, Wire::kBytes));
   append_varint(out, bytes.size());
