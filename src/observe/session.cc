@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/keyed_hash.h"
+#include "observe/placing.h"
 #include "trace/gate.h"
 
 namespace mcptrace::observe {
@@ -32,12 +33,12 @@ bool changes(std::string& raw, std::string_view name, std::string_view version) 
 
 }  // namespace
 
-Session::Session(const mcp::CallContext& context, Instant first)
-    : root(context), first_(first), last_boot_(first.boot) {
-  take_ids();
+Session::Session(const mcp::CallContext& context, Instant first) : first_(first), last_boot_(first.boot) {
+  take_ids(context);
 }
 
-void Session::take_ids() {
+void Session::take_ids(const mcp::CallContext& context) {
+  take_root(root, context);
   text.session_id = root.session_print == 0 ? std::string() : "s-" + hex64(root.session_print);
   text.root_trace_id = root.root_trace_id;
   text.root_span_id = root.root_span_id;

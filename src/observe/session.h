@@ -55,8 +55,8 @@ class Session {
  public:
   Session(const mcp::CallContext& context, Instant first);
 
-  // `text` from `root`.
-  void take_ids();
+  // `root`, and `text` from it: what that message's context says of its session, and nothing of its own.
+  void take_ids(const mcp::CallContext& context);
   // This stretch goes on where that one was left: the same peers, the same tools; its root links to that one's.
   void go_on_from(const Session& before);
   // The client's first byte: there its root starts, whatever the server said before.
@@ -113,7 +113,7 @@ class Session {
   // The root span as it is now. `ended` false: for a session_open record.
   void build_root(const RootStyle& style, bool ended, trace::SpanRecord& span);
 
-  mcp::CallContext root;                                    // session serial, root ids, session_print, derived
+  mcp::CallContext root;                                    // only what take_root() takes
   trace::SessionText text;                                  // what call spans take from here
   std::string server_name, server_version, client_version;  // gated
   TraceId previous_trace;                                   // the stretch before; zero: none

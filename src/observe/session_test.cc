@@ -11,6 +11,21 @@ constexpr Session::Page kOnly{.first = true, .last = true, .whole = true, .asked
 
 Session session() { return Session({}, {Nanos(1), Nanos(1)}); }
 
+TEST(Session, TakesNothingOfItsFirstMessageButWhoseItIs) {
+  mcp::CallContext first;
+  first.session = 7, first.session_print = 8;
+  first.root_span_id.bytes.fill(1);
+  first.parent_source = mcp::ParentSource::kMeta;
+  first.span_id.bytes.fill(2);
+  first.randomness = 9;
+  const Session made(first, {});
+  EXPECT_EQ(made.root.session, 7u);
+  EXPECT_EQ(made.root.root_span_id, first.root_span_id);
+  EXPECT_EQ(made.root.parent_source, mcp::ParentSource::kRoot);
+  EXPECT_TRUE(made.root.span_id.is_zero());
+  EXPECT_EQ(made.root.randomness, 0u);
+}
+
 TEST(Session, KnowsWhatAWholeListLacks) {
   Session known = session();
   known.learn_page(kOnly, {{2}, {4}}, kRoom);

@@ -61,10 +61,9 @@ Session& Sessions::loose(const CallContext& context, std::uint16_t route) {
     loose_ = std::make_unique<Session>(context, Instant{});
     loose_->closed = false;  // it has no root that could be written
   }
-  loose_->root = context;
-  loose_->root.session = 0;
   loose_->text = {};
-  loose_->take_ids();
+  loose_->take_ids(context);
+  loose_->root.session = 0;
   loose_->route = route;
   return *loose_;
 }

@@ -196,6 +196,8 @@ OpenCall& Tracer::on_request(HttpExchange& exchange, Session& session, const Fac
 void Tracer::place_server_call(const Session& session, const Message& message, OpenCall* nested_in, OpenCall& call) {
   CallContext& context = call.context;
   context = session.root;
+  take_root_as_parent(context);
+  context.flags = writer_.root_flags();
   context.not_injected = mcp::NotInjected::kNotRequest;
   context.span_id = random_.span_id();
   const auto own = context_in(message);
@@ -210,9 +212,6 @@ void Tracer::place_server_call(const Session& session, const Message& message, O
     context.trace_id = nested_in->context.trace_id, context.parent_id = nested_in->context.span_id;
     context.flags = nested_in->context.flags;
     trace_state = nested_in->trace_state;
-  } else {
-    context.trace_id = session.root.root_trace_id, context.parent_id = session.root.root_span_id;
-    context.flags = writer_.root_flags();
   }
   if (call.open) {
     calls_.table().set_trace_state(call, trace_state);
