@@ -12,6 +12,7 @@
 #include "base/page_buffer.h"
 #include "mcp/recording_test_support.h"
 #include "mcp/server_framer.h"
+#include "mcp/testing.h"
 
 namespace mcptrace::mcp {
 namespace {

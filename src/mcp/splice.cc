@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/check.h"
-
 namespace mcptrace::mcp {
 namespace {
 
@@ -202,36 +200,6 @@ void plan_splice(const SpliceMap& map, const Injection& injection, Edits& edits)
   } else {
     plan_without_meta(map, injection, edits);
   }
-}
-
-std::string apply(std::string_view line, const Edits& edits) {
-  std::string out;
-  std::uint64_t done = 0;
-  for (std::size_t i = 0; i < edits.count; ++i) {
-    const Edit& edit = edits.edit[i];
-    MCPTRACE_CHECK(edit.offset >= done && edit.offset + edit.removed_size <= line.size());
-    out += line.substr(done, edit.offset - done);
-    out += edit.inserted;
-    done = edit.offset + edit.removed_size;
-  }
-  out += line.substr(done);
-  return out;
-}
-
-std::string undo(std::string_view spliced, const Edits& edits, std::string_view original_removed) {
-  std::string out;
-  std::uint64_t done = 0;
-  for (std::size_t i = 0; i < edits.count; ++i) {
-    const Edit& edit = edits.edit[i];
-    MCPTRACE_CHECK(edit.offset >= out.size() && edit.removed_size <= original_removed.size());
-    const std::uint64_t same = edit.offset - out.size();
-    out += spliced.substr(done, same);
-    out += original_removed.substr(0, edit.removed_size);
-    original_removed.remove_prefix(edit.removed_size);
-    done += same + edit.inserted.size();
-  }
-  out += spliced.substr(done);
-  return out;
 }
 
 }  // namespace mcptrace::mcp

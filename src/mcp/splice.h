@@ -1,6 +1,6 @@
 // Context injection as a splice: which bytes of a message to put our context into, leaving every other byte as it was.
 //
-//   undo(apply(line, edits), edits) == line, byte for byte.
+//   undo(apply(line, edits), edits) == line, byte for byte (mcp/testing.h).
 //
 // A splice inserts what is missing (params, _meta, or the members in _meta), or replaces the values of a traceparent
 // and tracestate that are there; it never re-serialises. Source: docs/spans.md, SEP-414.
@@ -63,10 +63,5 @@ NotInjected may_inject(const Message& message, const SpliceMap& map);
 
 // Plans the edits. `map` must have passed may_inject().
 void plan_splice(const SpliceMap& map, const Injection& injection, Edits& edits);
-
-// The line with the edits made, and back. `undo` needs the original's removed bytes, so it takes them from
-// `original_removed`: the removed ranges of the original, concatenated in order.
-std::string apply(std::string_view line, const Edits& edits);
-std::string undo(std::string_view spliced, const Edits& edits, std::string_view original_removed);
 
 }  // namespace mcptrace::mcp

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mcp/recording_test_support.h"
+#include "mcp/testing.h"
 
 namespace mcptrace::mcp {
 namespace {

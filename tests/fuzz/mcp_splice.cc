@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "mcp/message_scanner.h"
 #include "mcp/splice.h"
+#include "mcp/testing.h"
 
 namespace {
 

@@ -4,6 +4,7 @@
 
 #include "http/field_table.h"
 #include "mcp/splice.h"
+#include "mcp/testing.h"
 
 namespace mcptrace::golden {
 namespace {
