@@ -35,6 +35,10 @@ inline bool same_text(std::string_view left, std::string_view right) {
   return left == right || std::ranges::equal(left, right, {}, lower, lower);
 }
 
+inline bool starts_with_text(std::string_view text, std::string_view start) {
+  return text.size() >= start.size() && same_text(text.substr(0, start.size()), start);
+}
+
 // Takes what stands before the first `end` off `text`, and that too; all of it where there is none.
 inline std::string_view take_until(std::string_view& text, char end) {
   const std::string_view taken = text.substr(0, text.find(end));
@@ -65,5 +69,7 @@ inline Taken take_decoded(std::string_view& text) {
 }
 // Nothing: a percent sign without two digits behind it.
 std::optional<std::string> percent_decode(std::string_view text);
+
+std::string base64(std::string_view bytes);
 
 }  // namespace mcptrace

@@ -44,6 +44,16 @@ TEST(Text, NumbersAreAllOfTheirText) {
   for (const char* bad : {"", "-1", "+1", " 1", "1 ", "0x1", "65536"}) EXPECT_FALSE(parse_number<std::uint16_t>(bad));
 }
 
+TEST(Text, HowATextBegins) {
+  EXPECT_TRUE(starts_with_text("Content-Type", "content-"));
+  EXPECT_FALSE(starts_with_text("content", "content-"));
+}
+
+TEST(Text, Base64) {
+  EXPECT_EQ(base64("") + base64("f") + base64("fo") + base64("foo"), "Zg==Zm8=Zm9v");
+  EXPECT_EQ(base64("\xfb\xef"), "++8=");
+}
+
 TEST(Text, PercentSignsHaveTwoDigitsBehindThem) {
   EXPECT_EQ(percent_decode("a%20b%2f%2F%00"), std::string("a b//\0", 6));
   for (const char* bad : {"%", "%2", "a%2", "%zz", "%2z", "%-1"}) EXPECT_FALSE(percent_decode(bad)) << bad;

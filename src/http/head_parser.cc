@@ -175,8 +175,8 @@ bool HeadParser::check_host(const RequestHead& head) {
   if (framing_.hosts == 1 && !host) return bad(400, "a Host field that is not host or host:port");
   if (head.target.front() == '/') return true;
 
-  const bool tls = head.target.size() > 8 && same_text(head.target.substr(0, 8), "https://");
-  if (!tls && !(head.target.size() > 7 && same_text(head.target.substr(0, 7), "http://"))) {
+  const bool tls = starts_with_text(head.target, "https://");
+  if (!tls && !starts_with_text(head.target, "http://")) {
     return bad(400, "a request target that is neither a path nor an http URL");
   }
   const std::string_view rest = head.target.substr(tls ? 8 : 7);

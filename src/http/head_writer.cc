@@ -38,10 +38,6 @@ std::size_t fields_size(const Head& head) {
   return size;
 }
 
-bool starts_with_text(std::string_view text, std::string_view start) {
-  return text.size() >= start.size() && same_text(text.substr(0, start.size()), start);
-}
-
 bool is_protected(const Field& field) {
   if (field.id != FieldName::kOther) return true;
   return starts_with_text(field.name, "mcp-") || starts_with_text(field.name, "content-") ||

@@ -88,7 +88,7 @@ std::string FieldRewriter::map_refresh(std::string_view value) {
   const std::size_t separator = value.find_first_of(";,");
   if (separator == value.npos) return std::string(value);
   std::string_view rest = trim(value.substr(separator + 1));
-  if (rest.size() > kUrl.size() && same_text(rest.substr(0, kUrl.size()), kUrl)) {
+  if (starts_with_text(rest, kUrl)) {
     const std::string_view assigned = trim(rest.substr(kUrl.size()));
     if (assigned.starts_with('=')) rest = trim(assigned.substr(1));
   }

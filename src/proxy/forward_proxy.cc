@@ -20,19 +20,6 @@ std::unexpected<Error> invalid(std::string_view what) {
       Error{Errc::kInvalidArgument, "a proxy is http://[user:password@]host[:port]; " + std::string(what)});
 }
 
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (; !bytes.empty(); bytes.remove_prefix(std::min<std::size_t>(bytes.size(), 3))) {
-    const auto byte = [&](std::size_t i) -> unsigned {
-      return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0;
-    };
-    const unsigned three = byte(0) << 16 | byte(1) << 8 | byte(2);
-    for (std::size_t i = 0; i < 4; ++i) out += i <= bytes.size() ? kDigits[three >> (18 - 6 * i) & 63] : '=';
-  }
-  return out;
-}
-
 std::string authority_of(std::string_view host, std::uint16_t port) {
   const bool ipv6 = host.contains(':');
   return (ipv6 ? "[" : "") + std::string(host) + (ipv6 ? "]" : "") + ":" + std::to_string(port);

@@ -5,7 +5,7 @@
 #include <map>
 #include <utility>
 
-#include "json/text.h"
+#include "json/object.h"
 #include "otlp/json.h"
 #include "query/text.h"
 #include "trace/conventions.h"
@@ -13,21 +13,14 @@
 namespace mcptrace::query {
 namespace {
 
+using json::append_list;
 using trace::Outcome;
 
 void append_number(std::string& out, std::int64_t value) { out += std::to_string(value); }
 
-// The members of an object; commas are its matter.
-class Object {
+class Object : public json::Object {
  public:
-  explicit Object(std::string& out) : out_(out) { out_ += '{'; }
-  std::string& key(std::string_view name) {
-    if (!first_) out_ += ',';
-    first_ = false;
-    json::append_quoted(out_, name);
-    out_ += ':';
-    return out_;
-  }
+  using json::Object::Object;
   void text(std::string_view name, std::string_view value) { json::append_quoted(key(name), value); }
   // Left out where it is not known.
   void text_if(std::string_view name, std::string_view value) {
@@ -35,11 +28,6 @@ class Object {
   }
   void number(std::string_view name, std::int64_t value) { append_number(key(name), value); }
   void boolean(std::string_view name, bool value) { key(name) += value ? "true" : "false"; }
-  void end() { out_ += '}'; }
-
- private:
-  std::string& out_;
-  bool first_ = true;
 };
 
 void append_value(std::string& out, const otlp::Value& value, int depth);
@@ -48,7 +36,7 @@ void append_members(std::string& out, const std::vector<otlp::KeyValue>& members
   std::map<std::string_view, const otlp::Value*> last;
   for (const auto& [key, value] : members) last[key] = &value;
   Object object(out);
-  for (const auto& [key, value] : last) append_value(object.key(key), *value, depth);
+  for (const auto& [key, value] : last) append_value(object.foreign_key(key), *value, depth);
   object.end();
 }
 
@@ -70,12 +58,7 @@ void append_value(std::string& out, const otlp::Value& value, int depth) {
   } else if (const auto* number = std::get_if<double>(&value.v)) {
     append_double(out, *number);
   } else if (const auto* list = std::get_if<std::vector<otlp::Value>>(&value.v); list != nullptr && depth < kDeepest) {
-    out += '[';
-    for (const otlp::Value& item : *list) {
-      if (&item != list->data()) out += ',';
-      append_value(out, item, depth + 1);
-    }
-    out += ']';
+    append_list(out, *list, [depth](std::string& to, const otlp::Value& item) { append_value(to, item, depth + 1); });
   } else if (const auto* map = std::get_if<std::vector<otlp::KeyValue>>(&value.v); map != nullptr && depth < kDeepest) {
     append_members(out, *map, depth + 1);
   } else if (const auto* bytes = std::get_if<otlp::Bytes>(&value.v)) {
@@ -112,6 +95,14 @@ void append_counts(std::string& out, const Session& session) {
   object.end();
 }
 
+void append_stretch(std::string& out, const Stretch& stretch) {
+  Object object(out);
+  object.text("trace_id", stretch.root.trace_id.hex());
+  object.text("root_span_id", stretch.root.span_id.hex());
+  object.text("start", format_utc(stretch.start));
+  object.end();
+}
+
 void append_session(std::string& out, const Session& session) {
   Object object(out);
   object.text_if("id", session.id);
@@ -140,44 +131,24 @@ void append_session(std::string& out, const Session& session) {
   } else {
     object.key("counts") += "null";
   }
-  std::string& list = object.key("stretches");
-  list += '[';
-  for (const Stretch& stretch : session.stretches) {
-    if (&stretch != session.stretches.data()) list += ',';
-    Object item(list);
-    item.text("trace_id", stretch.root.trace_id.hex());
-    item.text("root_span_id", stretch.root.span_id.hex());
-    item.text("start", format_utc(stretch.start));
-    item.end();
-  }
-  list += ']';
+  append_list(object.key("stretches"), session.stretches, append_stretch);
   object.end();
 }
 
-void append_events(std::string& out, const std::vector<otlp::Event>& events) {
-  out += '[';
-  for (const otlp::Event& event : events) {
-    if (&event != events.data()) out += ',';
-    Object object(out);
-    object.text("name", event.name);
-    object.text("at", format_utc(event.at));
-    append_members(object.key("attributes"), event.attributes, 0);
-    object.end();
-  }
-  out += ']';
+void append_event(std::string& out, const otlp::Event& event) {
+  Object object(out);
+  object.text("name", event.name);
+  object.text("at", format_utc(event.at));
+  append_members(object.key("attributes"), event.attributes, 0);
+  object.end();
 }
 
-void append_links(std::string& out, const std::vector<otlp::Link>& links) {
-  out += '[';
-  for (const otlp::Link& link : links) {
-    if (&link != links.data()) out += ',';
-    Object object(out);
-    object.text("trace_id", link.trace_id.hex());
-    object.text("span_id", link.span_id.hex());
-    append_members(object.key("attributes"), link.attributes, 0);
-    object.end();
-  }
-  out += ']';
+void append_link(std::string& out, const otlp::Link& link) {
+  Object object(out);
+  object.text("trace_id", link.trace_id.hex());
+  object.text("span_id", link.span_id.hex());
+  append_members(object.key("attributes"), link.attributes, 0);
+  object.end();
 }
 
 void append_span(std::string& out, const TraceSpan& span) {
@@ -199,8 +170,8 @@ void append_span(std::string& out, const TraceSpan& span) {
   if (decoded) {
     object.text_if("status_message", decoded->status_message);
     append_members(object.key("attributes"), decoded->attributes, 0);
-    append_events(object.key("events"), decoded->events);
-    append_links(object.key("links"), decoded->links);
+    append_list(object.key("events"), decoded->events, append_event);
+    append_list(object.key("links"), decoded->links, append_link);
   }
   object.end();
 }
@@ -210,13 +181,7 @@ void append_span(std::string& out, const TraceSpan& span) {
 std::string sessions_json(const std::vector<Session>& sessions, bool more) {
   std::string out;
   Object object(out);
-  std::string& list = object.key("sessions");
-  list += '[';
-  for (const Session& session : sessions) {
-    if (&session != sessions.data()) list += ',';
-    append_session(list, session);
-  }
-  list += ']';
+  append_list(object.key("sessions"), sessions, append_session);
   object.boolean("more", more);
   object.end();
   return display_json(out) + "\n";
@@ -230,13 +195,7 @@ std::string trace_json(const TraceView& view) {
   } else {
     object.key("session") += "null";
   }
-  std::string& list = object.key("spans");
-  list += '[';
-  for (const TraceSpan& span : view.spans) {
-    if (&span != view.spans.data()) list += ',';
-    append_span(list, span);
-  }
-  list += ']';
+  append_list(object.key("spans"), view.spans, append_span);
   object.number("left_out", static_cast<std::int64_t>(view.left_out));
   object.end();
   return display_json(out) + "\n";
