@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/testing.h"
 #include "keep.h"
 #include "observe/recorder.h"
 

@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include "base/random.h"
+#include "base/testing.h"
 #include "keep.h"
 #include "otlp/decode.h"
 #include "otlp/encode.h"

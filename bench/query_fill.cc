@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/testing.h"
 #include "ledger/sample.h"
 #include "spool/writer.h"
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/random.h"
+#include "base/testing.h"
 #include "keep.h"
 #include "mcp/call_table.h"
 #include "otlp/encode.h"

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/testing.h"
 #include "keep.h"
 #include "spool/crc32c.h"
 #include "spool/reader.h"

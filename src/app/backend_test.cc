@@ -11,6 +11,7 @@
 #include "app/command_list.h"
 #include "app/commands.h"
 #include "base/fd.h"
+#include "base/testing.h"
 #include "ledger/sample.h"
 #include "spool/writer.h"
 

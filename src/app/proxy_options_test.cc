@@ -6,6 +6,8 @@
 
 #include <map>
 
+#include "base/testing.h"
+
 namespace mcptrace::app {
 namespace {
 

@@ -19,6 +19,7 @@
 #include "app/run_command.h"
 #include "app/secret.h"
 #include "base/fd.h"
+#include "base/testing.h"
 
 namespace mcptrace::app {
 namespace {

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "base/testing.h"
 
 namespace mcptrace {
 namespace {

@@ -1,7 +1,8 @@
 // The two clocks that a trace needs, as one seam.
 //
 // A span starts at wall time; every duration, gap and deadline is boot time (CLOCK_BOOTTIME), which neither jumps nor
-// stops while the machine sleeps. `Clock` has two implementations: the system's, and one that tests move by hand.
+// stops while the machine sleeps. `Clock` has two implementations: the system's, and one that tests move by hand
+// (testing.h).
 #pragma once
 
 #include <chrono>
@@ -34,19 +35,5 @@ class SystemClock final : public Clock {
 // Sums that stay at the ends of the range, for times that somebody else wrote.
 Nanos add(Nanos a, Nanos b);
 Nanos subtract(Nanos a, Nanos b);
-
-// Moved by hand; both clocks together, or the wall alone (a clock that jumps).
-class ManualClock final : public Clock {
- public:
-  explicit ManualClock(Instant start = {std::chrono::hours(24 * 365 * 50), std::chrono::hours(1)}) : now_(start) {}
-  [[nodiscard]] Nanos wall() const override { return now_.wall; }
-  [[nodiscard]] Nanos boot() const override { return now_.boot; }
-  void advance(Nanos by) { now_.wall += by, now_.boot += by; }
-  void jump_wall(Nanos by) { now_.wall += by; }
-  void set(Instant now) { now_ = now; }
-
- private:
-  Instant now_;
-};
 
 }  // namespace mcptrace

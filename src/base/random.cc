@@ -42,15 +42,4 @@ void SystemRandom::fill(std::span<std::uint8_t> out) {
   used_ += out.size();
 }
 
-// SplitMix64.
-void SeededRandom::fill(std::span<std::uint8_t> out) {
-  for (std::size_t i = 0; i < out.size(); i += 8) {
-    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    z ^= z >> 31;
-    std::memcpy(out.data() + i, &z, std::min<std::size_t>(8, out.size() - i));
-  }
-}
-
 }  // namespace mcptrace

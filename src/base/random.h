@@ -1,4 +1,4 @@
-// Randomness as a seam: the kernel's, and a seeded one for tests. One object a thread.
+// Randomness as a seam: the kernel's, and a seeded one for tests (testing.h). One object a thread.
 #pragma once
 
 #include <array>
@@ -29,16 +29,6 @@ class SystemRandom final : public Random {
  private:
   std::array<std::uint8_t, 512> block_{};
   std::size_t used_ = sizeof(block_);
-};
-
-// The same seed, the same numbers: not for anything that must be secret.
-class SeededRandom final : public Random {
- public:
-  explicit SeededRandom(std::uint64_t seed) : state_(seed) {}
-  void fill(std::span<std::uint8_t> out) override;
-
- private:
-  std::uint64_t state_;
 };
 
 }  // namespace mcptrace

@@ -7,6 +7,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <optional>
 
+#include "base/testing.h"
 #include "http/testing.h"
 
 namespace mcptrace::http {

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "base/testing.h"
 #include "spool/cursor.h"
 #include "spool/spool_testing.h"
 #include "spool/writer.h"

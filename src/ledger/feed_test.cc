@@ -6,6 +6,7 @@
 #include <memory>
 #include <random>
 
+#include "base/testing.h"
 #include "ledger/sample.h"
 #include "otlp/decode.h"
 #include "spool/spool_testing.h"

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/testing.h"
 #include "spool/record.h"
 #include "trace/span_record.h"
 

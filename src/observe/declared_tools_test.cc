@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/testing.h"
 #include "observe/traced_test_support.h"
 #include "observe/tracer.h"
 

@@ -10,6 +10,7 @@
 #include <new>
 #include <thread>
 
+#include "base/testing.h"
 #include "otlp/decode.h"
 #include "otlp/encode.h"
 #include "spool/expiry.h"

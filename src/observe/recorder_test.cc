@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/testing.h"
 #include "otlp/encode.h"
 #include "spool/reader.h"
 

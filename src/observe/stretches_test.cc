@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/testing.h"
+
 namespace mcptrace::observe {
 namespace {
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/testing.h"
 #include "http/connection.h"
 #include "http/testing.h"
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/testing.h"
 #include "http/testing.h"
 
 namespace mcptrace::proxy {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/random.h"
+#include "base/testing.h"
 
 namespace mcptrace::query {
 namespace {

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/testing.h"
 #include "spool/cursor.h"
 #include "spool/directory.h"
 #include "spool/spool_testing.h"

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/random.h"
+#include "base/testing.h"
 #include "spool/block.h"
 #include "spool/crc32c.h"
 

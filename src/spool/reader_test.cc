@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include "base/testing.h"
 #include "spool/directory.h"
 #include "spool/layout.h"
 #include "spool/spool_testing.h"

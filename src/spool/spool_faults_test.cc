@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/testing.h"
 #include "spool/file_calls.h"
 #include "spool/spool_testing.h"
 

@@ -10,6 +10,7 @@
 #include <map>
 
 #include "base/random.h"
+#include "base/testing.h"
 #include "spool/file_calls.h"
 #include "spool/spool_testing.h"
 

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/random.h"
+#include "base/testing.h"
 #include "spool/layout.h"
 #include "spool/spool_testing.h"
 

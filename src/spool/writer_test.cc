@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include "base/testing.h"
 #include "spool/directory.h"
 #include "spool/layout.h"
 #include "spool/spool_testing.h"

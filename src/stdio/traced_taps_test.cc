@@ -8,6 +8,7 @@
 #include <functional>
 #include <vector>
 
+#include "base/testing.h"
 #include "otlp/encode.h"
 #include "spool/reader.h"
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/testing.h"
 #include "mcp/testing.h"
 #include "proxy/tracing.h"
 #include "stdio/traced_taps.h"

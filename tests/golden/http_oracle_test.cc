@@ -9,6 +9,7 @@
 #include <random>
 #include <set>
 
+#include "base/testing.h"
 #include "golden/http_pipeline.h"
 #include "trace/testing.h"
 #include "trace/w3c.h"

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/testing.h"
 #include "observe/tracer.h"
 #include "proxy/tracing.h"
 

@@ -8,6 +8,7 @@
 #include <random>
 #include <set>
 
+#include "base/testing.h"
 #include "golden/pipeline.h"
 #include "trace/testing.h"
 #include "trace/w3c.h"

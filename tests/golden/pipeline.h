@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/testing.h"
 #include "mcp/client_framer.h"
 #include "mcp/server_framer.h"
 #include "observe/placement.h"
