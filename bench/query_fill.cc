@@ -10,7 +10,7 @@
 #include <string>
 
 #include "base/testing.h"
-#include "ledger/sample.h"
+#include "ledger/testing_sample.h"
 #include "spool/writer.h"
 
 namespace {

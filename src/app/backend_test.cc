@@ -12,7 +12,7 @@
 #include "app/commands.h"
 #include "base/fd.h"
 #include "base/testing.h"
-#include "ledger/sample.h"
+#include "ledger/testing_sample.h"
 #include "spool/writer.h"
 
 namespace mcptrace::app {

@@ -7,7 +7,7 @@
 #include <random>
 
 #include "base/testing.h"
-#include "ledger/sample.h"
+#include "ledger/testing_sample.h"
 #include "otlp/decode.h"
 #include "spool/spool_testing.h"
 #include "spool/writer.h"

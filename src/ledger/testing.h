@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ledger/ledger.h"
-#include "ledger/sample.h"
+#include "ledger/testing_sample.h"
 
 namespace mcptrace::ledger {
 

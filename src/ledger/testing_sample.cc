@@ -1,4 +1,4 @@
-#include "ledger/sample.h"
+#include "ledger/testing_sample.h"
 
 #include "base/keyed_hash.h"
 #include "otlp/encode.h"
