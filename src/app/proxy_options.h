@@ -1,7 +1,6 @@
 // What `mcptrace proxy` was asked to do, parsed into values that need no further check.
 #pragma once
 
-#include <chrono>
 #include <span>
 #include <string>
 #include <vector>

@@ -1,6 +1,5 @@
 #include "http/head_writer.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>

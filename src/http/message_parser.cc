@@ -1,7 +1,6 @@
 #include "http/message_parser.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "http/chunk_reader.h"
 #include "http/head_parser.h"

@@ -1,7 +1,6 @@
 // Faults J1-J15 and W19 of the fault list, as far as they lie between bytes and messages.
 #include <gtest/gtest.h>
 
-#include <random>
 #include <string>
 #include <vector>
 

@@ -1,8 +1,6 @@
 #include "mcp/request_id.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <limits>
 #include <optional>
 

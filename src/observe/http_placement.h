@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +20,6 @@
 #include "observe/acceptance.h"
 #include "observe/placing.h"
 #include "observe/stretches.h"
-#include "trace/w3c.h"
 
 namespace mcptrace::observe {
 

@@ -5,7 +5,6 @@
 // derives it again (docs/spans.md). Without I/O; allocates only for conversations.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -13,7 +12,6 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "base/ids.h"
 #include "base/keyed_hash.h"
 #include "base/random.h"
 #include "mcp/fact.h"

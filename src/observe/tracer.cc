@@ -5,7 +5,6 @@
 
 #include "observe/judge.h"
 #include "observe/placing.h"
-#include "trace/gate.h"
 
 namespace mcptrace::observe {
 namespace {

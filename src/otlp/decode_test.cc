@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 
-#include "otlp/json.h"
 #include "otlp/testing.h"
 
 namespace mcptrace::otlp {

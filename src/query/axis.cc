@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "query/text.h"
-
 namespace mcptrace::query {
 namespace {
 

@@ -2,7 +2,6 @@
 // nothing ran are drawn shorter where they would take more than half of the axis, and the axis says which. Pure.
 #pragma once
 
-#include <utility>
 #include <vector>
 
 #include "base/clock.h"

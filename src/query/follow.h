@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <optional>
-#include <string>
 
 #include "ledger/ledger.h"
 #include "query/model.h"

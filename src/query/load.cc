@@ -5,8 +5,8 @@
 #include <ranges>
 #include <set>
 
-#include "otlp/encode.h"
 #include "otlp/record_tag.h"
+#include "query/span_set.h"
 #include "query/text.h"
 
 namespace mcptrace::query {

@@ -12,7 +12,6 @@
 #include "base/result.h"
 #include "ledger/ledger.h"
 #include "query/model.h"
-#include "query/span_set.h"
 #include "spool/expiry.h"
 #include "spool/reader.h"
 

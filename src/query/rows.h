@@ -2,7 +2,6 @@
 // long to read. Pure; the text in it is safe for terminals (text.h).
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 

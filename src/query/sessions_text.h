@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "query/model.h"
 #include "query/waterfall.h"
 
 namespace mcptrace::query {

@@ -2,8 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-
 #include "spool/directory.h"
 
 namespace mcptrace::spool {

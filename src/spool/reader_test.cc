@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include "base/testing.h"
-#include "spool/directory.h"
 #include "spool/layout.h"
 #include "spool/spool_testing.h"
 

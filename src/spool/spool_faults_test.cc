@@ -4,8 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
-#include <functional>
-#include <memory>
 
 #include "base/testing.h"
 #include "spool/file_calls.h"

@@ -23,7 +23,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/page_buffer.h"
-#include "base/result.h"
 
 namespace mcptrace::stdio {
 

@@ -11,7 +11,6 @@
 
 #include <array>
 #include <optional>
-#include <span>
 
 #include "base/fd.h"
 #include "base/result.h"

@@ -10,7 +10,6 @@
 #include <optional>
 
 #include "base/fd.h"
-#include "base/result.h"
 #include "stdio/child.h"
 #include "stdio/pump.h"
 #include "stdio/relay.h"

@@ -3,7 +3,6 @@
 // call: use them before the next build.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>

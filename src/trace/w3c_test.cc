@@ -2,8 +2,6 @@
 
 #include <gmock/gmock.h>
 
-#include "json/text.h"
-
 namespace mcptrace::trace {
 namespace {
 
