@@ -24,10 +24,6 @@ const HashKey& test_key() {
   return key;
 }
 
-MessageScanner make_scanner(Direction direction) {
-  return {direction, test_key(), {.conversation_keys = default_conversation_keys()}};
-}
-
 // A tools/call of `size` bytes.
 std::string call_line(std::size_t size) {
   const std::string head = R"({"jsonrpc":"2.0","id":4711,"method":"tools/call","params":{"name":"read_file",)"
@@ -48,29 +44,13 @@ std::string answer_line(std::size_t size) {
   return line + tail;
 }
 
-class CountingSink final : public MessageSink {
- public:
-  void on_message(const Message& message, const SpliceMap*) override { bytes += message.bytes; }
-  void on_declared(std::span<const mcp::DeclaredTool>) override {}
-  std::uint64_t bytes = 0;
-};
-
-class InjectingDecider final : public ClientDecider {
- public:
-  bool on_message(const Message&, NotInjected, Instant, Injection& injection) override {
-    injection = {kTraceparent, "ot=rv:0123456789abcd"};
-    return true;
-  }
-  void on_declared(std::span<const mcp::DeclaredTool>, Instant) override {}
-};
-
 void run_client(benchmark::State& state, bool inject) {
   const std::string line = call_line(static_cast<std::size_t>(state.range(0)));
-  InjectingDecider decider;
-  ClientFramer framer(make_scanner(Direction::kClientToServer), decider, inject);
+  ClientFramer framer(test_key(), inject);
   for (auto _ : state) {
     std::memcpy(framer.room().data(), line.data(), line.size());
     framer.arrived(line.size(), {});
+    while (framer.next() != nullptr) framer.inject({kTraceparent, "ot=rv:0123456789abcd"});
     keep(framer.ready().data());
     framer.sent();
   }
@@ -81,32 +61,34 @@ void client_call_plain(benchmark::State& state) { run_client(state, false); }
 BENCHMARK(client_call_inject)->Arg(1 << 10)->Arg(16 << 10);
 BENCHMARK(client_call_plain)->Arg(200)->Arg(1 << 10)->Arg(16 << 10);
 
+void pass(benchmark::State& state, std::string_view line) {
+  std::uint64_t bytes = 0;
+  ServerFramer framer(test_key());
+  for (auto _ : state) {
+    framer.passed(line);
+    while (const Found* found = framer.next()) bytes += found->message != nullptr ? found->message->bytes : 0;
+  }
+  keep(bytes);
+}
+
 void server_answer(benchmark::State& state) {
   const std::string line = answer_line(static_cast<std::size_t>(state.range(0)));
-  CountingSink sink;
-  ServerFramer framer(make_scanner(Direction::kServerToClient));
-  for (auto _ : state) framer.passed(line, sink);
-  keep(sink.bytes);
+  pass(state, line);
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(line.size()));
 }
 BENCHMARK(server_answer)->Arg(200)->Arg(1 << 10)->Arg(64 << 10);
-
-class CountingSseSink final : public SseSink {
- public:
-  void on_message(const Message& message, const SpliceMap*) override { bytes += message.bytes; }
-  void on_declared(std::span<const mcp::DeclaredTool>) override {}
-  void on_event(const SseEvent& event) override { bytes += event.id_print; }
-  std::uint64_t bytes = 0;
-};
 
 // The same answer as server_answer's, in an event.
 void server_event(benchmark::State& state) {
   const std::string event =
       "event: message\nid: 6f1c_17\ndata: " + answer_line(static_cast<std::size_t>(state.range(0))) + "\n";
-  CountingSseSink sink;
-  SseFramer framer(make_scanner(Direction::kServerToClient));
-  for (auto _ : state) framer.passed(event, sink);
-  keep(sink.bytes);
+  std::uint64_t bytes = 0;
+  SseFramer framer(test_key());
+  for (auto _ : state) {
+    framer.passed(event);
+    while (const SseFound found = framer.next()) bytes += found.event != nullptr ? found.event->bytes : 0;
+  }
+  keep(bytes);
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(event.size()));
 }
 BENCHMARK(server_event)->Arg(200)->Arg(1 << 10)->Arg(64 << 10);
@@ -119,48 +101,39 @@ void tools_list(benchmark::State& state) {
             R"(","description":"Reads a thing, and then another.","inputSchema":{"type":"object","properties":{}}})";
   }
   line += "]}}\n";
-  CountingSink sink;
-  ServerFramer framer(make_scanner(Direction::kServerToClient));
-  for (auto _ : state) framer.passed(line, sink);
+  pass(state, line);
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(line.size()));
 }
 BENCHMARK(tools_list);
 
-struct Kept {
-  Message message;
-  SpliceMap map;
-};
-class KeepingSink final : public MessageSink {
- public:
-  void on_message(const Message& message, const SpliceMap* map) override { kept = {message, *map}; }
-  void on_declared(std::span<const mcp::DeclaredTool>) override {}
-  Kept kept;
+// A tools/call that was scanned. The scanner holds its strings.
+struct Call {
+  Call() {
+    scanner.feed(line);
+    scanner.end_line(line.size());
+    found = scanner.next();
+    fact.message = *found->message;
+    fact.trace_state = "ot=rv:0123456789abcd";
+  }
+  const std::string line = call_line(1 << 10);
+  MessageScanner scanner{Direction::kClientToServer, test_key()};
+  const Found* found = nullptr;
+  Fact fact;
 };
 
 void splice_plan(benchmark::State& state) {
-  KeepingSink sink;
-  ServerFramer framer(make_scanner(Direction::kClientToServer));
-  framer.passed(call_line(1 << 10), sink);
+  const Call call;
   Edits edits;
   for (auto _ : state) {
-    plan_splice(sink.kept.map, {kTraceparent, "ot=rv:0123456789abcd"}, edits);
+    plan_splice(*call.found->map, {kTraceparent, "ot=rv:0123456789abcd"}, edits);
     keep(edits.edit[0].inserted.data());
   }
 }
 BENCHMARK(splice_plan);
 
-Fact call_fact(KeepingSink& sink, ServerFramer& framer) {
-  framer.passed(call_line(1 << 10), sink);
-  Fact fact;
-  fact.message = sink.kept.message;
-  fact.trace_state = "ot=rv:0123456789abcd";
-  return fact;
-}
-
 void fact_pack(benchmark::State& state) {
-  KeepingSink sink;
-  ServerFramer framer(make_scanner(Direction::kClientToServer));
-  const Fact fact = call_fact(sink, framer);
+  const Call call;
+  const Fact& fact = call.fact;
   std::vector<std::uint64_t> record = packed(fact);
   for (auto _ : state) {
     const Packing packing(fact);
@@ -172,10 +145,8 @@ void fact_pack(benchmark::State& state) {
 BENCHMARK(fact_pack);
 
 void fact_unpack(benchmark::State& state) {
-  KeepingSink sink;
-  ServerFramer framer(make_scanner(Direction::kClientToServer));
-  const Fact fact = call_fact(sink, framer);
-  const std::vector<std::uint64_t> record = packed(fact);
+  const Call call;
+  const std::vector<std::uint64_t> record = packed(call.fact);
   for (auto _ : state) {
     Fact read = unpack(record);
     keep(read);

@@ -84,9 +84,8 @@ class Tracing {
         declared_(state + "/declared", key_, log),
         observer_(observing(run_observer_options(options, placement_, key_, state, world.random, declared_)), activity_,
                   world.clock, observer_random_, log),
-        client_(scanner(mcp::Direction::kClientToServer, key_), options.inject != observe::InjectMode::kNever,
-                placement_, observer_, activity_, world.clock),
-        server_(scanner(mcp::Direction::kServerToClient, key_), observer_, activity_, asked(options), world.clock) {
+        client_(key_, options.inject != observe::InjectMode::kNever, placement_, observer_, activity_, world.clock),
+        server_(key_, observer_, activity_, asked(options), world.clock) {
     accepted_.load(world.clock.now().wall);
   }
 
@@ -111,9 +110,6 @@ class Tracing {
   observe::ObserverOptions observing(observe::ObserverOptions observer) {
     observer.keep = [this](Nanos wall) { accepted_.save(wall); };
     return observer;
-  }
-  static mcp::MessageScanner scanner(mcp::Direction direction, const HashKey& key) {
-    return {direction, key, {mcp::default_conversation_keys()}};
   }
 
   Log& log_;

@@ -15,6 +15,7 @@
 //     // A piece of the value's raw text (string: between the quotes, undecoded). Only after Step::kText; any number of
 //     times. void on_text(std::string_view piece);
 //     // The value ended; `offset` is one past its last byte. Only for values that were entered or given as text.
+//     // May return a bool: true at the end of an object or array, and feed() returns.
 //     void on_end(Kind kind, std::uint64_t offset);
 //     // May be absent. In place of on_text() and on_end() where the whole text is at hand, as it mostly is.
 //     void on_whole_text(std::string_view text, Kind kind, std::uint64_t offset);
@@ -35,6 +36,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <type_traits>
 
 #include "json/kernel.h"
 
@@ -136,7 +138,8 @@ class Scanner {
   // `handler` must outlive the scanner.
   explicit Scanner(Handler& handler, const Kernel& kernel = best_kernel()) : handler_(handler), kernel_(kernel) {}
 
-  void feed(std::string_view piece);
+  // Gives how many bytes it took: all of them, unless the handler pauses; then it is to be fed the rest.
+  std::size_t feed(std::string_view piece);
   // The input is over. The scanner may then be asked again or be reset, not fed.
   Shape finish();
   void reset();
@@ -148,8 +151,9 @@ class Scanner {
     kKey,     // in a member's name
     kString,
     kScalar,
-    kSkip,   // in a container that is passed over
-    kAfter,  // the root has ended
+    kSkip,    // in a container that is passed over
+    kAfter,   // the root has ended
+    kPaused,  // at the end of a container
     kBroken,
   };
 
@@ -163,7 +167,7 @@ class Scanner {
   using Quotes = internal::Quotes;
 
   // These take a position in the batch and return the one to go on from.
-  void scan(const char* data, std::size_t size);
+  std::size_t scan(const char* data, std::size_t size);
   std::size_t find_root(const char* data, std::size_t at, std::size_t size);
   std::size_t scan_items(const char* data, std::size_t at, std::size_t size, Quotes& quotes);
   std::size_t scan_value(const Key* key, Kind kind, const char* data, std::size_t at, std::size_t size, Quotes& quotes);
@@ -214,8 +218,9 @@ class Scanner {
 };
 
 template <class Handler>
-void Scanner<Handler>::feed(std::string_view piece) {
-  if (piece.empty()) return;
+std::size_t Scanner<Handler>::feed(std::string_view piece) {
+  if (piece.empty()) return 0;
+  if (state_ == State::kPaused) value_ended();
   const char* data = piece.data();
   const char* const end = data + piece.size();
   token_ = data;
@@ -223,15 +228,21 @@ void Scanner<Handler>::feed(std::string_view piece) {
     const auto left = static_cast<std::size_t>(end - data);
     const std::size_t size = left <= kMaxBatch ? left : kBatchBlocks * kBlockBytes;
     kernel_.classify(data, size, carry_, blocks_.data());
-    scan(data, size);
-    data += size;
-    offset_ += size;
+    const std::size_t taken = scan(data, size);
+    data += taken;
+    offset_ += taken;
+    if (state_ == State::kPaused) {  // what follows is classified again, as what stands outside strings
+      carry_ = Carry{};
+      return static_cast<std::size_t>(data - piece.data());
+    }
   }
   carry_over(end);
+  return piece.size();
 }
 
 template <class Handler>
 Shape Scanner<Handler>::finish() {
+  if (state_ == State::kPaused) value_ended();
   if (state_ == State::kScalar && level_ == 0) {
     state_ = State::kAfter;
     if (wanted_) handler_.on_end(kind_, offset_);
@@ -251,7 +262,7 @@ void Scanner<Handler>::reset() {
 }
 
 template <class Handler>
-void Scanner<Handler>::scan(const char* data, std::size_t size) {
+std::size_t Scanner<Handler>::scan(const char* data, std::size_t size) {
   Quotes quotes(blocks_.data());
   std::size_t at = 0;
   while (at < size) {
@@ -275,10 +286,12 @@ void Scanner<Handler>::scan(const char* data, std::size_t size) {
       case State::kSkip:
         at = skip(at, size, quotes);
         break;
+      case State::kPaused:
       case State::kBroken:
-        return;
+        return at;
     }
   }
+  return at;
 }
 
 template <class Handler>
@@ -408,7 +421,11 @@ void Scanner<Handler>::close(Kind kind, std::uint64_t offset) {
   --level_;
   in_object_ = (objects_ >> level_ & 1) != 0;
   value_ended();
-  handler_.on_end(kind, offset);
+  if constexpr (std::is_same_v<decltype(handler_.on_end(kind, offset)), bool>) {
+    if (handler_.on_end(kind, offset)) state_ = State::kPaused;
+  } else {
+    handler_.on_end(kind, offset);
+  }
 }
 
 template <class Handler>

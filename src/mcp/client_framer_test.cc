@@ -22,35 +22,29 @@ using std::chrono::milliseconds;
 constexpr std::string_view kParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03";
 
 // Injects into everything it may, with a state that changes, and keeps what it was asked.
-class TestDecider final : public ClientDecider {
- public:
-  bool on_message(const Message& message, NotInjected may, Instant at, Injection& injection) override {
-    kinds.push_back(message.kind);
-    reasons.push_back(may);
-    times.push_back(at.boot);
-    bytes += message.bytes;
-    state_ = "n=" + std::to_string(kinds.size());
-    injection = {kParent, kinds.size() % 3 == 0 ? std::string_view() : state_};
-    if (may == NotInjected::kNone) ++injected;
-    return willing;
+struct TestDecider {
+  void take(ClientFramer& framer) {
+    while (const Message* message = framer.next()) {
+      kinds.push_back(message->kind);
+      reasons.push_back(framer.may());
+      bytes += message->bytes;
+      if (framer.may() == NotInjected::kNone) ++injected;
+      const std::string state = "n=" + std::to_string(kinds.size());
+      if (willing) framer.inject({kParent, kinds.size() % 3 == 0 ? std::string_view() : state});
+    }
   }
-  void on_declared(std::span<const DeclaredTool>, Instant) override {}
 
   bool willing = true;
   std::vector<MessageKind> kinds;
   std::vector<NotInjected> reasons;
-  std::vector<Nanos> times;
   std::uint64_t bytes = 0;
   std::size_t injected = 0;
-
- private:
-  std::string state_;
 };
 
 // A framer with its relay: what came out, and the checks that every relay may rely on.
 class Pipe {
  public:
-  explicit Pipe(bool inject) : framer(test_scanner(), decider, inject), inject_(inject) {}
+  explicit Pipe(bool inject) : framer(test_key(), inject), inject_(inject) {}
 
   void write(std::string_view bytes) {
     while (!bytes.empty()) {
@@ -59,10 +53,14 @@ class Pipe {
       const std::size_t size = std::min(room.size(), bytes.size());
       std::memcpy(room.data(), bytes.data(), size);
       in += size;
-      framer.arrived(size, now);
+      arrived(size);
       bytes.remove_prefix(size);
       drain();
     }
+  }
+  void arrived(std::size_t size) {
+    framer.arrived(size, now);
+    decider.take(framer);
   }
   void drain() {
     while (!framer.ready().empty()) {
@@ -72,6 +70,7 @@ class Pipe {
         out.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
       }
       framer.sent();
+      decider.take(framer);
     }
     if (const auto deadline = framer.deadline()) {
       EXPECT_TRUE(inject_);
@@ -82,10 +81,12 @@ class Pipe {
   void pass_time(Nanos time) {
     now.boot += time;
     if (framer.deadline() && *framer.deadline() <= now.boot) framer.on_time(now);
+    decider.take(framer);
     drain();
   }
   void end() {
     framer.end(now);
+    decider.take(framer);
     drain();
   }
 
@@ -227,7 +228,7 @@ TEST(ClientFramer, OneReadOfManyLinesIsOneWrite) {
   std::string text;
   for (int i = 0; i < 50; ++i) text += kPing;
   std::memcpy(pipe.framer.room().data(), text.data(), text.size());
-  pipe.framer.arrived(text.size(), pipe.now);
+  pipe.arrived(text.size());
   ASSERT_EQ(pipe.framer.ready().size(), 1u);
   EXPECT_EQ(pipe.framer.ready()[0].iov_len, text.size());
   EXPECT_EQ(pipe.decider.kinds.size(), 50u);
@@ -240,7 +241,7 @@ TEST(ClientFramer, LinesThatAreNotInjectedShareAPiece) {
                            R"({"method":"notifications/initialized"})"
                            "\n";
   std::memcpy(pipe.framer.room().data(), text.data(), text.size());
-  pipe.framer.arrived(text.size(), pipe.now);
+  pipe.arrived(text.size());
   ASSERT_EQ(pipe.framer.ready().size(), 1u);
   EXPECT_EQ(pipe.decider.reasons,
             (std::vector{NotInjected::kNotRequest, NotInjected::kBadShape, NotInjected::kNotRequest}));
@@ -267,9 +268,8 @@ TEST(ClientFramer, AFullListAtTheEndOfFileLosesNothing) {
   const std::span<char> room = pipe.framer.room();
   ASSERT_GE(room.size(), text.size());
   std::memcpy(room.data(), text.data(), text.size());
-  pipe.framer.arrived(text.size(), pipe.now);
-  pipe.framer.end(pipe.now);
-  pipe.drain();
+  pipe.arrived(text.size());
+  pipe.end();
   EXPECT_EQ(pipe.decider.injected, (text.size() + 1) / kPing.size());
   EXPECT_TRUE(pipe.out.ends_with("\"}}}"));
 }
@@ -322,11 +322,11 @@ TEST(ClientFramer, AnUnwillingDeciderLeavesTheLineAlone) {
 TEST(ClientFramer, TheDeciderIsAskedBeforeTheNewlineIsReady) {
   Pipe pipe(false);
   std::memcpy(pipe.framer.room().data(), kPing.data(), kPing.size());
-  pipe.framer.arrived(kPing.size() - 1, pipe.now);
+  pipe.arrived(kPing.size() - 1);
   pipe.drain();
   EXPECT_TRUE(pipe.decider.kinds.empty());
   pipe.framer.room()[0] = '\n';
-  pipe.framer.arrived(1, pipe.now);
+  pipe.arrived(1);
   EXPECT_EQ(pipe.decider.kinds.size(), 1u);
 }
 
@@ -390,7 +390,7 @@ TEST(ClientFramerModel, TheBytesAreThoseOfTheSplice) {
     const std::string line = random_line(random);
     Pipe pipe(true);
     pipe.write(line);
-    RecordingSink sink = scan_line(std::string_view(line).substr(0, line.size() - 1));
+    Recording sink = scan_line(std::string_view(line).substr(0, line.size() - 1));
     std::string expected = line;
     if (sink.messages.size() == 1 && sink.messages[0].map &&
         may_inject(sink.messages[0].message, *sink.messages[0].map) == NotInjected::kNone) {
@@ -407,18 +407,26 @@ TEST(ServerFramer, GivesTheMessagesOfAStreamHoweverItIsCut) {
   std::string text;
   for (int i = 0; i < 200; ++i) text += random_line(random);
   text += R"({"id":9,"result":{}})";
-  RecordingSink whole;
-  ServerFramer framer(test_scanner(Direction::kServerToClient));
-  framer.passed(text, whole);
+  Recording whole;
+  ServerFramer framer(test_key());
+  framer.passed(text);
+  whole.take(framer);
   const std::size_t before = whole.messages.size();
-  framer.end(whole);
-  framer.end(whole);
+  for (int i = 0; i < 2; ++i) {
+    framer.end();
+    whole.take(framer);
+  }
   EXPECT_EQ(whole.messages.size(), before + 1);
   for (const std::size_t size : {1u, 7u, 64u, 4096u}) {
-    RecordingSink cut;
-    ServerFramer pieces(test_scanner(Direction::kServerToClient));
-    for (std::size_t at = 0; at < text.size(); at += size) pieces.passed(std::string(text.substr(at, size)), cut);
-    pieces.end(cut);
+    Recording cut;
+    ServerFramer pieces(test_key());
+    for (std::size_t at = 0; at < text.size(); at += size) {
+      const std::string piece = text.substr(at, size);
+      pieces.passed(piece);
+      cut.take(pieces);
+    }
+    pieces.end();
+    cut.take(pieces);
     EXPECT_EQ(cut.log, whole.log);
   }
 }

@@ -18,46 +18,34 @@ bool agree(std::string_view text, std::string_view lowered) {
   return std::ranges::equal(text.substr(0, size), lowered.substr(0, size), {}, lower);
 }
 
-// Says of each message how it was framed.
-class Marking final : public MessageSink {
- public:
-  explicit Marking(MessageSink& sink) : sink_(sink) {}
-  void on_message(const Message& message, const SpliceMap* map) override {
-    Message marked = message;
-    marked.flags |= kCounted;
-    sink_.on_message(marked, map);
-  }
-  void on_declared(std::span<const DeclaredTool> tools) override { sink_.on_declared(tools); }
-
- private:
-  MessageSink& sink_;
-};
-
 }  // namespace
 
-std::size_t CountedFramer::look(std::string_view bytes) {
+bool CountedFramer::look(std::string_view& bytes, MessageScanner& scanner) {
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     line_[line_size_++] = bytes[i];
     const std::string_view begun(line_.data(), line_size_);
     if (!agree(begun, kLength) && !agree(begun, kType)) {
       state_ = State::kLines;
-      return 0;
+      return false;
     }
     if (bytes[i] != ':') continue;
     state_ = State::kHead;
     head_size_ = line_size_;
-    return i + 1;
+    bytes.remove_prefix(i + 1);
+    scanner.discard();
+    scanner.mark(kCounted);
+    return true;
   }
-  return bytes.size();
+  return false;
 }
 
-void CountedFramer::passed(std::string_view bytes, MessageScanner& scanner, MessageSink& sink) {
-  while (!bytes.empty() && state_ != State::kLost) {
-    bytes = state_ == State::kHead ? head(bytes) : body(bytes, scanner, sink);
-  }
+void CountedFramer::feed(std::string_view& bytes, MessageScanner& scanner) {
+  while (!bytes.empty() && state_ == State::kHead) head(bytes);
+  if (state_ == State::kBody) return body(bytes, scanner);
+  if (state_ == State::kLost) bytes = {};
 }
 
-std::string_view CountedFramer::head(std::string_view bytes) {
+void CountedFramer::head(std::string_view& bytes) {
   const std::size_t newline = bytes.find('\n');
   const std::string_view piece = bytes.substr(0, newline);
   if (line_size_ < line_.size()) {
@@ -66,11 +54,14 @@ std::string_view CountedFramer::head(std::string_view bytes) {
   line_size_ += piece.size();
   head_size_ += piece.size();
   if (head_size_ > kMostHead) state_ = State::kLost;
-  if (newline == std::string_view::npos) return {};
+  if (newline == std::string_view::npos) {
+    bytes = {};
+    return;
+  }
+  bytes.remove_prefix(newline + 1);
   ++head_size_;
   end_field();
   line_size_ = 0;
-  return bytes.substr(newline + 1);
 }
 
 void CountedFramer::end_field() {
@@ -96,19 +87,17 @@ void CountedFramer::end_field() {
   length_ = value;
 }
 
-std::string_view CountedFramer::body(std::string_view bytes, MessageScanner& scanner, MessageSink& sink) {
-  Marking marking(sink);
+void CountedFramer::body(std::string_view& bytes, MessageScanner& scanner) {
   const std::string_view piece =
       bytes.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size())));
-  scanner.feed(piece, marking);
+  scanner.feed(piece);
+  bytes.remove_prefix(piece.size());
   left_ -= piece.size();
-  if (left_ == 0) {
-    scanner.end_line(head_size_ + *length_, marking);
-    state_ = State::kHead;
-    length_.reset();
-    head_size_ = 0;
-  }
-  return bytes.substr(piece.size());
+  if (left_ != 0) return;
+  scanner.end_line(head_size_ + *length_);
+  state_ = State::kHead;
+  length_.reset();
+  head_size_ = 0;
 }
 
 }  // namespace mcptrace::mcp

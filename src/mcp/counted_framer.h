@@ -5,8 +5,8 @@
 //   frame = *( field ":" value CRLF ) CRLF body      with a Content-Length among the fields; a bare LF will do
 //
 //   CountedFramer counted;
-//   if (counted.undecided()) bytes.remove_prefix(counted.look(bytes));   // the stream's first bytes
-//   if (counted.is_counted()) counted.passed(bytes, scanner, sink);      // all that follow
+//   if (counted.undecided()) counted.look(bytes, scanner);     // the stream's first bytes
+//   if (counted.is_counted()) counted.feed(bytes, scanner);    // all that follow; then scanner.next()
 #pragma once
 
 #include <array>
@@ -23,18 +23,19 @@ class CountedFramer {
   [[nodiscard]] bool undecided() const { return state_ == State::kBeginning; }
   [[nodiscard]] bool is_counted() const { return state_ > State::kLines; }
 
-  // While undecided(): the stream's first bytes, in order, in pieces of any size. Gives how many of them belong to the
-  // frame's head, so that passed() is not to see them again; where it is none, nobody has taken them.
-  std::size_t look(std::string_view bytes);
-  // Only if is_counted(). Messages have kCounted set; their bytes are those of the frame.
-  void passed(std::string_view bytes, MessageScanner& scanner, MessageSink& sink);
+  // While undecided(): the stream's first bytes, in order, in pieces of any size. True: now it is_counted(). What was
+  // scanned of its beginning, as if it were a line, is forgotten, and what belongs to the head is taken off `bytes`.
+  bool look(std::string_view& bytes, MessageScanner& scanner);
+  // Only if is_counted(). Takes off `bytes` what comes before a body, and as much of the body as is there for the
+  // scanner. Messages have kCounted set; their bytes are those of the frame.
+  void feed(std::string_view& bytes, MessageScanner& scanner);
 
  private:
   enum class State : std::uint8_t { kBeginning, kLines, kHead, kBody, kLost };
 
-  std::string_view head(std::string_view bytes);
+  void head(std::string_view& bytes);
   void end_field();
-  std::string_view body(std::string_view bytes, MessageScanner& scanner, MessageSink& sink);
+  void body(std::string_view& bytes, MessageScanner& scanner);
 
   State state_ = State::kBeginning;
   std::array<char, 64> line_;  // of the head: as much of it as matters

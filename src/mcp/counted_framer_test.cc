@@ -19,11 +19,15 @@ constexpr std::string_view kList = R"({"jsonrpc":"2.0","id":1,"method":"tools/li
 constexpr std::string_view kPretty = "{\n \"jsonrpc\": \"2.0\",\n \"id\": 2, \"method\": \"ping\"\n}";
 
 // What a server's stream gives, read in pieces of this size.
-RecordingSink read(std::string_view bytes, std::size_t piece = 1 << 20, bool* counted = nullptr) {
-  ServerFramer framer(test_scanner(Direction::kServerToClient));
-  RecordingSink sink;
-  for (std::size_t at = 0; at < bytes.size(); at += piece) framer.passed(bytes.substr(at, piece), sink);
-  framer.end(sink);
+Recording read(std::string_view bytes, std::size_t piece = 1 << 20, bool* counted = nullptr) {
+  ServerFramer framer(test_key());
+  Recording sink;
+  for (std::size_t at = 0; at < bytes.size(); at += piece) {
+    framer.passed(bytes.substr(at, piece));
+    sink.take(framer);
+  }
+  framer.end();
+  sink.take(framer);
   if (counted != nullptr) *counted = framer.is_counted();
   return sink;
 }
@@ -36,7 +40,7 @@ TEST(CountedFramer, BodiesAreMessagesHoweverTheBytesCome) {
       frame("") + frame(kList);
   for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
     bool counted = false;
-    const RecordingSink sink = read(bytes, piece, &counted);
+    const Recording sink = read(bytes, piece, &counted);
     EXPECT_TRUE(counted);
     ASSERT_EQ(sink.messages.size(), 4u) << piece;
     EXPECT_EQ(sink.messages[0].message.method, Method::kToolsList);
@@ -64,7 +68,7 @@ TEST(CountedFramer, OnlyTheBeginningOfTheStreamTells) {
 }
 
 TEST(CountedFramer, WhatWasTakenForALineIsALineAgain) {
-  const RecordingSink sink = read("Content-Leng\n" + std::string(kList) + "\n", 4);
+  const Recording sink = read("Content-Leng\n" + std::string(kList) + "\n", 4);
   ASSERT_EQ(sink.messages.size(), 2u);
   EXPECT_EQ(sink.messages[0].message.kind, MessageKind::kNotJson);
   EXPECT_EQ(sink.messages[0].message.bytes, 13u);
@@ -80,14 +84,14 @@ TEST(CountedFramer, WhatCannotBeFollowedIsPassedOver) {
         std::string("Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
         std::string("Content-Length: 2\r\nnoise\r\n\r\n{}"), long_head}) {
     for (const std::size_t piece : {1u, 7u, 100000u}) {
-      const RecordingSink sink = read(bytes + frame(kList), piece);
+      const Recording sink = read(bytes + frame(kList), piece);
       EXPECT_TRUE(sink.messages.empty()) << bytes.substr(0, 40);
     }
   }
   // A body that is cut is no message.
   EXPECT_TRUE(read("Content-Length: 99\r\n\r\n{}").messages.empty());
   // And one that is no JSON is one that is none.
-  const RecordingSink sink = read(frame("<html>") + frame(kList));
+  const Recording sink = read(frame("<html>") + frame(kList));
   ASSERT_EQ(sink.messages.size(), 2u);
   EXPECT_EQ(sink.messages[0].message.kind, MessageKind::kNotJson);
 }

@@ -14,12 +14,14 @@ namespace {
 // Of the tools in this array, in order; fed in pieces of that size.
 std::vector<DeclaredTool> tools_of(const std::string& tools, std::size_t piece = 1 << 20) {
   const std::string line = R"({"jsonrpc":"2.0","id":1,"result":{"tools":[)" + tools + "]}}";
-  RecordingSink sink;
+  Recording sink;
   MessageScanner scanner = test_scanner(Direction::kServerToClient);
   for (std::size_t at = 0; at < line.size(); at += piece) {
-    scanner.feed(std::string_view(line).substr(at, piece), sink);
+    scanner.feed(std::string_view(line).substr(at, piece));
+    sink.take(scanner);
   }
-  scanner.end_line(line.size() + 1, sink);
+  scanner.end_line(line.size() + 1);
+  sink.take(scanner);
   EXPECT_EQ(sink.messages.size(), 1u);
   EXPECT_EQ(sink.messages.front().message.kind, MessageKind::kResult) << line;
   return sink.declared;

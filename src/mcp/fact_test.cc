@@ -24,7 +24,7 @@ Fact round_trip(const Fact& fact, std::vector<std::uint64_t>& record) {
 }
 
 TEST(Fact, AMessageCrossesWhole) {
-  RecordingSink sink = scan_line(
+  Recording sink = scan_line(
       R"({"id":"a b","method":"initialize","params":{"protocolVersion":"2025-06-18","requestState":"s","taskId":"t",)"
       R"("clientInfo":{"name":"\u00e9","version":"\u00e9"},"_meta":{"traceparent":"p","tracestate":"t","baggage":"b",)"
       R"("sessionId":"c","progressToken":5}}})");

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "json/text.h"
 #include "mcp/message_handler.h"
@@ -83,36 +84,46 @@ void MessageHandler::end_line(json::Shape shape, std::uint64_t line_bytes) {
                         (root_ == Root::kScalar && !root_is_string_ && !texts_.cut(Slot::kMethod) &&
                          !is_literal(texts_.text(Slot::kMethod)));
   if (shape == json::Shape::kBroken || (shape == json::Shape::kComplete && no_value)) {
-    flush_declared();
-    emit_bare(MessageKind::kNotJson, line_bytes, 0);
+    start_message(line_bytes, 0).kind = MessageKind::kNotJson;
   } else if (shape == json::Shape::kComplete) {
     if (root_ == Root::kObject) {
-      flush_declared();
-      sink_->on_message(build(line_bytes, 0), &map_);
+      build(line_bytes, 0);
+      has_map_ = true;
     } else if (root_ == Root::kArray) {
-      const std::uint64_t odd = elements_ == 0 ? 1 : std::min(odd_elements_, kMostOddElements);
-      for (std::uint64_t i = 0; i < odd; ++i) emit_bare(MessageKind::kNotMessage, 0, kInBatch);
+      start_message(0, kInBatch).kind = MessageKind::kNotMessage;
+      messages_ = elements_ == 0 ? 1 : std::min(odd_elements_, kMostOddElements);
     } else {
-      emit_bare(MessageKind::kNotMessage, line_bytes, 0);
+      start_message(line_bytes, 0).kind = MessageKind::kNotMessage;
     }
   }
   clear_line();
 }
 
-void MessageHandler::emit_bare(MessageKind kind, std::uint64_t bytes, std::uint32_t flags) {
-  Message message;
-  message.direction = direction_;
-  message.kind = kind;
-  message.flags = flags;
-  message.bytes = bytes;
-  sink_->on_message(message, nullptr);
+const Found* MessageHandler::take() {
+  if (!has_found()) return nullptr;
+  found_ = {};
+  if (declared_count_ != 0) {
+    found_.declared = {declared_.data(), std::exchange(declared_count_, 0)};
+  } else {
+    --messages_;
+    found_.message = &message_;
+    found_.map = has_map_ ? &map_ : nullptr;
+  }
+  return &found_;
 }
 
-Message MessageHandler::build(std::uint64_t bytes, std::uint32_t flags) const {
-  Message message;
-  message.direction = direction_;
-  message.flags = flags_ | flags;
-  message.bytes = bytes;
+Message& MessageHandler::start_message(std::uint64_t bytes, std::uint32_t flags) {
+  message_ = {};
+  message_.direction = direction_;
+  message_.flags = flags | mark_;
+  message_.bytes = bytes;
+  messages_ = 1;
+  has_map_ = false;
+  return message_;
+}
+
+void MessageHandler::build(std::uint64_t bytes, std::uint32_t flags) {
+  Message& message = start_message(bytes, flags_ | flags);
   if (const std::string_view version = texts_.text(Slot::kJsonrpc);
       version.size() == 3 && std::memcmp(version.data(), "2.0", 3) == 0 && !texts_.cut(Slot::kJsonrpc)) {
     message.flags |= kJsonrpc2;
@@ -125,7 +136,6 @@ Message MessageHandler::build(std::uint64_t bytes, std::uint32_t flags) const {
   fill_peer(message);
   fill_result(message);
   fill_context(message);
-  return message;
 }
 
 MessageKind MessageHandler::kind_of(bool has_id) const {

@@ -147,7 +147,7 @@ TEST(MessageFaults, J7AnswersWithBothOrNeither) {
 TEST(MessageFaults, J10BatchesOfAnySizeAreOneMessageAnElement) {
   std::string line = "[";
   for (int i = 0; i < 100000; ++i) line += (i == 0 ? R"({"id":1,"method":"ping"})" : R"(,{"id":1,"method":"ping"})");
-  RecordingSink sink = scan_line(line + "]");
+  Recording sink = scan_line(line + "]");
   EXPECT_EQ(sink.messages.size(), 100000u);
   EXPECT_EQ(sink.messages.back().message.kind, MessageKind::kRequest);
   EXPECT_EQ(scan_one("[[]]").message.kind, MessageKind::kNotMessage);
@@ -155,7 +155,7 @@ TEST(MessageFaults, J10BatchesOfAnySizeAreOneMessageAnElement) {
 }
 
 TEST(MessageFaults, J10ABatchThatBreaksIsSaidToBeNoJsonAtItsEnd) {
-  RecordingSink sink = scan_line(R"([{"id":1,"method":"ping"},)");
+  Recording sink = scan_line(R"([{"id":1,"method":"ping"},)");
   ASSERT_EQ(sink.messages.size(), 2u);
   EXPECT_EQ(sink.messages[0].message.kind, MessageKind::kRequest);
   EXPECT_EQ(sink.messages[1].message.kind, MessageKind::kNotJson);
@@ -244,11 +244,12 @@ TEST(MessageFaults, J14NamesOfAnyKindAreBounded) {
 }
 
 TEST(MessageFaults, J15BothErasOnOnePipe) {
-  RecordingSink sink;
+  Recording sink;
   MessageScanner scanner = test_scanner();
   for (const std::string_view line : {R"({"id":1,"method":"server/discover"})", R"({"id":2,"method":"initialize"})"}) {
-    scanner.feed(line, sink);
-    scanner.end_line(line.size() + 1, sink);
+    scanner.feed(line);
+    scanner.end_line(line.size() + 1);
+    sink.take(scanner);
   }
   EXPECT_TRUE(sink.messages[0].message.has(kModern));
   EXPECT_FALSE(sink.messages[1].message.has(kModern));
@@ -276,14 +277,17 @@ TEST(MessageFaults, CuttingNeverMatters) {
   for (const std::string& line : lines) {
     const std::string whole = scan_line(line).log;
     const auto scan_pieces = [&](std::size_t first, std::size_t rest) {
-      RecordingSink sink;
+      Recording sink;
       MessageScanner scanner = test_scanner();
-      scanner.feed(std::string_view(line).substr(0, first), sink);
+      scanner.feed(std::string_view(line).substr(0, first));
+      sink.take(scanner);
       for (std::size_t at = first; at < line.size(); at += rest) {
         const std::string piece = line.substr(at, rest);  // its memory goes away with it
-        scanner.feed(piece, sink);
+        scanner.feed(piece);
+        sink.take(scanner);
       }
-      scanner.end_line(line.size() + 1, sink);
+      scanner.end_line(line.size() + 1);
+      sink.take(scanner);
       return sink.log;
     };
     for (std::size_t first = 0; first <= line.size(); ++first)

@@ -7,30 +7,55 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "json/scanner.h"
 #include "mcp/definition_hash.h"
 #include "mcp/fields.h"
-#include "mcp/message_scanner.h"
+#include "mcp/message.h"
+#include "mcp/splice.h"
 
 namespace mcptrace::mcp {
+
+// The keys that real clients use.
+std::vector<std::string> default_conversation_keys();
+
+struct ScanOptions {
+  // Keys of params._meta that name a conversation, in order of preference.
+  std::vector<std::string> conversation_keys = default_conversation_keys();
+};
+
+// What a line or a body came to: a message, or tools that it declares. Valid until the next call to who gave it.
+struct Found {
+  // Complete. Elements of a batch that are no objects come last, at most 1,000 of them.
+  const Message* message = nullptr;
+  const SpliceMap* map = nullptr;  // of the message; null for elements of a batch and for what is no whole JSON object
+  // In place of a message: the tools that a tools/list result names, each once its object is over, at most 64 at a
+  // time, before that result. A line that turns out to be no JSON after all may have named some.
+  std::span<const DeclaredTool> declared{};
+};
 
 class MessageHandler {
  public:
   MessageHandler(Direction direction, const HashKey& key, ScanOptions options);
 
-  // Takes what the next bytes make; to be set before each feed and end_line.
-  void set_sink(MessageSink* sink) { sink_ = sink; }
-
   json::Step on_value(const json::Key& key, json::Kind kind, std::uint64_t offset);
   void on_text(std::string_view piece);
-  void on_end(json::Kind kind, std::uint64_t offset);
+  // True: something is to be taken before more bytes come.
+  bool on_end(json::Kind kind, std::uint64_t offset);
   void on_whole_text(std::string_view text, json::Kind kind, std::uint64_t offset);
-  // The scanner's verdict on the line. Gives what is left to the sink and starts afresh.
+  [[nodiscard]] bool has_found() const { return messages_ != 0 || declared_count_ == declared_.size(); }
+  // The scanner's verdict on the line. Says what was left to say of it, and starts afresh.
   void end_line(json::Shape shape, std::uint64_t line_bytes);
-  // Starts afresh, and gives nothing.
-  void discard_line() { clear_line(); }
+  // What there is to be taken, declared tools first; null: nothing.
+  const Found* take();
+  // Starts afresh.
+  void discard_line();
+  // All messages from now on have this.
+  void mark(MessageFlag flag) { mark_ = flag; }
 
  private:
   enum class Root : std::uint8_t { kNothing, kObject, kArray, kScalar, kNoValue };
@@ -63,7 +88,9 @@ class MessageHandler {
   void look_for_meta(std::string_view piece);
 
   // The object is over: what it was.
-  Message build(std::uint64_t bytes, std::uint32_t flags) const;
+  void build(std::uint64_t bytes, std::uint32_t flags);
+  // One that says nothing yet.
+  Message& start_message(std::uint64_t bytes, std::uint32_t flags);
   MessageKind kind_of(bool has_id) const;
   void fill_method(Message& message) const;
   void fill_id(Message& message) const;
@@ -75,14 +102,12 @@ class MessageHandler {
 
   void name_tool();
   void declare_tool();
-  void flush_declared();
-  void emit_bare(MessageKind kind, std::uint64_t bytes, std::uint32_t flags);
   void clear_object();
   void clear_line();
 
   Direction direction_;
   ScanOptions options_;
-  MessageSink* sink_ = nullptr;
+  std::uint32_t mark_ = 0;
 
   // The line.
   Root root_ = Root::kNothing;
@@ -119,6 +144,12 @@ class MessageHandler {
   std::uint64_t tool_ = 0;     // its name, once it is known
   std::array<DeclaredTool, 64> declared_;
   std::size_t declared_count_ = 0;
+
+  // What is to be taken.
+  Message message_;
+  bool has_map_ = false;
+  std::uint64_t messages_ = 0;  // as many times
+  Found found_;
 };
 
 }  // namespace mcptrace::mcp

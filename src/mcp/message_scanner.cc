@@ -73,9 +73,9 @@ Step MessageHandler::definition_value(const json::Key& key, Kind kind) {
   }
 }
 
-[[gnu::noinline]] void MessageHandler::on_end(Kind kind, std::uint64_t offset) {
+[[gnu::noinline]] bool MessageHandler::on_end(Kind kind, std::uint64_t offset) {
   if (kind == Kind::kObject || kind == Kind::kArray) {
-    if (depth_ == 0) return;
+    if (depth_ == 0) return false;
     const Place ended = at();
     --depth_;
     container_ended(ended, offset);
@@ -86,6 +86,7 @@ Step MessageHandler::definition_value(const json::Key& key, Kind kind) {
     if (taking_ == Taking::kDefinition) definition_.end();
   }
   value_ended(offset);
+  return has_found();
 }
 
 [[gnu::always_inline]] inline void MessageHandler::on_whole_text(std::string_view text, Kind kind,
@@ -287,9 +288,7 @@ void MessageHandler::container_ended(Place place, std::uint64_t offset) {
       return;
   }
   map_.root.end = offset;
-  if (at() != Place::kBatch) return;
-  flush_declared();
-  sink_->on_message(build(offset - map_.root.begin, kInBatch), nullptr);
+  if (at() == Place::kBatch) build(offset - map_.root.begin, kInBatch);
 }
 
 [[gnu::noinline]] void MessageHandler::meta_member_ended(std::uint64_t offset) {
@@ -331,12 +330,6 @@ void MessageHandler::text_ended() {
 void MessageHandler::declare_tool() {
   if (tool_ == 0) return;
   declared_[declared_count_++] = {.name = tool_, .definition = definition_.sum()};
-  if (declared_count_ == declared_.size()) flush_declared();
-}
-
-void MessageHandler::flush_declared() {
-  if (declared_count_ > 0) sink_->on_declared({declared_.data(), declared_count_});
-  declared_count_ = 0;
 }
 
 void MessageHandler::clear_object() {
@@ -357,43 +350,36 @@ void MessageHandler::clear_line() {
   bad_element_ = false;
   depth_ = 0;
   taking_ = Taking::kNothing;
-  declared_count_ = 0;
 }
 
-class MessageScanner::Impl {
- public:
-  Impl(Direction direction, const HashKey& key, ScanOptions options)
-      : handler(direction, key, std::move(options)), scanner(handler) {}
-
-  MessageHandler handler;
-  json::Scanner<MessageHandler> scanner;
-};
+void MessageHandler::discard_line() {
+  clear_line();
+  declared_count_ = 0;
+  messages_ = 0;
+}
 
 std::vector<std::string> default_conversation_keys() {
   return {"vscode.conversationId", "openai/session", "sessionId", "threadId", "sessionID"};
 }
 
 MessageScanner::MessageScanner(Direction direction, const HashKey& key, ScanOptions options)
-    : impl_(std::make_unique<Impl>(direction, key, std::move(options))) {}
-MessageScanner::~MessageScanner() = default;
-MessageScanner::MessageScanner(MessageScanner&&) noexcept = default;
-MessageScanner& MessageScanner::operator=(MessageScanner&&) noexcept = default;
+    : handler_(direction, key, std::move(options)), scanner_(handler_) {}
 
-void MessageScanner::feed(std::string_view piece, MessageSink& sink) {
-  impl_->handler.set_sink(&sink);
-  impl_->scanner.feed(piece);
-}
-
-void MessageScanner::end_line(std::uint64_t line_bytes, MessageSink& sink) {
-  impl_->handler.set_sink(&sink);
-  const json::Shape shape = impl_->scanner.finish();
-  impl_->handler.end_line(shape, line_bytes);
-  impl_->scanner.reset();
+const Found* MessageScanner::look() {
+  while (!piece_.empty() && !handler_.has_found()) piece_.remove_prefix(scanner_.feed(piece_));
+  if (ending_ && !handler_.has_found()) {
+    ending_ = false;
+    handler_.end_line(scanner_.finish(), line_bytes_);
+    scanner_.reset();
+  }
+  return handler_.take();
 }
 
 void MessageScanner::discard() {
-  impl_->handler.discard_line();
-  impl_->scanner.reset();
+  piece_ = {};
+  ending_ = false;
+  handler_.discard_line();
+  scanner_.reset();
 }
 
 }  // namespace mcptrace::mcp

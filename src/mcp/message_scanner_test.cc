@@ -131,11 +131,14 @@ TEST(MessageScanner, AnErrorSaysThatItIsAboutMeta) {
     const std::string line =
         R"({"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":")" + std::string(text) + "\"}}";
     const HashKey key({1});
-    RecordingSink sink;
-    MessageScanner scanner(Direction::kServerToClient, key, {});
-    for (std::size_t at = 0; at < line.size(); at += piece)
-      scanner.feed(std::string_view(line).substr(at, piece), sink);
-    scanner.end_line(line.size(), sink);
+    Recording sink;
+    MessageScanner scanner(Direction::kServerToClient, key);
+    for (std::size_t at = 0; at < line.size(); at += piece) {
+      scanner.feed(std::string_view(line).substr(at, piece));
+      sink.take(scanner);
+    }
+    scanner.end_line(line.size());
+    sink.take(scanner);
     return sink.messages.at(0).message.has(kErrorNamesMeta);
   };
   for (const std::size_t piece : {1u, 2u, 3u, 7u, 1000u}) {
@@ -267,7 +270,7 @@ TEST(MessageScanner, DeclaredToolsComeBeforeTheirResult) {
     names.push_back(plain_name_hash(name));
     line += (i == 0 ? "" : ",") + (R"({"description":"name","inputSchema":{"name":"no"},"name":")" + name) + "\"}";
   }
-  RecordingSink sink = scan_line(line + "],\"nextCursor\":\"x\"}}", kServer);
+  Recording sink = scan_line(line + "],\"nextCursor\":\"x\"}}", kServer);
   EXPECT_TRUE(std::ranges::equal(sink.declared, names, {}, &DeclaredTool::name));
   ASSERT_EQ(sink.messages.size(), 1u);
   EXPECT_TRUE(sink.messages[0].message.has(kNextCursor));
@@ -277,7 +280,7 @@ TEST(MessageScanner, DeclaredToolsComeBeforeTheirResult) {
 TEST(MessageScanner, ANameIsComparedByTheSameHashWhereverItStands) {
   for (const std::string odd : {"two words", "l\xc3\xa4\xc3\x9f", ""}) {
     const Recorded odd_call = scan_one(R"({"id":1,"method":"tools/call","params":{"name":")" + odd + "\"}}");
-    const RecordingSink odd_list = scan_line(R"({"id":1,"result":{"tools":[{"name":")" + odd + "\"}]}}", kServer);
+    const Recording odd_list = scan_line(R"({"id":1,"result":{"tools":[{"name":")" + odd + "\"}]}}", kServer);
     ASSERT_EQ(odd_list.declared.size(), 1u);
     EXPECT_EQ(odd_list.declared[0].name, odd_name_hash(print_of("tool-name", odd)));
     EXPECT_EQ(odd_list.declared[0].name, odd_call.message.name_hash);
@@ -285,7 +288,7 @@ TEST(MessageScanner, ANameIsComparedByTheSameHashWhereverItStands) {
   }
   const std::string name(5000, 'n');
   const Recorded call = scan_one(R"({"id":1,"method":"tools/call","params":{"name":")" + name + "\"}}");
-  const RecordingSink list = scan_line(R"({"id":1,"result":{"tools":[{"name":")" + name + "\"}]}}", kServer);
+  const Recording list = scan_line(R"({"id":1,"result":{"tools":[{"name":")" + name + "\"}]}}", kServer);
   ASSERT_EQ(list.declared.size(), 1u);
   EXPECT_EQ(list.declared[0].name, call.message.name_hash);
   EXPECT_EQ(call.message.name_print, print_of("tool-name", name));
@@ -339,7 +342,7 @@ TEST(MessageScanner, PeersThatCannotBeWrittenLeaveAHash) {
 }
 
 TEST(MessageScanner, BatchesAreGivenElementByElement) {
-  RecordingSink sink = scan_line(R"([{"id":1,"method":"ping"}, {"method":"notifications/initialized"},5,[],{}])");
+  Recording sink = scan_line(R"([{"id":1,"method":"ping"}, {"method":"notifications/initialized"},5,[],{}])");
   ASSERT_EQ(sink.messages.size(), 5u);
   const MessageKind kinds[] = {MessageKind::kRequest, MessageKind::kNotification, MessageKind::kNotMessage,
                                MessageKind::kNotMessage, MessageKind::kNotMessage};
@@ -356,14 +359,15 @@ TEST(MessageScanner, BatchesAreGivenElementByElement) {
 }
 
 TEST(MessageScanner, AStateOfOneLineDoesNotReachTheNext) {
-  RecordingSink sink;
+  Recording sink;
   MessageScanner scanner = test_scanner();
   const std::string lines[] = {
       R"({"id":1,"method":"tools/call","params":{"name":"n","task":{},"_meta":{"traceparent":"t","sessionId":"s"}},"x":1)",
       R"({"id":"1","method":"ping"})", R"({"method":"x"})"};
   for (const std::string& line : lines) {
-    scanner.feed(line, sink);
-    scanner.end_line(line.size() + 1, sink);
+    scanner.feed(line);
+    scanner.end_line(line.size() + 1);
+    sink.take(scanner);
   }
   EXPECT_EQ(sink.messages[0].message.kind, MessageKind::kNotJson);
   EXPECT_EQ(describe(sink.messages[1].message),

@@ -140,35 +140,36 @@ std::string describe(const SpliceMap& map) {
   return out.str();
 }
 
-void RecordingSink::on_message(const Message& message, const SpliceMap* map) {
+void Recording::add(const Found& found) {
+  EXPECT_NE(found.message == nullptr, found.declared.empty());
+  EXPECT_LE(found.declared.size(), 64u);
+  if (found.message == nullptr) {
+    declared.insert(declared.end(), found.declared.begin(), found.declared.end());
+    log += "declared " + std::to_string(found.declared.size()) + "\n";
+    return;
+  }
   Recorded& kept = messages.emplace_back();
-  kept.message = message;
-  for (const std::string_view text : message.text) kept.texts.emplace_back(text);
-  log += describe(message);
-  if (map == nullptr) return;
-  kept.map = *map;
-  log += describe(*map);
+  kept.message = *found.message;
+  for (const std::string_view text : found.message->text) kept.texts.emplace_back(text);
+  log += describe(*found.message);
+  if (found.map == nullptr) return;
+  kept.map = *found.map;
+  log += describe(*found.map);
 }
 
-void RecordingSink::on_declared(std::span<const DeclaredTool> tools) {
-  EXPECT_FALSE(tools.empty());
-  EXPECT_LE(tools.size(), 64u);
-  declared.insert(declared.end(), tools.begin(), tools.end());
-  log += "declared " + std::to_string(tools.size()) + "\n";
-}
-
-RecordingSink scan_line(std::string_view line, Direction direction) {
-  RecordingSink sink;
+Recording scan_line(std::string_view line, Direction direction) {
+  Recording found;
   MessageScanner scanner = test_scanner(direction);
-  scanner.feed(line, sink);
-  scanner.end_line(line.size() + 1, sink);
-  return sink;
+  scanner.feed(line);
+  scanner.end_line(line.size() + 1);
+  found.take(scanner);
+  return found;
 }
 
 Recorded scan_one(std::string_view line, Direction direction) {
-  RecordingSink sink = scan_line(line, direction);
-  EXPECT_EQ(sink.messages.size(), 1u) << line;
-  return sink.messages.empty() ? Recorded{{}, std::vector<std::string>(kTextCount), {}} : sink.messages.front();
+  Recording found = scan_line(line, direction);
+  EXPECT_EQ(found.messages.size(), 1u) << line;
+  return found.messages.empty() ? Recorded{{}, std::vector<std::string>(kTextCount), {}} : found.messages.front();
 }
 
 bool is_json(std::string_view text) { return Checker(text).whole(); }

@@ -1,4 +1,4 @@
-// For the tests of this folder: a sink that keeps what it is given, a text form of messages to compare them by, and a
+// For the tests of this folder: what keeps what is found, a text form of messages to compare them by, and a
 // strict little JSON checker that shares nothing with the scanner.
 #pragma once
 
@@ -19,9 +19,7 @@ inline const HashKey& test_key() {
   return key;
 }
 
-inline MessageScanner test_scanner(Direction direction = Direction::kClientToServer) {
-  return {direction, test_key(), {.conversation_keys = default_conversation_keys()}};
-}
+inline MessageScanner test_scanner(Direction direction = Direction::kClientToServer) { return {direction, test_key()}; }
 
 // The keyed hash that a message carries of `text`.
 inline std::uint64_t print_of(std::string_view domain, std::string_view text) {
@@ -41,10 +39,13 @@ struct Recorded {
   [[nodiscard]] std::string_view operator[](Text which) const { return texts[static_cast<std::size_t>(which)]; }
 };
 
-class RecordingSink final : public MessageSink {
- public:
-  void on_message(const Message& message, const SpliceMap* map) override;
-  void on_declared(std::span<const DeclaredTool> tools) override;
+struct Recording {
+  void add(const Found& found);
+  // All that there is.
+  template <class Framer>
+  void take(Framer& framer) {
+    while (const Found* found = framer.next()) add(*found);
+  }
 
   std::vector<Recorded> messages;
   std::vector<DeclaredTool> declared;
@@ -52,7 +53,7 @@ class RecordingSink final : public MessageSink {
 };
 
 // The messages of one line.
-RecordingSink scan_line(std::string_view line, Direction direction = Direction::kClientToServer);
+Recording scan_line(std::string_view line, Direction direction = Direction::kClientToServer);
 // Of one line that is one message.
 Recorded scan_one(std::string_view line, Direction direction = Direction::kClientToServer);
 

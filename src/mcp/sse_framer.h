@@ -3,18 +3,22 @@
 // kept but types, ids and the first 4 KiB of data. LF, CR, CRLF, cut anywhere; a BOM at the start; several data lines
 // are one, joined by LF.
 //
-//   SseFramer framer(std::move(scanner));
-//   framer.passed(piece, sink);  // any number of times; at an event's blank line gives on_message(), then on_event()
+//   SseFramer framer(key);
+//   framer.passed(piece);  // any number of times
+//   while (const SseFound found = framer.next()) …   // at an event's blank line its message, then the event
 //
 // One object a stream, one thread. No limit on an event's size. An event's type may come after its data: what was fed
 // is then abandoned, except what a scanner gives away early, the elements of a batch and the names of declared tools.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "mcp/message_scanner.h"
+#include "mcp/sse_parts.h"
 
 namespace mcptrace::mcp {
 
@@ -22,7 +26,7 @@ inline constexpr std::size_t kSseTypeBytes = 32;
 inline constexpr std::size_t kSseDataBytes = 4096;
 
 // What ended: an event was dispatched (there was data, perhaps empty) or an id was given alone. Borrows from the
-// framer: valid during on_event().
+// framer: valid until its next call.
 struct SseEvent {
   std::string_view type;  // cut to kSseTypeBytes; empty = message
   std::string_view
@@ -39,32 +43,90 @@ struct SseEvent {
 // In-memory hash of an event id, for comparing with a Last-Event-ID. 0 only if `id` is empty.
 std::uint64_t sse_id_print(std::string_view id);
 
-class SseSink : public MessageSink {
- public:
-  // An event is complete. Its message comes just before, so that an id line may stand before or after the data:
-  // SseFramer::event_id() is the one in force in both calls. (The elements of a batch come as their bytes pass.)
-  virtual void on_event(const SseEvent& event) = 0;
+// One of the two, or neither: there is nothing more in the bytes. An event comes after its message, so that an id line
+// may stand before or after the data. (The elements of a batch come as their bytes pass.)
+struct SseFound {
+  const Found* found = nullptr;
+  const SseEvent* event = nullptr;
+  explicit operator bool() const { return found != nullptr || event != nullptr; }
 };
 
 class SseFramer {
  public:
-  explicit SseFramer(MessageScanner scanner);
-  ~SseFramer();
-  SseFramer(SseFramer&&) noexcept;
-  SseFramer& operator=(SseFramer&&) noexcept;
+  // `key` must outlive the framer.
+  explicit SseFramer(const HashKey& key, ScanOptions options = {})
+      : scanner_(Direction::kServerToClient, key, std::move(options)) {}
 
-  void reset();  // for another stream; the scanner is reused
-  // Not to be called from within the sink.
-  void passed(std::string_view bytes, SseSink& sink);
-  // As SseEvent::id_print, of the event that is passing.
-  [[nodiscard]] std::uint64_t event_id() const;
+  void reset();  // for another stream
+  // Bytes that passed. They stay valid until next() has given nothing.
+  void passed(std::string_view bytes);
+  SseFound next();
+  // As SseEvent::id_print, of the event that is passing or was given.
+  [[nodiscard]] std::uint64_t event_id() const { return id_; }
   // The stream ended. Data without its blank line is not dispatched (the standard discards it): tells whether there was
   // some. Then only reset().
-  bool end();
+  [[nodiscard]] bool end() const { return has_data_; }
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  enum class Line : std::uint8_t {
+    kMark,   // the stream has not begun: perhaps a byte order mark
+    kName,   // at the beginning of a line, or in its field's name
+    kSpace,  // after the colon
+    kValue,
+  };
+  enum class FieldKind : std::uint8_t { kOther, kData, kEvent, kId };
+  enum class Over : std::uint8_t { kNo, kYes, kGiven };
+
+  void advance();
+  std::size_t mark(std::string_view rest);
+  std::size_t name(std::string_view rest);
+  [[nodiscard]] FieldKind named_field() const;
+  void begin_value(FieldKind field);
+  void value(std::string_view piece);
+  void end_line();
+
+  void begin_data();
+  void data(std::string_view piece);
+  void keep(std::string_view piece);
+  void keep_passing();
+  void set_type();
+  void end_event();
+
+  [[nodiscard]] bool is_message() const { return type_.empty() || type_ == "message"; }
+  void clear_event();
+
+  MessageScanner scanner_;
+
+  // What passes: looked at up to at_.
+  std::string_view bytes_;
+  std::size_t at_ = 0;
+  LineEnds ends_;
+
+  Line line_ = Line::kMark;
+  FieldKind field_ = FieldKind::kOther;
+  bool after_return_ = false;   // a line feed that comes now belongs to the line end before
+  std::size_t mark_size_ = 0;   // bytes of a byte order mark so far
+  std::array<char, 5> name_{};  // of the field, as long as it may be one that matters
+  std::size_t name_size_ = 0;   // may be more than that
+  SseIdPrint new_id_;
+  bool new_id_has_nul_ = false;
+  std::string new_type_;
+
+  // The event.
+  std::string type_;
+  bool has_data_ = false;
+  bool has_id_ = false;
+  std::uint64_t data_bytes_ = 0;
+  // Its data up to kSseDataBytes: of what may still turn out to be no message, too. What lies in the bytes that are
+  // passing is copied only when it must be, and for most events that is never.
+  std::string kept_;
+  std::string_view passing_;
+  bool kept_cut_ = false;
+  bool lost_ = false;  // a message that was known to be one only when its data was cut
+  Over over_ = Over::kNo;
+  SseEvent event_;  // what is given of it
+
+  std::uint64_t id_ = 0;
 };
 
 }  // namespace mcptrace::mcp

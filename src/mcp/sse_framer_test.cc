@@ -24,23 +24,29 @@ std::string describe(const SseEvent& event) {
 }
 
 // Everything in order, and for each message the id in force.
-class Log final : public SseSink {
- public:
-  void on_message(const Message& message, const SpliceMap* map) override {
-    messages.on_message(message, map);
-    all += mcp::describe(message);
-    if (framer != nullptr) ids.push_back(framer->event_id());
+struct Log {
+  void pass(SseFramer& framer, std::string_view piece) {
+    framer.passed(piece);
+    while (const SseFound found = framer.next()) {
+      EXPECT_NE(found.found == nullptr, found.event == nullptr);
+      if (found.event != nullptr) {
+        add(*found.event);
+      } else {
+        messages.add(*found.found);
+        if (found.found->message == nullptr) continue;
+        all += mcp::describe(*found.found->message);
+        ids.push_back(framer.event_id());
+      }
+    }
   }
-  void on_declared(std::span<const DeclaredTool> tools) override { messages.on_declared(tools); }
-  void on_event(const SseEvent& event) override {
+  void add(const SseEvent& event) {
     events.push_back(event);
     events.back().type = events.back().data = {};
     all += describe(event);
     lines.push_back(describe(event));
   }
 
-  const SseFramer* framer = nullptr;
-  RecordingSink messages;
+  Recording messages;
   std::vector<SseEvent> events;
   std::vector<std::string> lines;
   std::vector<std::uint64_t> ids;
@@ -54,15 +60,13 @@ struct Outcome {
 
 Outcome run(std::string_view stream, std::size_t cut = std::string_view::npos) {
   Outcome result;
-  SseFramer framer(test_scanner(Direction::kServerToClient));
-  result.log.framer = &framer;
+  SseFramer framer(test_key());
   for (std::size_t at = 0; at < stream.size(); at += std::min(cut, stream.size())) {
     // A copy, so that nothing can rely on the piece before.
     const std::string piece(stream.substr(at, cut));
-    framer.passed(piece, result.log);
+    result.log.pass(framer, piece);
   }
   result.unfinished = framer.end();
-  result.log.framer = nullptr;
   return result;
 }
 
@@ -232,24 +236,24 @@ TEST(SseFramer, ResetForgetsTheStreamBefore) {
   const Log fresh = parse(end);
   for (const std::string_view before : {"data: {\"id\":1,\"meth", "id: 3", "id: 3\n", "event: y", "event: y\n",
                                         "\xef\xbb", "data: a\r", ": c", "dat", "event: y\ndata: abc", "id: \0", "\n"}) {
-    SseFramer framer(test_scanner());
+    SseFramer framer(test_key());
     Log log;
-    framer.passed(before, log);
+    log.pass(framer, before);
     framer.reset();
     EXPECT_FALSE(framer.end());
     EXPECT_EQ(framer.event_id(), 0u);
-    framer.passed(end, log);
+    log.pass(framer, end);
     EXPECT_EQ(log.all, fresh.all) << before;
   }
 }
 
 TEST(SseFramer, ABigEventIsScannedAsItPasses) {
   const std::string piece(1 << 20, 'x'), begin = R"({"id":1,"result":{"text":")", end = "\"}}";
-  SseFramer framer(test_scanner());
+  SseFramer framer(test_key());
   Log log;
-  framer.passed("data: " + begin, log);
-  for (int i = 0; i < 20; ++i) framer.passed(piece, log);
-  framer.passed(end + "\r\n\r\n", log);
+  log.pass(framer, "data: " + begin);
+  for (int i = 0; i < 20; ++i) log.pass(framer, piece);
+  log.pass(framer, end + "\r\n\r\n");
   ASSERT_EQ(log.messages.messages.size(), 1u);
   EXPECT_EQ(log.messages.messages[0].message.kind, MessageKind::kResult);
   EXPECT_EQ(log.events.at(0).bytes, 20 * piece.size() + begin.size() + end.size());
@@ -293,10 +297,11 @@ class Model {
     event.has_data = !data_.empty();
     if (event.has_data) data_.pop_back();
     if (message && !lost_) {
-      RecordingSink sink;
+      Recording sink;
       MessageScanner scanner = test_scanner(Direction::kServerToClient);
-      scanner.feed(data_, sink);
-      scanner.end_line(data_.size(), sink);
+      scanner.feed(data_);
+      scanner.end_line(data_.size());
+      sink.take(scanner);
       for (const Recorded& kept : sink.messages) {
         Message copy = kept.message;
         for (std::size_t i = 0; i < kTextCount; ++i) copy.text[i] = kept.texts[i];

@@ -107,14 +107,20 @@ void TracedExchange::feed_answer(std::string_view bytes) {
   }
   answer_bytes_ += bytes.size();
   if (answer_ == Answer::kJson) {
-    scanner_->feed(bytes, *this);
-    return;
+    scanner_->feed(bytes);
+    return take(*scanner_);
   }
-  framer_->passed(bytes, *this);
+  framer_->passed(bytes);
+  while (const mcp::SseFound found = framer_->next()) {
+    if (found.event != nullptr) {
+      on_event(*found.event);
+    } else {
+      on_found(*found.found);
+    }
+  }
   // Between two events there is nothing to remember.
   if (bytes.ends_with("\n\n") || bytes.ends_with("\r\n\r\n")) {
-    shared_.give_back(*std::move(framer_));
-    framer_.reset();
+    shared_.give_back(std::move(framer_));
     last_event_ = 0;
   }
 }
@@ -222,10 +228,10 @@ void TracedExchange::end_answer(ExchangeEnd how) {
   if (scanner_) {
     if (whole && answer_ == Answer::kJson) {
       ending_ = true;
-      scanner_->end_line(answer_bytes_, *this);
+      scanner_->end_line(answer_bytes_);
+      take(*scanner_);
     }
-    shared_.give_back(mcp::Direction::kServerToClient, *std::move(scanner_));
-    scanner_.reset();
+    shared_.give_back(mcp::Direction::kServerToClient, std::move(scanner_));
   }
 }
 

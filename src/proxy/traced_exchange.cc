@@ -123,21 +123,22 @@ Rewrite TracedExchange::whole_body(std::string_view body, Instant at) {
   request_done_ = true;
   mcp::MessageScanner& scanner = shared_.whole_scanner();
   if (!known_ && trim_blank(body).starts_with('[')) look_for_mcp(body);
-  scanner.feed(body, *this);
-  scanner.end_line(body.size(), *this);
+  scanner.feed(body);
+  scanner.end_line(body.size());
+  take(scanner);
   return rewrite_;
 }
 
 // A batch is of MCP if one of its elements is.
 void TracedExchange::look_for_mcp(std::string_view body) {
-  struct Look final : mcp::MessageSink {
-    void on_message(const Message& message, const mcp::SpliceMap*) override { observe::is_mcp(message, known); }
-    void on_declared(std::span<const mcp::DeclaredTool>) override {}
-    bool known = false;
-  } look;
-  shared_.whole_scanner().feed(body, look);
-  shared_.whole_scanner().end_line(body.size(), look);
-  if (!look.known) return;
+  mcp::MessageScanner& scanner = shared_.whole_scanner();
+  scanner.feed(body);
+  scanner.end_line(body.size());
+  bool known = false;
+  while (const mcp::Found* found = scanner.next()) {
+    if (found->message != nullptr) observe::is_mcp(*found->message, known);
+  }
+  if (!known) return;
   known_ = true;
   shared_.learn_mcp(caller_.route, head_.text().target);
 }
@@ -165,7 +166,22 @@ void TracedExchange::feed_request(std::string_view bytes) {
     return;
   }
   request_bytes_ += bytes.size();
-  request_scanner_->feed(bytes, *this);
+  request_scanner_->feed(bytes);
+  take(*request_scanner_);
+}
+
+void TracedExchange::take(mcp::MessageScanner& scanner) {
+  while (const mcp::Found* found = scanner.next()) on_found(*found);
+}
+
+void TracedExchange::on_found(const mcp::Found& found) {
+  if (found.message == nullptr) {
+    on_declared(found.declared);
+  } else if (found.message->direction == mcp::Direction::kClientToServer) {
+    on_client_message(*found.message, found.map);
+  } else {
+    on_server_message(*found.message);
+  }
 }
 
 void TracedExchange::body_end(Instant at) {
@@ -177,19 +193,11 @@ void TracedExchange::finish_request(bool whole) {
   if (request_done_) return;
   request_done_ = true;
   if (request_scanner_) {
-    if (whole && http_.problem == mcp::BodyProblem::kNone) request_scanner_->end_line(request_bytes_, *this);
-    shared_.give_back(mcp::Direction::kClientToServer, *std::move(request_scanner_));
-    request_scanner_.reset();
+    if (whole && http_.problem == mcp::BodyProblem::kNone) request_scanner_->end_line(request_bytes_);
+    take(*request_scanner_);
+    shared_.give_back(mcp::Direction::kClientToServer, std::move(request_scanner_));
   }
   request_decoder_.reset();
-}
-
-void TracedExchange::on_message(const Message& message, const mcp::SpliceMap* map) {
-  if (message.direction == mcp::Direction::kClientToServer) {
-    on_client_message(message, map);
-  } else {
-    on_server_message(message);
-  }
 }
 
 NotInjected TracedExchange::judge(const Message& message, const mcp::SpliceMap* map) const {
@@ -387,12 +395,9 @@ void TracedExchange::release() {
     shared_.forget_endpoint(caller_.route, endpoint_target_, http_.exchange);
     endpoint_target_.clear();
   }
-  if (framer_) shared_.give_back(*std::move(framer_));
-  framer_.reset();
-  if (scanner_) shared_.give_back(mcp::Direction::kServerToClient, *std::move(scanner_));
-  scanner_.reset();
-  if (request_scanner_) shared_.give_back(mcp::Direction::kClientToServer, *std::move(request_scanner_));
-  request_scanner_.reset();
+  shared_.give_back(std::move(framer_));
+  shared_.give_back(mcp::Direction::kServerToClient, std::move(scanner_));
+  shared_.give_back(mcp::Direction::kClientToServer, std::move(request_scanner_));
   decoder_.reset();
   request_decoder_.reset();
   head_.wipe();

@@ -5,7 +5,6 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +16,7 @@
 
 namespace mcptrace::proxy {
 
-class TracedExchange final : public ExchangeTap, private mcp::SseSink {
+class TracedExchange final : public ExchangeTap {
  public:
   explicit TracedExchange(TracingShared& shared) : shared_(shared) {}
   ~TracedExchange() override;
@@ -41,9 +40,10 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
  private:
   enum class Answer : std::uint8_t { kNothing, kJson, kEvents };
 
-  void on_message(const mcp::Message& message, const mcp::SpliceMap* map) override;
-  void on_declared(std::span<const mcp::DeclaredTool> tools) override;
-  void on_event(const mcp::SseEvent& event) override;
+  void take(mcp::MessageScanner& scanner);
+  void on_found(const mcp::Found& found);
+  void on_declared(std::span<const mcp::DeclaredTool> tools);
+  void on_event(const mcp::SseEvent& event);
 
   void read_caller();
   void choose_wish(const http::RequestHead& head);
@@ -88,7 +88,7 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
   mcp::RequestId asked_;  // of the request whose answer says what the server accepts
   bool known_ = false;    // MCP is spoken on this stream (docs/spans.md)
   std::uint64_t request_bytes_ = 0;
-  std::optional<mcp::MessageScanner> request_scanner_;
+  std::unique_ptr<mcp::MessageScanner> request_scanner_;
   std::unique_ptr<http::ContentDecoder> request_decoder_;
   Instant now_;
 
@@ -108,8 +108,8 @@ class TracedExchange final : public ExchangeTap, private mcp::SseSink {
   // The answer.
   Answer answer_ = Answer::kNothing;
   std::string answer_session_;
-  std::optional<mcp::MessageScanner> scanner_;
-  std::optional<mcp::SseFramer> framer_;
+  std::unique_ptr<mcp::MessageScanner> scanner_;
+  std::unique_ptr<mcp::SseFramer> framer_;
   std::unique_ptr<http::ContentDecoder> decoder_;
   std::uint64_t answer_bytes_ = 0;
   mcp::Findings findings_ = 0;  // not told yet

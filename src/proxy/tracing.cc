@@ -41,39 +41,44 @@ TracingShared::TracingShared(TracingOptions options, const HashKey& key, Random&
   framers_.reserve(kMostIdle);
 }
 
-std::optional<mcp::MessageScanner> TracingShared::lend_scanner(mcp::Direction direction) {
-  if (!budget_.has(kScannerBytes)) return std::nullopt;
+std::unique_ptr<mcp::MessageScanner> TracingShared::lend_scanner(mcp::Direction direction) {
+  if (!budget_.has(kScannerBytes)) return nullptr;
   auto& idle = direction == mcp::Direction::kClientToServer ? client_scanners_ : server_scanners_;
-  if (idle.empty()) idle.emplace_back(direction, key_, mcp::ScanOptions{options_.conversation_keys});
+  if (idle.empty()) {
+    const mcp::ScanOptions options{options_.conversation_keys};
+    idle.push_back(std::make_unique<mcp::MessageScanner>(direction, key_, options));
+  }
   static_cast<void>(budget_.take(kScannerBytes));
-  mcp::MessageScanner scanner = std::move(idle.back());
+  std::unique_ptr<mcp::MessageScanner> scanner = std::move(idle.back());
   idle.pop_back();
   return scanner;
 }
 
-void TracingShared::give_back(mcp::Direction direction, mcp::MessageScanner scanner) {
+void TracingShared::give_back(mcp::Direction direction, std::unique_ptr<mcp::MessageScanner> scanner) {
+  if (scanner == nullptr) return;
   budget_.give(kScannerBytes);
   auto& idle = direction == mcp::Direction::kClientToServer ? client_scanners_ : server_scanners_;
   if (idle.size() >= kMostIdle) return;
-  scanner.discard();
+  scanner->discard();
   idle.push_back(std::move(scanner));
 }
 
-std::optional<mcp::SseFramer> TracingShared::lend_framer() {
-  if (!budget_.has(kScannerBytes)) return std::nullopt;
+std::unique_ptr<mcp::SseFramer> TracingShared::lend_framer() {
+  if (!budget_.has(kScannerBytes)) return nullptr;
   if (framers_.empty()) {
-    framers_.emplace_back(mcp::MessageScanner(mcp::Direction::kServerToClient, key_, {options_.conversation_keys}));
+    framers_.push_back(std::make_unique<mcp::SseFramer>(key_, mcp::ScanOptions{options_.conversation_keys}));
   }
   static_cast<void>(budget_.take(kScannerBytes));
-  mcp::SseFramer framer = std::move(framers_.back());
+  std::unique_ptr<mcp::SseFramer> framer = std::move(framers_.back());
   framers_.pop_back();
   return framer;
 }
 
-void TracingShared::give_back(mcp::SseFramer framer) {
+void TracingShared::give_back(std::unique_ptr<mcp::SseFramer> framer) {
+  if (framer == nullptr) return;
   budget_.give(kScannerBytes);
   if (framers_.size() >= kMostIdle) return;
-  framer.reset();
+  framer->reset();
   framers_.push_back(std::move(framer));
 }
 

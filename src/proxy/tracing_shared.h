@@ -2,7 +2,7 @@
 // here. Used by TracedExchange only; one relay thread.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,12 +27,13 @@ class TracingShared {
   mcp::MessageScanner& whole_scanner() { return whole_scanner_; }
 
   http::HoldBudget& budget() { return budget_; }
-  // Scanners are large, and most streams are idle most of the time: they are lent, on the budget. Nothing: there is no
+  // Scanners are large, and most streams are idle most of the time: they are lent, on the budget. Null: there is no
   // room.
-  std::optional<mcp::MessageScanner> lend_scanner(mcp::Direction direction);
-  void give_back(mcp::Direction direction, mcp::MessageScanner scanner);
-  std::optional<mcp::SseFramer> lend_framer();
-  void give_back(mcp::SseFramer framer);
+  std::unique_ptr<mcp::MessageScanner> lend_scanner(mcp::Direction direction);
+  std::unique_ptr<mcp::SseFramer> lend_framer();
+  // Null: nothing was lent.
+  void give_back(mcp::Direction direction, std::unique_ptr<mcp::MessageScanner> scanner);
+  void give_back(std::unique_ptr<mcp::SseFramer> framer);
 
   // HTTP+SSE: requests to this target belong to the session of this endpoint URI, until it is forgotten.
   void learn_endpoint(std::size_t route, std::string_view target, std::string_view uri, std::uint64_t exchange);
@@ -61,8 +62,8 @@ class TracingShared {
   std::uint64_t last_serial_ = 0;
   std::uint64_t seed_;
   mcp::MessageScanner whole_scanner_;
-  std::vector<mcp::MessageScanner> client_scanners_, server_scanners_;
-  std::vector<mcp::SseFramer> framers_;
+  std::vector<std::unique_ptr<mcp::MessageScanner>> client_scanners_, server_scanners_;
+  std::vector<std::unique_ptr<mcp::SseFramer>> framers_;
   std::unordered_map<std::uint64_t, Endpoint> endpoints_;
   // By endpoint_key(). When the young are many they become the old, and the old go.
   std::unordered_set<std::uint64_t> young_paths_, old_paths_;

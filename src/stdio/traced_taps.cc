@@ -4,23 +4,21 @@
 
 namespace mcptrace::stdio {
 
-TracedClientTap::TracedClientTap(mcp::MessageScanner scanner, bool inject, observe::Placement& placement,
+TracedClientTap::TracedClientTap(const HashKey& key, bool inject, observe::Placement& placement,
                                  observe::Observer& observer, const observe::Activity& activity, const Clock& clock)
-    : placement_(placement),
-      observer_(observer),
-      activity_(activity),
-      clock_(clock),
-      framer_(std::move(scanner), *this, inject) {}
+    : placement_(placement), observer_(observer), activity_(activity), clock_(clock), framer_(key, inject) {}
 
 void TracedClientTap::arrived(std::size_t count) {
   if (activity_.server_counts.load(std::memory_order_relaxed)) {
     framer_.stop_injecting(mcp::NotInjected::kFraming);
   }
   framer_.arrived(count, clock_.now());
+  place_all();
 }
 
 void TracedClientTap::sent() {
   framer_.sent();
+  place_all();
   observer_.wake_after(observer_.client());
 }
 
@@ -30,27 +28,38 @@ std::optional<Nanos> TracedClientTap::hold_left() {
   return std::max(*deadline - clock_.boot(), Nanos(0));
 }
 
-bool TracedClientTap::on_message(const mcp::Message& message, mcp::NotInjected may, Instant at,
-                                 mcp::Injection& injection) {
-  try {
-    const observe::Placement::Placed& placed = placement_.place(message, may, at);
-    observer_.client().push({.kind = mcp::FactKind::kMessage,
-                             .at = at,
-                             .context = placed.context,
-                             .message = message,
-                             .trace_state = placed.trace_state,
-                             .declared = {}});
-    if (placed.inject) injection = placed.injection;
-    return placed.inject;
-  } catch (const std::bad_alloc&) {
-    observer_.client().lose(at.boot);
-    return false;
+void TracedClientTap::on_hold_over() {
+  framer_.on_time(clock_.now());
+  place_all();
+}
+
+void TracedClientTap::end() {
+  framer_.end(clock_.now());
+  place_all();
+}
+
+// In sessions and traces, and hands the facts over.
+void TracedClientTap::place_all() {
+  const Instant at = framer_.now();
+  while (const mcp::Message* message = framer_.next()) {
+    try {
+      const observe::Placement::Placed& placed = placement_.place(*message, framer_.may(), at);
+      observer_.client().push({.kind = mcp::FactKind::kMessage,
+                               .at = at,
+                               .context = placed.context,
+                               .message = *message,
+                               .trace_state = placed.trace_state,
+                               .declared = {}});
+      if (placed.inject) framer_.inject(placed.injection);
+    } catch (const std::bad_alloc&) {
+      observer_.client().lose(at.boot);
+    }
   }
 }
 
-TracedServerTap::TracedServerTap(mcp::MessageScanner scanner, observe::Observer& observer, observe::Activity& activity,
+TracedServerTap::TracedServerTap(const HashKey& key, observe::Observer& observer, observe::Activity& activity,
                                  observe::Acceptance* acceptance, const Clock& clock)
-    : observer_(observer), activity_(activity), acceptance_(acceptance), clock_(clock), framer_(std::move(scanner)) {}
+    : observer_(observer), activity_(activity), acceptance_(acceptance), clock_(clock), framer_(key) {}
 
 // As a rule bytes are looked at when they have gone on. Where an answer may say how the next request is to go, it is
 // looked at before that, or the request could be here first.
@@ -58,11 +67,11 @@ void TracedServerTap::arrived(std::string_view bytes) {
   read_at_ = clock_.now();
   observer_.server().set_in_hand(read_at_.boot);
   looked_ = acceptance_ != nullptr && acceptance_->waits();
-  if (looked_) framer_.passed(bytes, *this);
+  if (looked_) look_at(bytes);
 }
 
 void TracedServerTap::passed(std::string_view bytes) {
-  if (!looked_) framer_.passed(bytes, *this);
+  if (!looked_) look_at(bytes);
   if (framer_.is_counted()) activity_.server_counts.store(true, std::memory_order_relaxed);
   observer_.server().set_in_hand({});
   activity_.last_server_message.store(read_at_.boot.count(), std::memory_order_relaxed);
@@ -70,11 +79,31 @@ void TracedServerTap::passed(std::string_view bytes) {
 }
 
 void TracedServerTap::end() {
-  framer_.end(*this);
+  framer_.end();
+  push_all();
   observer_.wake_after(observer_.server());
 }
 
-void TracedServerTap::on_message(const mcp::Message& message, const mcp::SpliceMap*) {
+void TracedServerTap::look_at(std::string_view bytes) {
+  framer_.passed(bytes);
+  push_all();
+}
+
+void TracedServerTap::push_all() {
+  while (const mcp::Found* found = framer_.next()) {
+    if (found->message != nullptr) {
+      push(*found->message);
+    } else {
+      mcp::Fact fact;
+      fact.kind = mcp::FactKind::kDeclaredTools;
+      fact.at = read_at_;
+      fact.declared = found->declared;
+      observer_.server().push(fact);
+    }
+  }
+}
+
+void TracedServerTap::push(const mcp::Message& message) {
   observer_.server().push({.kind = mcp::FactKind::kMessage,
                            .at = read_at_,
                            .context = {},
@@ -82,14 +111,6 @@ void TracedServerTap::on_message(const mcp::Message& message, const mcp::SpliceM
                            .trace_state = {},
                            .declared = {},
                            .findings = acceptance_ != nullptr ? acceptance_->learn(message, message.id, 0) : 0});
-}
-
-void TracedServerTap::on_declared(std::span<const mcp::DeclaredTool> tools) {
-  mcp::Fact fact;
-  fact.kind = mcp::FactKind::kDeclaredTools;
-  fact.at = read_at_;
-  fact.declared = tools;
-  observer_.server().push(fact);
 }
 
 }  // namespace mcptrace::stdio

@@ -10,10 +10,10 @@
 
 namespace mcptrace::stdio {
 
-class TracedClientTap final : public ClientTap, private mcp::ClientDecider {
+class TracedClientTap final : public ClientTap {
  public:
   // References must outlive this.
-  TracedClientTap(mcp::MessageScanner scanner, bool inject, observe::Placement& placement, observe::Observer& observer,
+  TracedClientTap(const HashKey& key, bool inject, observe::Placement& placement, observe::Observer& observer,
                   const observe::Activity& activity, const Clock& clock);
 
   std::span<char> room() override { return framer_.room(); }
@@ -21,12 +21,11 @@ class TracedClientTap final : public ClientTap, private mcp::ClientDecider {
   std::span<const iovec> ready() override { return framer_.ready(); }
   void sent() override;
   std::optional<Nanos> hold_left() override;
-  void on_hold_over() override { framer_.on_time(clock_.now()); }
-  void end() override { framer_.end(clock_.now()); }
+  void on_hold_over() override;
+  void end() override;
 
  private:
-  bool on_message(const mcp::Message& message, mcp::NotInjected may, Instant at, mcp::Injection& injection) override;
-  void on_declared(std::span<const mcp::DeclaredTool>, Instant) override {}
+  void place_all();
 
   observe::Placement& placement_;
   observe::Observer& observer_;
@@ -35,10 +34,10 @@ class TracedClientTap final : public ClientTap, private mcp::ClientDecider {
   mcp::ClientFramer framer_;
 };
 
-class TracedServerTap final : public ServerTap, private mcp::MessageSink {
+class TracedServerTap final : public ServerTap {
  public:
   // `acceptance`: what is learned from the answers, if anything.
-  TracedServerTap(mcp::MessageScanner scanner, observe::Observer& observer, observe::Activity& activity,
+  TracedServerTap(const HashKey& key, observe::Observer& observer, observe::Activity& activity,
                   observe::Acceptance* acceptance, const Clock& clock);
 
   void arrived(std::string_view bytes) override;
@@ -46,8 +45,9 @@ class TracedServerTap final : public ServerTap, private mcp::MessageSink {
   void end() override;
 
  private:
-  void on_message(const mcp::Message& message, const mcp::SpliceMap* map) override;
-  void on_declared(std::span<const mcp::DeclaredTool> tools) override;
+  void look_at(std::string_view bytes);
+  void push_all();
+  void push(const mcp::Message& message);
 
   observe::Observer& observer_;
   observe::Activity& activity_;

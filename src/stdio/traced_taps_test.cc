@@ -26,8 +26,6 @@ class TracedTapsTest : public testing::Test {
   }
   ~TracedTapsTest() override { std::filesystem::remove_all(directory_); }
 
-  mcp::MessageScanner scanner(mcp::Direction direction) { return {direction, key_, {}}; }
-
   // Every record that this traffic left, in order.
   std::vector<trace::SpanHeader> traced(const std::function<void(ClientTap&, ServerTap&)>& traffic) {
     observe::PlacementOptions placing;
@@ -39,8 +37,8 @@ class TracedTapsTest : public testing::Test {
     options.spool.directory = directory_;
     options.spool.name_prefix = "run";
     observe::Observer observer(options, activity_, clock_, observer_random_, log_);
-    TracedClientTap client(scanner(mcp::Direction::kClientToServer), true, placement, observer, activity_, clock_);
-    TracedServerTap server(scanner(mcp::Direction::kServerToClient), observer, activity_, &acceptance_, clock_);
+    TracedClientTap client(key_, true, placement, observer, activity_, clock_);
+    TracedServerTap server(key_, observer, activity_, &acceptance_, clock_);
     EXPECT_TRUE(observer.start());
     traffic(client, server);
     EXPECT_TRUE(observer.finish({}, kPatience));

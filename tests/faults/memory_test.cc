@@ -134,8 +134,7 @@ TEST_F(StdioMemory, W5_EveryAllocationThatFailsLosesAFactAndNoByte) {
   options.spool.directory = directory_ + "/spool";
   options.spool.name_prefix = "run";
   observe::Observer observer(options, activity_, clock_, observer_random_, log);
-  stdio::TracedClientTap client({mcp::Direction::kClientToServer, key_, {}}, true, placement, observer, activity_,
-                                clock_);
+  stdio::TracedClientTap client(key_, true, placement, observer, activity_, clock_);
   ASSERT_TRUE(observer.start());
   std::size_t lost = 0, id = 0;
   do {

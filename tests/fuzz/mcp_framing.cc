@@ -21,10 +21,6 @@ const HashKey& fuzz_key() {
   return key;
 }
 
-MessageScanner make_scanner(Direction direction) {
-  return {direction, fuzz_key(), {.conversation_keys = default_conversation_keys()}};
-}
-
 // What must not depend on the cuts.
 struct Seen {
   std::uint64_t messages = 0, bytes = 0, flags = 0, ids = 0, kinds = 0, texts = 0, declared = 0;
@@ -42,35 +38,29 @@ struct Seen {
   bool operator==(const Seen&) const = default;
 };
 
-class Decider final : public ClientDecider {
- public:
-  bool on_message(const Message& message, NotInjected may, Instant, Injection& injection) override {
-    seen.add(message);
-    injection = {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03", seen.messages % 2 == 0 ? "a=b" : ""};
-    injected += may == NotInjected::kNone ? 1 : 0;
-    return true;
+struct Decider {
+  void take(ClientFramer& framer) {
+    while (const Message* message = framer.next()) {
+      seen.add(*message);
+      injected += framer.may() == NotInjected::kNone ? 1 : 0;
+      framer.inject({"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03", seen.messages % 2 == 0 ? "a=b" : ""});
+    }
   }
-  void on_declared(std::span<const mcp::DeclaredTool> tools, Instant) override { seen.declared += tools.size(); }
   Seen seen;
   std::uint64_t injected = 0;
 };
 
-class Sink final : public MessageSink {
- public:
-  void on_message(const Message& message, const SpliceMap*) override { seen.add(message); }
-  void on_declared(std::span<const mcp::DeclaredTool> tools) override { seen.declared += tools.size(); }
-  Seen seen;
-};
-
-void drain(ClientFramer& framer, std::string& out) {
+void drain(ClientFramer& framer, Decider& decider, std::string& out) {
+  decider.take(framer);
   while (!framer.ready().empty()) {
     for (const iovec& piece : framer.ready()) out.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
     framer.sent();
+    decider.take(framer);
   }
 }
 
 std::string run_client(std::string_view stream, std::size_t cut, bool inject, Nanos pace, Decider& decider) {
-  ClientFramer framer(make_scanner(Direction::kClientToServer), decider, inject);
+  ClientFramer framer(fuzz_key(), inject);
   Instant now{};
   std::string out;
   for (std::size_t at = 0; at < stream.size(); at += cut) {
@@ -79,25 +69,36 @@ std::string run_client(std::string_view stream, std::size_t cut, bool inject, Na
     MCPTRACE_CHECK(room.size() >= piece.size());
     std::memcpy(room.data(), piece.data(), piece.size());
     framer.arrived(piece.size(), now);
-    drain(framer, out);
+    drain(framer, decider, out);
     now.boot += pace;
     if (const auto deadline = framer.deadline(); deadline && *deadline <= now.boot) framer.on_time(now);
-    drain(framer, out);
+    drain(framer, decider, out);
     MCPTRACE_CHECK(inject || out.size() == at + piece.size());
     MCPTRACE_CHECK(pace < kHoldTime || decider.injected > 0 || out.size() == at + piece.size());
   }
   framer.end(now);
-  drain(framer, out);
+  drain(framer, decider, out);
   MCPTRACE_CHECK(!framer.deadline());
   return out;
 }
 
 Seen run_server(std::string_view stream, std::size_t cut) {
-  Sink sink;
-  ServerFramer framer(make_scanner(Direction::kServerToClient));
-  for (std::size_t at = 0; at < stream.size(); at += cut) framer.passed(std::string(stream.substr(at, cut)), sink);
-  framer.end(sink);
-  return sink.seen;
+  Seen seen;
+  ServerFramer framer(fuzz_key());
+  const auto take = [&] {
+    while (const Found* found = framer.next()) {
+      if (found->message != nullptr) seen.add(*found->message);
+      seen.declared += found->declared.size();
+    }
+  };
+  for (std::size_t at = 0; at < stream.size(); at += cut) {
+    const std::string piece(stream.substr(at, cut));
+    framer.passed(piece);
+    take();
+  }
+  framer.end();
+  take();
+  return seen;
 }
 
 }  // namespace

@@ -24,28 +24,30 @@ const HashKey& fuzz_key() {
 }
 
 // The last message of a line, with what of it must survive.
-class Sink final : public MessageSink {
- public:
-  void on_message(const Message& message, const SpliceMap* map) override {
-    last = message;
-    context = std::string(message[Text::kTraceparent]) + "|" + std::string(message[Text::kTracestate]);
-    rest.clear();
-    for (std::size_t i = 0; i < kTextCount; ++i) {
-      const auto text = static_cast<Text>(i);
-      if (text != Text::kTraceparent && text != Text::kTracestate) rest += std::string(message.text[i]) + "|";
-    }
-    splice = map == nullptr ? std::nullopt : std::optional(*map);
-  }
-  void on_declared(std::span<const mcp::DeclaredTool>) override {}
+struct Seen {
   Message last;
   std::string context, rest;
   std::optional<SpliceMap> splice;
 };
 
-void scan(std::string_view line, Sink& sink) {
-  MessageScanner scanner(Direction::kClientToServer, fuzz_key(), {.conversation_keys = default_conversation_keys()});
-  scanner.feed(line, sink);
-  scanner.end_line(line.size() + 1, sink);
+Seen scan(std::string_view line) {
+  Seen seen;
+  MessageScanner scanner(Direction::kClientToServer, fuzz_key());
+  scanner.feed(line);
+  scanner.end_line(line.size() + 1);
+  while (const Found* found = scanner.next()) {
+    if (found->message == nullptr) continue;
+    const Message& message = *found->message;
+    seen.last = message;
+    seen.context = std::string(message[Text::kTraceparent]) + "|" + std::string(message[Text::kTracestate]);
+    seen.rest.clear();
+    for (std::size_t i = 0; i < kTextCount; ++i) {
+      const auto text = static_cast<Text>(i);
+      if (text != Text::kTraceparent && text != Text::kTracestate) seen.rest += std::string(message.text[i]) + "|";
+    }
+    seen.splice = found->map == nullptr ? std::nullopt : std::optional(*found->map);
+  }
+  return seen;
 }
 
 }  // namespace
@@ -54,8 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 1 || size > (1 << 16)) return 0;
   const std::string_view tracestate = data[0] % 3 == 0 ? "" : data[0] % 3 == 1 ? "a=b" : "a=\"\\,b=c";
   const std::string_view line(reinterpret_cast<const char*>(data) + 1, size - 1);
-  Sink before;
-  scan(line, before);
+  const Seen before = scan(line);
   if (!before.splice || may_inject(before.last, *before.splice) != NotInjected::kNone) return 0;
 
   Edits edits;
@@ -66,8 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     removed += line.substr(edits.edit[i].offset, edits.edit[i].removed_size);
   MCPTRACE_CHECK(undo(spliced, edits, removed) == line);
 
-  Sink after;
-  scan(spliced, after);
+  const Seen after = scan(spliced);
   MCPTRACE_CHECK(after.splice.has_value());
   MCPTRACE_CHECK(after.context == std::string(kParent) + "|" + std::string(tracestate));
   MCPTRACE_CHECK(after.rest == before.rest);

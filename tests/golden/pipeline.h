@@ -15,7 +15,7 @@
 
 namespace mcptrace::golden {
 
-class Pipeline final : private mcp::ClientDecider, private mcp::MessageSink {
+class Pipeline {
  public:
   // `sink` must outlive the pipeline.
   Pipeline(observe::PlacementOptions placement, observe::TracerOptions tracer, observe::RecordSink& sink);
@@ -35,12 +35,8 @@ class Pipeline final : private mcp::ClientDecider, private mcp::MessageSink {
  private:
   observe::PlacementOptions with_acceptance(observe::PlacementOptions options);
   observe::TracerOptions with_first(observe::TracerOptions options) const;
-  mcp::MessageScanner scanner(mcp::Direction direction) const;
   void feed(const mcp::Fact& fact);
-  bool on_message(const mcp::Message& message, mcp::NotInjected may, Instant at, mcp::Injection& injection) override;
-  void on_declared(std::span<const mcp::DeclaredTool>, Instant) override {}
-  void on_message(const mcp::Message& message, const mcp::SpliceMap*) override;
-  void on_declared(std::span<const mcp::DeclaredTool> tools) override;
+  void place_all();
 
   HashKey key_;
   ManualClock clock_;
