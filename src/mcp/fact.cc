@@ -44,12 +44,12 @@ const Fixed& fixed_of(std::span<const char> record) {
 
 // What only the relay reads stays there: what names a conversation, and of a client's message the tracestate, since
 // `trace_state` says what became of it.
-Packing::Packing(const Fact& fact) : fact_(fact) {
-  for (std::size_t i = 0; i < kTextCount; ++i) sizes_[i] = static_cast<std::uint16_t>(fact.message.text[i].size());
+Packing::Packing(const FactHead& fact, const Message& message) : fact_(fact), message_(message) {
+  for (std::size_t i = 0; i < kTextCount; ++i) sizes_[i] = static_cast<std::uint16_t>(message.text[i].size());
   const auto leave_out = [this](Text text) { sizes_[static_cast<std::size_t>(text)] = 0; };
   leave_out(Text::kBaggage);
   leave_out(Text::kConversation);
-  if (fact.message.direction == Direction::kClientToServer) leave_out(Text::kTracestate);
+  if (message.direction == Direction::kClientToServer) leave_out(Text::kTracestate);
   sizes_[kTraceState] = static_cast<std::uint16_t>(fact.trace_state.size());
   sizes_[kClient] = static_cast<std::uint16_t>(std::min(fact.client.size(), kMostClientBytes));
   size_ = sizeof(Fixed) + (fact.http != nullptr ? sizeof(HttpFact) : 0) + fact.declared.size_bytes();
@@ -64,7 +64,7 @@ void Packing::write(char* out) const {
                   .findings = fact_.findings,
                   .at = fact_.at,
                   .context = fact_.context,
-                  .message = fact_.message};
+                  .message = message_};
   char* at = out + sizeof(Fixed);
   if (fact_.http != nullptr) {
     std::memcpy(at, fact_.http, sizeof(HttpFact));
@@ -75,7 +75,7 @@ void Packing::write(char* out) const {
   const auto put = [&at](std::string_view text, std::size_t size) __attribute__((always_inline)) {
     if (size != 0) at = copy_bytes(at, text.data(), size);
   };
-  for (std::size_t i = 0; i < kTextCount; ++i) put(fact_.message.text[i], sizes_[i]);
+  for (std::size_t i = 0; i < kTextCount; ++i) put(message_.text[i], sizes_[i]);
   put(fact_.trace_state, sizes_[kTraceState]);
   put(fact_.client, sizes_[kClient]);
 }

@@ -73,31 +73,36 @@ struct CallContext {
   std::uint64_t randomness = 0;     // 56-bit rv of the request in a trace that we started; with flags random
 };
 
-struct Fact {
+// A fact but for its message, so that none is copied on its way to the queue.
+struct FactHead {
   FactKind kind = FactKind::kMessage;
   Instant at;  // when the read returned that completed the message: both clocks, always
   CallContext context;
-  Message message;
   std::string_view trace_state;            // of the span's own context, level 2 valid
   std::span<const DeclaredTool> declared;  // kDeclaredTools
   const HttpFact* http = nullptr;          // null: not over HTTP
   std::string_view client{};               // HTTP: the client's address, with kBegins; at most 64 bytes
   Findings findings = 0;                   // of its message, or else of its exchange
 };
+struct Fact : FactHead {
+  Message message;
+};
 
 // Strings of a fact by number: those of Text, and two of its own.
 inline constexpr std::size_t kFactTexts = kTextCount + 2;
 
-// Borrows the fact.
+// Borrows both.
 class Packing {
  public:
-  explicit Packing(const Fact& fact);
+  Packing(const FactHead& fact, const Message& message);
+  explicit Packing(const Fact& fact) : Packing(fact, fact.message) {}
   [[nodiscard]] std::size_t size() const { return size_; }
   // `out` has size() bytes and is 8-aligned.
   void write(char* out) const;
 
  private:
-  const Fact& fact_;
+  const FactHead& fact_;
+  const Message& message_;
   std::array<std::uint16_t, kFactTexts> sizes_;  // of the strings as they are packed
   std::size_t size_ = 0;
 };

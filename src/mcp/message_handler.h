@@ -30,8 +30,8 @@ struct ScanOptions {
 
 // What a line or a body came to: a message, or tools that it declares. Valid until the next call to who gave it.
 struct Found {
-  // Complete. Elements of a batch that are no objects come last, at most 1,000 of them.
-  const Message* message = nullptr;
+  // Complete; may be changed. Elements of a batch that are no objects come last, at most 1,000 of them, all the same.
+  Message* message = nullptr;
   const SpliceMap* map = nullptr;  // of the message; null for elements of a batch and for what is no whole JSON object
   // In place of a message: the tools that a tools/list result names, each once its object is over, at most 64 at a
   // time, before that result. A line that turns out to be no JSON after all may have named some.

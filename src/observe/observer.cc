@@ -42,8 +42,8 @@ void futex_wake(std::atomic<std::uint32_t>& word) {
 
 }  // namespace
 
-void FactQueue::push(const mcp::Fact& fact) {
-  const mcp::Packing packing(fact);
+void FactQueue::push(const mcp::FactHead& fact, const mcp::Message& message) {
+  const mcp::Packing packing(fact, message);
   if (char* place = queue_.reserve(packing.size())) {
     packing.write(place);
     queue_.commit();

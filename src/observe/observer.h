@@ -6,7 +6,7 @@
 //
 //   Observer observer(options, activity, clock, random, log);   // no thread yet: the child is forked first
 //   if (!observer.start()) …nothing is traced…
-//   observer.client().push(fact);  …write(2)…  observer.wake_after(observer.client());
+//   observer.client().push(fact, message);  …write(2)…  observer.wake_after(observer.client());
 //   observer.finish(end, std::chrono::milliseconds(500));  // all spans appended, thread joined
 #pragma once
 
@@ -34,7 +34,8 @@ class FactQueue {
  public:
   explicit FactQueue(std::size_t bytes) : queue_(bytes) {}
   // Relay thread. Copies the fact; counts it as dropped if there is no room.
-  void push(const mcp::Fact& fact);
+  void push(const mcp::FactHead& fact, const mcp::Message& message);
+  void push(const mcp::Fact& fact) { push(fact, fact.message); }
   // Relay thread. Counts a fact that could not be made for want of memory.
   void lose(Nanos at);
   // The server's thread, around its write: bytes that it read at `read_at` are on their way, their facts come after.

@@ -153,7 +153,7 @@ void TracedExchange::refresh_session() {
   stretch_ = placed.stretch;
 }
 
-void TracedExchange::on_server_message(const Message& message) {
+void TracedExchange::on_server_message(Message& message) {
   if (!known_ || message.kind == MessageKind::kNotJson || message.kind == MessageKind::kNotMessage) return;
   const bool answers = message.kind == MessageKind::kResult || message.kind == MessageKind::kError;
   if (!answers && !message.has(mcp::kJsonrpc2)) return;
@@ -171,14 +171,13 @@ void TracedExchange::on_server_message(const Message& message) {
     http_.flags |= mcp::kHasEvents;
   }
   message_in_event_ = true;
-  Fact fact;
+  mcp::FactHead fact;
   fact.at = now_;
-  fact.message = message;
   fact.context = context_;
-  mcp::scope_ids(fact.message, http_.scope);
-  fact.findings = learn(fact.message);
+  mcp::scope_ids(message, http_.scope);
+  fact.findings = learn(message);
   end_told_ = ending_ && !message.has(mcp::kInBatch);
-  push(fact, end_told_);
+  push(fact, message, end_told_);
   http_.event = 0;
   shared_.placement().touch(stretch_, now_.boot);
 }
@@ -190,7 +189,7 @@ void TracedExchange::on_declared(std::span<const mcp::DeclaredTool> tools) {
   fact.at = now_;
   fact.declared = tools;
   fact.context = context_;
-  push(fact);
+  push(fact, fact.message);
 }
 
 void TracedExchange::on_event(const mcp::SseEvent& event) {

@@ -222,7 +222,7 @@ void TracedExchange::take_place(const observe::HttpPlacement::Placed& placed) {
   flag(mcp::kOwnRoot, placed.own_root);
 }
 
-void TracedExchange::on_client_message(const Message& message, const mcp::SpliceMap* map) {
+void TracedExchange::on_client_message(Message& message, const mcp::SpliceMap* map) {
   if (message.kind == MessageKind::kNotJson) return;
   const bool request = message.kind == MessageKind::kRequest;
   const bool answers = message.kind == MessageKind::kResult || message.kind == MessageKind::kError;
@@ -232,12 +232,10 @@ void TracedExchange::on_client_message(const Message& message, const mcp::Splice
   if (request && message.method == Method::kInitialize && !message.has(mcp::kInBatch) && caller_.endpoint.empty()) {
     return hold_initialize(message, map);
   }
-  Fact fact;
-  fact.at = now_;
-  fact.message = message;
-  if (caller_.modern && message.method != Method::kInitialize) fact.message.flags |= mcp::kModern;
-  if (fact.message[Text::kProtocolVersion].empty()) fact.message[Text::kProtocolVersion] = head_.text().version;
-  const auto& placed = shared_.placement().place(caller_, fact.message, judge(message, map), now_);
+  const NotInjected may = judge(message, map);
+  if (caller_.modern && message.method != Method::kInitialize) message.flags |= mcp::kModern;
+  if (message[Text::kProtocolVersion].empty()) message[Text::kProtocolVersion] = head_.text().version;
+  const auto& placed = shared_.placement().place(caller_, message, may, now_);
   take_place(placed);
   ++messages_;
   if (request || message.kind == MessageKind::kNotification) ++spans_;
@@ -245,12 +243,14 @@ void TracedExchange::on_client_message(const Message& message, const mcp::Splice
     ++waiting_;
     shared_.placement().request_began(stretch_);
   }
+  mcp::FactHead fact;
+  fact.at = now_;
   fact.context = placed.context;
   fact.trace_state = placed.trace_state;
   if (placed.inject && map != nullptr) inject(*map, placed.injection);
-  mcp::scope_ids(fact.message, http_.scope);
-  note_sent(fact.message, placed.context.not_injected);
-  push(fact);
+  mcp::scope_ids(message, http_.scope);
+  note_sent(message, placed.context.not_injected);
+  push(fact, message);
 }
 
 // The answer will say whether the server accepts what was put in.
@@ -289,7 +289,7 @@ void TracedExchange::hold_initialize(const Message& message, const mcp::SpliceMa
   fact.context = held_place_.context;
   http_.links = held_place_.links;
   http_.link_count = held_place_.link_count;
-  push(fact);
+  push(fact, fact.message);
 }
 
 void TracedExchange::release_initialize(bool failed) {
@@ -303,7 +303,7 @@ void TracedExchange::release_initialize(bool failed) {
   fact.context = held_place_.context;
   fact.trace_state = held_place_.trace_state;
   mcp::scope_ids(fact.message, http_.scope);
-  push(fact);
+  push(fact, fact.message);
   held_.clear();
   held_.shrink_to_fit();
 }
@@ -321,20 +321,20 @@ void TracedExchange::begin_http() {
   fact.context = placed.context;
   fact.trace_state = placed.trace_state;
   ++spans_;
-  push(fact);
+  push(fact, fact.message);
 }
 
-void TracedExchange::push(Fact& fact, bool ends) {
+void TracedExchange::push(mcp::FactHead& fact, const Message& message, bool ends) {
   fact.http = &http_;
-  const bool answers = fact.kind == FactKind::kMessage && fact.message.direction == mcp::Direction::kServerToClient &&
-                       (fact.message.kind == MessageKind::kResult || fact.message.kind == MessageKind::kError);
+  const bool answers = fact.kind == FactKind::kMessage && message.direction == mcp::Direction::kServerToClient &&
+                       (message.kind == MessageKind::kResult || message.kind == MessageKind::kError);
   if (answers || fact.kind == FactKind::kHttpEnd) fact.findings |= std::exchange(findings_, 0);
   http_.end = ends ? end_ : mcp::HttpEnd::kOpen;
   if (!began_) {
     http_.flags |= mcp::kBegins;
     if (shared_.options().client_address) fact.client = head_.text().client;
   }
-  shared_.sink().push(fact);
+  shared_.sink().push(fact, message);
   http_.flags &= static_cast<std::uint16_t>(~mcp::kBegins);
   http_.link_count = 0;
   began_ = true;
@@ -346,7 +346,7 @@ void TracedExchange::push_bare(FactKind kind, bool ends) {
   fact.kind = kind;
   fact.at = now_;
   fact.context = context_;
-  push(fact, ends);
+  push(fact, fact.message, ends);
 }
 
 void TracedExchange::end(ExchangeEnd how, std::string_view error_type, Instant at) {

@@ -52,8 +52,8 @@ class TracedExchange final : public ExchangeTap {
 
   void know();
   void look_for_mcp(std::string_view body);
-  void on_client_message(const mcp::Message& message, const mcp::SpliceMap* map);
-  void on_server_message(const mcp::Message& message);
+  void on_client_message(mcp::Message& message, const mcp::SpliceMap* map);
+  void on_server_message(mcp::Message& message);
   mcp::NotInjected judge(const mcp::Message& message, const mcp::SpliceMap* map) const;
   void take_place(const observe::HttpPlacement::Placed& placed);
   void note_sent(const mcp::Message& message, mcp::NotInjected how);
@@ -73,7 +73,7 @@ class TracedExchange final : public ExchangeTap {
   std::uint64_t event_print(std::uint64_t id) const;
   void end_answer(ExchangeEnd how);
   // `ends`: and the exchange is over.
-  void push(mcp::Fact& fact, bool ends = false);
+  void push(mcp::FactHead& fact, const mcp::Message& message, bool ends = false);
   void push_bare(mcp::FactKind kind, bool ends = false);
   void release();
 

@@ -42,7 +42,7 @@ struct TracingOptions {
 class FactSink {
  public:
   virtual ~FactSink() = default;
-  virtual void push(const mcp::Fact& fact) = 0;
+  virtual void push(const mcp::FactHead& fact, const mcp::Message& message) = 0;
   // Facts of an exchange could not be made for want of memory (boot clock).
   virtual void lose(Nanos at) = 0;
   // The bytes that the facts so far were about have gone on: the observer may be woken.
@@ -52,7 +52,7 @@ class FactSink {
 class ObserverSink final : public FactSink {
  public:
   explicit ObserverSink(observe::Observer& observer) : observer_(observer) {}
-  void push(const mcp::Fact& fact) override { observer_.client().push(fact); }
+  void push(const mcp::FactHead& fact, const mcp::Message& message) override { observer_.client().push(fact, message); }
   void lose(Nanos at) override { observer_.client().lose(at); }
   void passed() override { observer_.wake_after(observer_.client()); }
 

@@ -47,9 +47,9 @@ void TracedClientTap::place_all() {
       observer_.client().push({.kind = mcp::FactKind::kMessage,
                                .at = at,
                                .context = placed.context,
-                               .message = *message,
                                .trace_state = placed.trace_state,
-                               .declared = {}});
+                               .declared = {}},
+                              *message);
       if (placed.inject) framer_.inject(placed.injection);
     } catch (const std::bad_alloc&) {
       observer_.client().lose(at.boot);
@@ -90,27 +90,19 @@ void TracedServerTap::look_at(std::string_view bytes) {
 }
 
 void TracedServerTap::push_all() {
+  static const mcp::Message kNone;
   while (const mcp::Found* found = framer_.next()) {
-    if (found->message != nullptr) {
-      push(*found->message);
-    } else {
-      mcp::Fact fact;
-      fact.kind = mcp::FactKind::kDeclaredTools;
-      fact.at = read_at_;
-      fact.declared = found->declared;
-      observer_.server().push(fact);
-    }
+    const mcp::Message& message = found->message != nullptr ? *found->message : kNone;
+    const bool declares = found->message == nullptr;
+    observer_.server().push(
+        {.kind = declares ? mcp::FactKind::kDeclaredTools : mcp::FactKind::kMessage,
+         .at = read_at_,
+         .context = {},
+         .trace_state = {},
+         .declared = found->declared,
+         .findings = declares || acceptance_ == nullptr ? 0 : acceptance_->learn(message, message.id, 0)},
+        message);
   }
-}
-
-void TracedServerTap::push(const mcp::Message& message) {
-  observer_.server().push({.kind = mcp::FactKind::kMessage,
-                           .at = read_at_,
-                           .context = {},
-                           .message = message,
-                           .trace_state = {},
-                           .declared = {},
-                           .findings = acceptance_ != nullptr ? acceptance_->learn(message, message.id, 0) : 0});
 }
 
 }  // namespace mcptrace::stdio

@@ -47,7 +47,6 @@ class TracedServerTap final : public ServerTap {
  private:
   void look_at(std::string_view bytes);
   void push_all();
-  void push(const mcp::Message& message);
 
   observe::Observer& observer_;
   observe::Activity& activity_;

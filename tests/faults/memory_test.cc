@@ -157,10 +157,10 @@ TEST_F(StdioMemory, W5_EveryAllocationThatFailsLosesAFactAndNoByte) {
 
 // Counts what it is told.
 struct Facts final : proxy::FactSink {
-  void push(const mcp::Fact& fact) override {
+  void push(const mcp::FactHead& fact, const mcp::Message& message) override {
     begun += fact.http->has(mcp::kBegins);
     const bool was_armed = std::exchange(armed, false);
-    if (fact.kind == mcp::FactKind::kMessage) messages.push_back(fact.message.method);
+    if (fact.kind == mcp::FactKind::kMessage) messages.push_back(message.method);
     armed = was_armed;
     ended += fact.http->end != mcp::HttpEnd::kOpen;
   }

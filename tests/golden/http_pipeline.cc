@@ -33,10 +33,10 @@ proxy::TracingOptions HttpPipeline::with_acceptance(proxy::TracingOptions option
   return options;
 }
 
-void HttpPipeline::push(const mcp::Fact& fact) {
+void HttpPipeline::push(const mcp::FactHead& fact, const mcp::Message& message) {
   ++facts_;
   if (lose_one_of_ != 0 && facts_ % lose_one_of_ == 0) return tracer_.add_dropped(1, fact.at.boot);
-  const auto record = mcp::packed(fact);
+  const auto record = mcp::packed({fact, message});
   tracer_.feed(mcp::unpack(record));
 }
 

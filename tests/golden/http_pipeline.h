@@ -60,7 +60,7 @@ class HttpPipeline final : private proxy::FactSink {
   [[nodiscard]] std::size_t facts() const { return facts_; }
 
  private:
-  void push(const mcp::Fact& fact) override;
+  void push(const mcp::FactHead& fact, const mcp::Message& message) override;
   void lose(Nanos at) override { tracer_.add_dropped(1, at); }
   void passed() override {}
   static Forwarded pass_body(proxy::ExchangeTap& tap, const Request& request, Instant at);
