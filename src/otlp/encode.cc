@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "base/short_bytes.h"
 #include "otlp/wire.h"
@@ -34,7 +35,7 @@ constexpr std::uint32_t kHasIsRemote = 0x100, kIsRemote = 0x200;  // of Span.fla
 // The first bytes of a KeyValue field: room for the field's tag and length, tag, length and text of the key, tag of the
 // value. Copied whole, used as far as `size`.
 struct KeyBytes {
-  static constexpr std::size_t kRoom = 48;
+  static constexpr std::size_t kRoom = 56;
   static constexpr std::size_t kHead = 2;  // before the KeyValue message: the field's tag, and a length under 128
   std::array<char, kRoom> bytes{};
   std::uint8_t size = 0;
@@ -55,7 +56,11 @@ constexpr KeyBytes kKeys[] = {
 #define MCPTRACE_X(name, key, set) {key, trace::Set::set},
     MCPTRACE_ATTRIBUTES(MCPTRACE_X)
 #undef MCPTRACE_X
+#define MCPTRACE_X(name, code) {"mcptrace.finding." code, trace::Set::kCommon},
+        MCPTRACE_FINDINGS(MCPTRACE_X)
+#undef MCPTRACE_X
 };
+static_assert(std::size(kKeys) == static_cast<std::size_t>(Attr::kCount));
 
 // What a number field, or the tags and lengths of a string field, can take; rounded up.
 constexpr std::size_t kFieldRoom = 16;
