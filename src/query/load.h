@@ -12,25 +12,10 @@
 #include "base/result.h"
 #include "ledger/ledger.h"
 #include "query/model.h"
-#include "spool/expiry.h"
+#include "query/skips.h"
 #include "spool/reader.h"
 
 namespace mcptrace::query {
-
-// What was passed over, by file, so that a file read twice counts once.
-class Skips {
- public:
-  void note(const std::string& path, const spool::FileReader& reader);
-  // What was deleted to make room.
-  void note(const spool::Expired& expired) { expired_ = expired; }
-  // "3 damaged places (1.2 kB) in 1 file were passed over"; one line for each thing to say.
-  [[nodiscard]] std::vector<std::string> lines() const;
-
- private:
-  std::map<std::string, spool::Skipped> skipped_;
-  std::map<std::string, std::string> unreadable_;
-  spool::Expired expired_;
-};
 
 struct SessionQuery {
   std::size_t limit = 20;
