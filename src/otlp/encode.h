@@ -33,8 +33,9 @@ void append_end(const SpanEnd& end, std::string& out);
 void encode_resource(std::span<const std::pair<std::string_view, std::string_view>> attributes, std::string& out);
 
 // A kSpan, kSessionOpen, kCallOpen or kSessionClose record's payload: SpanHeader (fixed layout, described in
-// record.cc), then OTLP Span bytes (may be empty for kSessionClose). A kResource record's payload: u32 number, then
-// Resource bytes.
+// record.cc), then OTLP Span bytes (may be empty for kSessionClose). A kLog record's: the SpanHeader of the span of
+// which it is logged, with `start` as the log's time and its places in the log's bytes, then OTLP LogRecord bytes. A
+// kResource record's payload: u32 number, then Resource bytes.
 inline constexpr std::size_t kHeaderBytes = 112;
 void write_header(const trace::SpanHeader& header, char* to);           // exactly kHeaderBytes
 void append_header(const trace::SpanHeader& header, std::string& out);  // the same

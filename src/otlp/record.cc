@@ -27,6 +27,8 @@
 // Version 1, which is read: flags are a u8 at 4, the OTLP bytes begin at 72, and what else stands behind the session
 // print, and at 6 and 12, is not there.
 //
+// The payload of a kLog record is the same, with OTLP LogRecord bytes.
+//
 // A kResource record's payload: u32 number, then OTLP Resource bytes.
 //
 // A change of the layout, or a new enumerator that an old reader would misunderstand, counts the version up; readers

@@ -23,7 +23,10 @@ constexpr std::size_t kLikenessWorth = 4;
 // A buffer that grew beyond this for one large record is given back.
 constexpr std::size_t kKeptBytes = 512u << 10;
 
-constexpr auto kSpanType = static_cast<std::uint8_t>(RecordType::kSpan);
+// Log records stand beside their spans: they are packed together, or neither would be in a run.
+bool is_packed(char type) {
+  return type == static_cast<char>(RecordType::kSpan) || type == static_cast<char>(RecordType::kLog);
+}
 
 // The size of the record at `at`: ours, therefore right.
 std::size_t size_at(std::string_view records, std::size_t at) {
@@ -50,12 +53,14 @@ struct Tags {
 struct Run {
   Tags tags;
   std::uint32_t records = 0;
+  std::uint32_t types = 0;  // mask
 };
 
 Run measure(std::string_view run) {
   Run measured;
   for (std::size_t at = 0; at < run.size(); at += size_at(run, at)) {
     measured.tags.add(load32(run.data() + at + 12));
+    measured.types |= 1u << run[at + 8];
     ++measured.records;
   }
   return measured;
@@ -74,7 +79,7 @@ std::string_view BatchEncoder::encode(std::string& records, std::uint32_t salt) 
   std::size_t plain_from = 0;  // sealed in place and not yet in out_
   for (std::size_t at = 0; at < records.size();) {
     const std::size_t run_begin = at;
-    while (at < records.size() && records[at + 8] == kSpanType) {
+    while (at < records.size() && is_packed(records[at + 8])) {
       const std::size_t size = size_at(records, at);
       if (at > run_begin && at + size - run_begin > kBlockTarget) break;
       at += size;
@@ -88,7 +93,7 @@ std::string_view BatchEncoder::encode(std::string& records, std::uint32_t salt) 
         continue;
       }
     }
-    if (at == run_begin) at += size_at(records, at);  // not a span
+    if (at == run_begin) at += size_at(records, at);  // of another type
     for (std::size_t one = run_begin; one < at;) {
       const std::size_t size = size_at(records, one);
       seal_record(records.data() + one, size, salt);
@@ -141,7 +146,7 @@ bool BatchEncoder::put_block(std::string_view run, std::uint32_t salt) {
   char* block = record + kRecordHeaderBytes;
   store32(block, static_cast<std::uint32_t>(run.size()));
   store32(block + 4, measured.records);
-  store32(block + 8, 1u << kSpanType);
+  store32(block + 8, measured.types);
   store32(block + 12, (measured.tags.too_many ? 0xffff : static_cast<std::uint32_t>(tags)) |
                           static_cast<std::uint32_t>(coding) << 16);
   for (std::size_t i = 0; i < tags; ++i) store32(block + kBlockHeaderBytes + 4 * i, measured.tags.values[i]);

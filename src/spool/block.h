@@ -29,9 +29,9 @@ class BatchEncoder {
   BatchEncoder(const BatchEncoder&) = delete;
   BatchEncoder& operator=(const BatchEncoder&) = delete;
 
-  // Runs of kSpan records of at least compress_from bytes become blocks, where that makes them smaller; all others are
-  // sealed as they are. The order stays. The result is `records` itself or the encoder's own buffer: valid until the
-  // next call or change of `records`. Never larger than `records`.
+  // Runs of kSpan and kLog records of at least compress_from bytes become blocks, where that makes them smaller; all
+  // others are sealed as they are. The order stays. The result is `records` itself or the encoder's own buffer: valid
+  // until the next call or change of `records`. Never larger than `records`.
   std::string_view encode(std::string& records, std::uint32_t salt);
   // Memory that zstd holds.
   [[nodiscard]] std::size_t context_bytes() const;

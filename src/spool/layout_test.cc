@@ -110,6 +110,23 @@ TEST(BatchEncoder, CompressesARunOfSpansAndTheDecoderGivesItBack) {
   EXPECT_EQ(decoder.expand(*block), plain);
 }
 
+TEST(BatchEncoder, ALogIsPackedWithItsSpan) {
+  std::string records;
+  for (int i = 0; i < 50; ++i) {
+    append_record(records, RecordType::kSpan, 1, std::string(300, 's'));
+    append_record(records, RecordType::kLog, 1, std::string(200, 'l'));
+  }
+  const std::string plain = records;
+  BatchEncoder encoder({.compress_from = 8192});
+  const std::string_view batch = encoder.encode(records, 42);
+  const auto block = decode_block_header(batch.substr(kRecordHeaderBytes));
+  ASSERT_TRUE(block);
+  EXPECT_EQ(decode_record_header(batch.data())->record_size(), batch.size()) << "one block";
+  EXPECT_EQ(block->types, 1u << 4 | 1u << 7);
+  BlockDecoder decoder;
+  EXPECT_EQ(decoder.expand(*block), plain);
+}
+
 TEST(BatchEncoder, ListsAtMostThirtyTwoTags) {
   for (const std::uint32_t tags : {32u, 33u}) {
     std::string records = spans(200, tags, 100);

@@ -90,7 +90,7 @@ TEST_F(ReaderTest, AFileOfANewerVersionIsCountedAndLeft) {
 
 TEST_F(ReaderTest, RecordsOfANewerTypeAndALongerHeaderArePassedOver) {
   std::string bytes = encode_file_header({.size = 40, .salt = 5}) + "12345678";
-  for (const int type : {4, 31, 5}) {
+  for (const int type : {4, 9, 31, 5, 7, 8}) {
     std::string record;
     append_record(record, static_cast<RecordType>(type), 1, "payload" + std::to_string(type));
     seal_record(record.data(), record.size(), 5);
@@ -98,8 +98,8 @@ TEST_F(ReaderTest, RecordsOfANewerTypeAndALongerHeaderArePassedOver) {
   }
   overwrite(temp_.path() + "/f", bytes);
   FileReader reader(temp_.path() + "/f");
-  EXPECT_THAT(payloads(rest_of(reader)), ElementsAre("payload4", "payload5"));
-  EXPECT_EQ(reader.skipped().unsupported, 1u);
+  EXPECT_THAT(payloads(rest_of(reader)), ElementsAre("payload4", "payload5", "payload7", "payload8"));
+  EXPECT_EQ(reader.skipped().unsupported, 2u);
   EXPECT_EQ(reader.skipped().bytes, 0u);
 }
 

@@ -9,13 +9,13 @@
 // nothing. It goes into every checksum, so that bytes that merely look like a record (a payload that quotes one, a
 // stale page of another spool file) are never taken for one when a reader looks for the next record after damage.
 //
-// A block is a record of type kBlock that holds many kSpan records, compressed together. Its payload:
+// A block is a record of type kBlock that holds many kSpan and kLog records, compressed together. Its payload:
 //   u32 uncompressed size (at most 4 MiB), u32 record count, u32 mask of the types within (bit 1 << type),
 //   u16 number of tags (0xffff: more than 32, not listed), u16 coding, the distinct tags (u32 each), the records in
 //   that coding: 0 = one zstd frame, 1 = as likeness.h says
 // Uncompressed it is records as above, whose crc field is zero: the block's own covers them. Blocks do not nest.
 //
-// A torn or corrupt record ends at the next one that checks; what was passed over is counted. A type from 7 to 31 is of
+// A torn or corrupt record ends at the next one that checks; what was passed over is counted. A type from 9 to 31 is of
 // a newer version: checked, counted, passed over.
 #pragma once
 
@@ -30,7 +30,9 @@ enum class RecordType : std::uint8_t {
   kCallOpen = 3,
   kSpan = 4,
   kSessionClose = 5,
-  kBlock = 6,  // the spool's own
+  kBlock = 6,     // the spool's own
+  kLog = 7,       // what is logged of a span: of its ids
+  kCounters = 8,  // what the process says of itself (counters.h)
 };
 
 // `tag` is the reader's means to skip: a 32-bit hash of what the record belongs to (we use the trace id).

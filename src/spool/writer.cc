@@ -76,7 +76,7 @@ Result<> Writer::append(RecordType type, std::uint32_t tag, std::string_view pay
 
 // A record is about to come.
 Result<> Writer::take(RecordType type, std::size_t payload_size) {
-  if (type < RecordType::kResource || type > RecordType::kSessionClose) {
+  if (type < RecordType::kResource || type > RecordType::kCounters || type == RecordType::kBlock) {
     ++counts_.lost_records;
     return std::unexpected(
         Error{Errc::kInvalidArgument, "a spool record of type " + std::to_string(static_cast<int>(type))});

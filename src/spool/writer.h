@@ -6,12 +6,12 @@
 // what is open in a locked file.
 //
 // *Accepted* means: flush() returned success, the bytes are in the file by write(2); they survive our death. Records
-// are gathered; flush() writes them. Where a batch is large its kSpan records go compressed (a kBlock), all other types
-// always plain; the order stays. Every batch that fails is returned as an error and counted, and the writer goes on
-// trying with later ones (a full disk may have room again); but after a failure to make a file it makes no other for a
-// second, and what comes meanwhile is lost and counted. It does not run into `ulimit -f` (whose SIGXFSZ would end the
-// process): that is one more size at which a file is left. A child of fork(2) without exec(2) keeps the lock alive;
-// descriptors are close-on-exec.
+// are gathered; flush() writes them. Where a batch is large its kSpan and kLog records go compressed (a kBlock), all
+// other types always plain; the order stays. Every batch that fails is returned as an error and counted, and the writer
+// goes on trying with later ones (a full disk may have room again); but after a failure to make a file it makes no
+// other for a second, and what comes meanwhile is lost and counted. It does not run into `ulimit -f` (whose SIGXFSZ
+// would end the process): that is one more size at which a file is left. A child of fork(2) without exec(2) keeps the
+// lock alive; descriptors are close-on-exec.
 #pragma once
 
 #include <cstdint>

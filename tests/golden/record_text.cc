@@ -35,6 +35,8 @@ std::string_view type_text(spool::RecordType type) {
       return "session_close";
     case spool::RecordType::kResource:
     case spool::RecordType::kBlock:
+    case spool::RecordType::kLog:
+    case spool::RecordType::kCounters:
       break;
   }
   return "?";
