@@ -19,7 +19,7 @@ class Cursor {
     std::uint64_t decided = 0;       // all that stands before it in the file is decided; what expiry asks for
     std::uint64_t read = 0;          // this far it has been told
     bool closed = false;             // nobody writes to it, and what was left open in it has been told
-    std::vector<SpanKey> undecided;  // told, and not decided
+    std::vector<SpanKey> undecided;  // told, and not decided: once for each time
   };
 
   // Registers `name` (letters, digits, - _) in `directory`, made if missing; goes on where it was left. A line that

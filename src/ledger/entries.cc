@@ -30,6 +30,10 @@ std::optional<Entry> Entries::read(const spool::Record& record) {
     read_resource(record.payload);
     return std::nullopt;
   }
+  if (record.type == spool::RecordType::kCounters) {
+    read_counters(record.payload);
+    return std::nullopt;
+  }
   Entry entry{.type = record.type, .file = number_, .held = held_, .modified = modified_};
   if (!otlp::split_record(record.payload, entry.header, entry.bytes)) {
     ++unsupported_;
@@ -57,7 +61,32 @@ void Entries::read_resource(std::string_view payload) {
   }
 }
 
+// A file is one process's.
+void Entries::read_counters(std::string_view payload) {
+  auto counters = spool::decode_counters(payload);
+  if (!counters) {
+    ++unsupported_;
+    return;
+  }
+  spool::ProcessCounters& known = counters_[number_];
+  known.process = std::move(counters->process);
+  spool::take_later(known.counts, counters->counts);
+}
+
+std::map<std::string, spool::NamedCounts> Entries::processes() const {
+  std::map<std::string, spool::NamedCounts> processes;
+  for (const auto& [file, counters] : counters_) spool::take_later(processes[counters.process], counters.counts);
+  return processes;
+}
+
+spool::NamedCounts Entries::counters() const {
+  spool::NamedCounts sum;
+  for (const auto& [process, counts] : processes()) spool::add_up(sum, counts);
+  return sum;
+}
+
 void Entries::forget_file(std::uint32_t number) {
+  counters_.erase(number);
   const auto file = files_.extract(number);
   if (file.empty()) return;
   for (const auto& [resource, place] : file.mapped()) free_.push_back(place);

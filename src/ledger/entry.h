@@ -30,15 +30,17 @@ Nanos end_of(const trace::SpanHeader& header);
 inline constexpr std::uint32_t kNoResource = ~0u;
 
 struct Entry {
-  spool::RecordType type{};  // never kResource
+  spool::RecordType type{};  // never kResource or kCounters
   trace::SpanHeader header{};
-  std::string_view bytes{};  // OTLP Span; empty: a session_close that repeats nothing
+  std::string_view bytes{};  // OTLP Span, or of a kLog LogRecord; empty: a session_close that repeats nothing
   SessionKey session{};
   std::uint32_t resource = kNoResource;  // its place in Entries::resources()
   std::uint32_t file = 0;                // as numbered for Entries::begin_file()
   bool held = false;                     // a living process writes to the file
   Nanos modified{};                      // the file's last write, wall
 
+  // Of a span, not of what is logged of one.
+  [[nodiscard]] bool is_span() const { return type != spool::RecordType::kLog; }
   // A session's root, whatever record says it.
   [[nodiscard]] bool is_root() const {
     return header.has(trace::kRootSpan) || type == spool::RecordType::kSessionOpen ||

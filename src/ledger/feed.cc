@@ -1,6 +1,7 @@
 #include "ledger/feed.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "ledger/killed.h"
 #include "spool/directory.h"
@@ -95,17 +96,28 @@ bool Feed::take(std::uint64_t position, const Entry& entry, const Tell& tell) {
     keep_open(entry);
     return false;
   }
-  end_open(key_of(entry.header));
-  if (entry.type != RecordType::kSpan) return false;
-  return tell_if_new(position < files_.at(entry.file).told, position, entry, tell);
+  const bool old = position < files_.at(entry.file).told;
+  if (!entry.is_span()) return tell_if_new(old, position, entry, tell);
+  const bool was_open = end_open(key_of(entry.header));
+  if (entry.type == RecordType::kSpan) return tell_if_new(old, position, entry, tell);
+  // A disk was full, and took no more of the root than what its session_close repeats.
+  if (!was_open || entry.bytes.empty()) return false;
+  Entry root = entry;
+  root.type = RecordType::kSpan;
+  return tell_if_new(old, position, root, tell);
 }
 
 bool Feed::tell_if_new(bool old, std::uint64_t position, const Entry& entry, const Tell& tell) {
   const SpanKey key = key_of(entry.header);
-  const bool wanted = files_.at(entry.file).wanted.erase(key) != 0;
-  if (old && !wanted) return false;
+  auto& wanted = files_.at(entry.file).wanted;
+  const auto again = wanted.find(key);
+  if (again != wanted.end()) {
+    wanted.erase(again);
+  } else if (old) {
+    return false;
+  }
   tell(entry);
-  where_[key] = {entry.file, position};
+  where_.emplace(key, Where{entry.file, position});
   return true;
 }
 
@@ -133,14 +145,16 @@ void Feed::keep_open(const Entry& entry) {
   last = std::max(last, end_of(entry.header));
 }
 
-void Feed::end_open(const SpanKey& key) {
+// False: it was not.
+bool Feed::end_open(const SpanKey& key) {
   const auto found = open_.find(key);
-  if (found == open_.end()) return;
+  if (found == open_.end()) return false;
   const SessionKey session = found->second.session;
   open_bytes_ -= found->second.bytes.size();
   if (session.starting) starting_.erase(key.span_id);
   open_.erase(found);
   if (--sessions_.at(session).spans == 0) sessions_.erase(session);
+  return true;
 }
 
 // Nobody adds to any file that says it is open.
@@ -190,14 +204,16 @@ Result<> Feed::save(std::span<const SpanKey> undecided) {
                       .closed = closed,
                       .undecided = {file.wanted.begin(), file.wanted.end()}};
   }
-  std::unordered_map<SpanKey, Where, SpanKeyHash> kept;
+  decltype(where_) kept;
   for (const SpanKey& key : undecided) {
-    const auto where = where_.find(key);
-    if (where == where_.end()) continue;
-    kept.insert(*where);
-    Cursor::Place& place = places.at(where->second.file);
-    place.decided = std::min(place.decided, where->second.position);
-    place.undecided.push_back(key);
+    if (kept.contains(key)) continue;
+    const auto [first, last] = where_.equal_range(key);
+    for (const auto& [told, where] : std::ranges::subrange(first, last)) {
+      kept.emplace(key, where);
+      Cursor::Place& place = places.at(where.file);
+      place.decided = std::min(place.decided, where.position);
+      place.undecided.push_back(key);
+    }
   }
   where_ = std::move(kept);
   for (auto& [number, place] : places) cursor_.set(files_.at(number).name, std::move(place));

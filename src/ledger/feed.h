@@ -1,6 +1,7 @@
-// What a consumer of the spool (shipping, a store) is told: every span that ended, in the order of its file, and, where
-// a process died, the ends of what it left open. It keeps its place on disk (Cursor): after a restart what was decided
-// is not told again, what was told and not decided is. At least once: whoever saves late is told again. One thread.
+// What a consumer of the spool (shipping, a store) is told: every span that ended and every log record, in the order of
+// its file, and, where a process died, the ends of what it left open. It keeps its place on disk (Cursor): after a
+// restart what was decided is not told again, what was told and not decided is. At least once: whoever saves late is
+// told again. One thread.
 //
 //   auto feed = Feed::open(directory, "ship");
 //   feed->read([&](const Entry& span) { … });          // again and again, when something may have come
@@ -32,15 +33,16 @@ class Feed {
   // `directory`: the spool's. `consumer`: its name, for one process at a time.
   static Result<Feed> open(const std::string& directory, const std::string& consumer, FeedOptions options = {});
 
-  // A span that ended: entry.type is kSpan, entry.bytes are whole. Roots are told each time they are written.
+  // A span that ended (entry.type is kSpan) or a log record (kLog); entry.bytes are whole. Roots are told each time
+  // they are written.
   using Tell = std::function<void(const Entry& entry)>;
-  // Tells what came: some `most` spans (a block is never left half told), and then those of what was killed. How many;
+  // Tells what came: some `most` of it (a block is never left half told), and then those of what was killed. How many;
   // less than `most`: it was all that there is.
   Result<std::size_t> read(const Tell& tell, std::size_t most = 10'000);
-  // `undecided`: of all that was told, spans that have to be told again after a restart.
+  // `undecided`: of all that was told, spans that have to be told again after a restart, with what is logged of them.
   Result<> save(std::span<const SpanKey> undecided);
 
-  // Its resources are known as long as a span of their file is undecided.
+  // Its resources are known as long as a span of their file is undecided; its counters, too.
   [[nodiscard]] const Entries& entries() const { return entries_; }
   // What could not be read.
   [[nodiscard]] const spool::Skipped& skipped() const { return skipped_; }
@@ -58,7 +60,7 @@ class Feed {
     // From before our start: it was closed, and up to there told; of that only `wanted` is told again.
     bool was_closed = false;
     std::uint64_t told = 0;
-    std::unordered_set<SpanKey, SpanKeyHash> wanted;
+    std::unordered_multiset<SpanKey, SpanKeyHash> wanted;  // as often as it was told
   };
   struct Open {
     trace::SpanHeader header;
@@ -84,7 +86,7 @@ class Feed {
   bool take(std::uint64_t position, const Entry& entry, const Tell& tell);
   bool tell_if_new(bool old, std::uint64_t position, const Entry& entry, const Tell& tell);
   void keep_open(const Entry& entry);
-  void end_open(const SpanKey& key);
+  bool end_open(const SpanKey& key);
   std::size_t end_what_was_left(const Tell& tell);
   [[nodiscard]] bool is_left(const Open& open) const;
   void forget_files();
@@ -102,7 +104,7 @@ class Feed {
   std::size_t open_bytes_ = 0;
   std::uint64_t left_out_ = 0;
   spool::Skipped skipped_;
-  std::unordered_map<SpanKey, Where, SpanKeyHash> where_;  // of what was told, and is not known to be decided
+  std::unordered_multimap<SpanKey, Where, SpanKeyHash> where_;  // of what was told, and is not known to be decided
 };
 
 }  // namespace mcptrace::ledger

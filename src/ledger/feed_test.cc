@@ -50,9 +50,13 @@ class Process {
     open_.erase(call);
     sample_.call(ended);
   }
-  void close(Nanos at) {
+  void log(const SpanId& id, Nanos at) { sample_.log(id, at); }
+  void close(Nanos at, bool full_disk = false) {
     began_ = false;
+    sample_.options().close_tells = full_disk;
+    spans_are_lost_ = full_disk;
     sample_.close(at);
+    spans_are_lost_ = false;
   }
   void flush() { EXPECT_TRUE(writer_.flush()); }
   [[nodiscard]] const std::vector<SampleCall>& open() const { return open_; }
@@ -79,6 +83,7 @@ class Process {
   }
   Sample::Sink sink() {
     return [this](spool::RecordType type, std::uint32_t tag, std::string_view payload) {
+      if (type == spool::RecordType::kSpan && spans_are_lost_) return;
       EXPECT_TRUE(writer_.append(type, tag, payload));
     };
   }
@@ -91,12 +96,13 @@ class Process {
 
   SeededRandom ids_;
   Sample sample_;
-  bool began_ = false;
+  bool began_ = false, spans_are_lost_ = false;
   std::vector<SampleCall> open_;
   spool::Writer writer_;  // goes first, as it may write a last file, with all of the above at its head
 };
 
 struct Told {
+  spool::RecordType type;
   trace::SpanHeader header;
   std::string bytes;
   std::string service;
@@ -118,7 +124,8 @@ class FeedTest : public testing::Test {
           [&](const Entry& entry) {
             const otlp::Resource* resource = feed_->entries().resource_of(entry);
             const otlp::Value* name = resource == nullptr ? nullptr : resource->attribute("service.name");
-            told.push_back({entry.header, std::string(entry.bytes), name == nullptr ? "" : *name->string()});
+            told.push_back(
+                {entry.type, entry.header, std::string(entry.bytes), name == nullptr ? "" : *name->string()});
           },
           most);
       EXPECT_TRUE(some);
@@ -226,6 +233,47 @@ TEST_F(FeedTest, AfterARestartOnlyWhatIsUndecidedIsToldAgain) {
   EXPECT_TRUE(read().empty());
 }
 
+TEST_F(FeedTest, LogsAreToldAndUndecidedAsTheirSpansAre) {
+  start();
+  Process process(temp_.spool(), clock_, 1);
+  const SpanId a = process.ended(0s), b = process.ended(1s);
+  process.log(a, 0s);
+  process.log(b, 1s);
+  process.log(b, 1s);
+  process.flush();
+  const std::vector<Told> told = read();
+  EXPECT_EQ(ids(told), (std::vector{a, b, a, b, b}));
+  EXPECT_EQ(told[2].type, spool::RecordType::kLog);
+  EXPECT_EQ(told[2].bytes, "the log of " + a.hex());
+  EXPECT_EQ(told[2].service, "everything");
+  ASSERT_TRUE(feed_->save(std::vector<SpanKey>{{process.sample().trace_id(), b}}));
+  start();
+  EXPECT_EQ(ids(read()), (std::vector{b, b, b}));
+  ASSERT_TRUE(feed_->save({}));
+  start();
+  EXPECT_TRUE(read().empty());
+}
+
+// A full disk takes nothing but what closes: the root is told from that.
+TEST_F(FeedTest, ARootThatOnlyItsCloseHasIsTold) {
+  start();
+  auto process = std::make_unique<Process>(temp_.spool(), clock_, 1);
+  process->close(5s, true);
+  process->flush();
+  process.reset();
+  const std::vector<Told> told = read();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].type, spool::RecordType::kSpan);
+  EXPECT_TRUE(told[0].header.has(trace::kRootSpan));
+  const auto root = otlp::decode_span(told[0].bytes);
+  ASSERT_TRUE(root);
+  EXPECT_EQ(root->attribute("mcptrace.end"), nullptr) << "it was not killed";
+  EXPECT_EQ(root->end, SampleOptions().start + 5s);
+  ASSERT_TRUE(feed_->save(std::vector<SpanKey>{{told[0].header.trace_id, told[0].header.span_id}}));
+  start();
+  EXPECT_EQ(read().size(), 1u) << "undecided";
+}
+
 TEST_F(FeedTest, ASaveBeforeAllIsToldAgainForgetsNothing) {
   start();
   auto process = std::make_unique<Process>(temp_.spool(), clock_, 1);
@@ -306,11 +354,18 @@ TEST_F(FeedTest, AgainstAModel) {
     spool::TempDirectory temp;
     std::vector<std::unique_ptr<Process>> processes;
     std::set<SpanId> wrote, told, decided, undecided;
+    std::set<SpanId> wrote_logs, told_logs, told_since_start, decided_logs;
     std::map<SpanId, TraceId> traces;
     std::uint64_t next_seed = seed * 1000;
     auto feed = std::make_unique<Feed>(*Feed::open(temp.spool(), "c"));
     const auto tell = [&](const Entry& entry) {
       if (entry.header.has(trace::kRootSpan)) return;
+      if (entry.type == spool::RecordType::kLog) {
+        EXPECT_FALSE(decided_logs.contains(entry.header.span_id)) << "its span was decided; " << seed;
+        told_logs.insert(entry.header.span_id);
+        told_since_start.insert(entry.header.span_id);
+        return;
+      }
       EXPECT_FALSE(decided.contains(entry.header.span_id)) << "it was decided; " << seed;
       told.insert(entry.header.span_id);
       undecided.insert(entry.header.span_id);
@@ -323,6 +378,7 @@ TEST_F(FeedTest, AgainstAModel) {
           ++it;
         } else {
           decided.insert(*it);
+          if (told_since_start.contains(*it)) decided_logs.insert(*it);
           it = undecided.erase(it);
         }
       }
@@ -355,13 +411,20 @@ TEST_F(FeedTest, AgainstAModel) {
             process.flush();
             break;
           default:
-            for (unsigned i = random() % 30; i-- > 0;) note(process, process.ended(at));
+            for (unsigned i = random() % 30; i-- > 0;) {
+              const SpanId id = process.ended(at);
+              note(process, id);
+              if (!chance(2)) continue;
+              process.log(id, at);
+              wrote_logs.insert(id);
+            }
         }
       }
       if (chance(4)) ASSERT_TRUE(feed->read(tell, 1 + random() % 40));
       if (chance(15)) save();
       if (chance(25)) {
         undecided.clear();
+        told_since_start.clear();
         feed.reset();
         feed = std::make_unique<Feed>(*Feed::open(temp.spool(), "c"));
       }
@@ -369,6 +432,7 @@ TEST_F(FeedTest, AgainstAModel) {
     processes.clear();
     for (int quiet = 0; quiet < 3;) quiet = *feed->read(tell, 50) == 0 ? quiet + 1 : 0;
     EXPECT_EQ(told, wrote) << seed;
+    EXPECT_EQ(told_logs, wrote_logs) << seed;
   }
 }
 

@@ -59,6 +59,7 @@ void Ledger::begin_file(std::uint32_t number, bool held, Nanos modified) {
 }
 
 void Ledger::add(const Entry& entry) {
+  if (!entry.is_span()) return;
   if (entry.header.has(trace::kStarted)) {
     const SessionKey starting = starting_key(entry.header.span_id);
     started_[starting] = entry.session;
@@ -193,7 +194,7 @@ void Ledger::begin_counting(const std::vector<SessionKey>& sessions) {
 
 void Ledger::count(const Entry& entry) {
   const auto it = tallies_.find(entry.session);
-  if (it == tallies_.end()) return;
+  if (it == tallies_.end() || !entry.is_span()) return;
   const trace::SpanHeader& header = entry.header;
   Tally& tally = it->second;
   tally.end = std::max(tally.end, end_of(header));

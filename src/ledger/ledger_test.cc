@@ -229,6 +229,61 @@ TEST(Ledger, ARefusedDiscoverSaysNothingOfTheEra) {
   }
 }
 
+TEST(Ledger, LogsCountForNothing) {
+  for (const bool logs : {false, true}) {
+    std::vector<MemoryFile> files(1);
+    Sample sample(files[0].sink());
+    sample.open();
+    const SpanId call = sample.call("echo", 1s, 1ms);
+    if (logs) {
+      sample.log(call, 1s);
+      sample.log(sample.root_id(), 90s, trace::kRootSpan);
+    }
+    sample.close(2s);
+    const Ledger ledger = ledger_of(files);
+    EXPECT_EQ(only(ledger).counts.calls, 1);
+    EXPECT_EQ(only(ledger).end, sample.options().start + 2s);
+    EXPECT_EQ(only(ledger).stretches.size(), 1u);
+  }
+}
+
+void add_counters(MemoryFile& file, const std::string& process, spool::NamedCounts counts) {
+  file.sink()(spool::RecordType::kCounters, 0, spool::encode_counters({process, std::move(counts)}));
+}
+
+// Whatever order the files are read in, and however often.
+TEST(Ledger, CountersAreTheLastOfEachProcess) {
+  std::vector<MemoryFile> files(3);
+  add_counters(files[0], "a", {{"lost.unwritten", 1}});
+  add_counters(files[0], "a", {{"lost.unwritten", 3}, {"brand.new", 1}});
+  add_counters(files[1], "a", {{"lost.unwritten", 3}});  // its head
+  add_counters(files[1], "a", {{"lost.unwritten", 5}, {"expired.files", 2}});
+  add_counters(files[2], "b", {{"lost.unwritten", 7}});
+  files[2].sink()(spool::RecordType::kCounters, 0, "not counters");
+  for (const std::vector<std::uint32_t>& order : {std::vector{0u, 1u, 2u}, std::vector{2u, 1u, 0u, 1u}}) {
+    Ledger ledger;
+    for (const std::uint32_t number : order) {
+      ledger.begin_file(number, false, {});
+      add_all(files[number], ledger);
+    }
+    EXPECT_EQ(ledger.entries().counters(),
+              (spool::NamedCounts{{"brand.new", 1}, {"expired.files", 2}, {"lost.unwritten", 12}}));
+    EXPECT_EQ(ledger.entries().processes().at("b"), (spool::NamedCounts{{"lost.unwritten", 7}}));
+    EXPECT_EQ(ledger.entries().unsupported(), 1u);
+  }
+}
+
+TEST(Ledger, WhatAFileThatIsForgottenCountedIsForgotten) {
+  std::vector<MemoryFile> files(1);
+  add_counters(files[0], "a", {{"lost.unwritten", 1}});
+  Entries entries;
+  entries.begin_file(4, false, {});
+  for (const auto& kept : files[0].records) EXPECT_FALSE(entries.read(kept.record()));
+  EXPECT_EQ(entries.processes().size(), 1u);
+  entries.forget_file(4);
+  EXPECT_TRUE(entries.processes().empty());
+}
+
 TEST(Ledger, ASessionThatSaidNothingIsNoProbe) {
   std::vector<MemoryFile> files(1);
   Sample sample(files[0].sink());

@@ -130,6 +130,21 @@ void Sample::initialize(Nanos at, Nanos duration) {
   this->call(call);
 }
 
+void Sample::log(const SpanId& call, Nanos at, std::uint16_t flags) {
+  trace::SpanHeader header;
+  header.trace_id = trace_id_;
+  header.span_id = call;
+  header.start = options_.start + at;
+  header.session_print = options_.print;
+  header.operation = trace::Operation::kToolCall;
+  header.flags = flags | options_.flags;
+  header.resource = 1;
+  payload_.clear();
+  otlp::append_header(header, payload_);
+  payload_ += "the log of " + call.hex();
+  sink_(RecordType::kLog, otlp::spool_tag(trace_id_), payload_);
+}
+
 void Sample::root(Nanos at) {
   fill_root(at, true);
   emit(RecordType::kSpan, trace::kRootSpan, trace::Operation::kNone);

@@ -63,6 +63,8 @@ class Sample {
   void initialize(Nanos at, Nanos duration);
   void close(Nanos at);  // root, session_close
   void root(Nanos at);   // the root alone
+  // A log record of a call: its bytes are of no format.
+  void log(const SpanId& call, Nanos at, std::uint16_t flags = 0);
 
   [[nodiscard]] TraceId trace_id() const { return trace_id_; }
   [[nodiscard]] SpanId root_id() const { return root_id_; }

@@ -29,7 +29,7 @@ bool SpanSet::wants(const ledger::Entry& entry) const {
 }
 
 std::optional<std::size_t> SpanSet::add(const ledger::Entry& entry) {
-  if (entry.bytes.empty() || !wants(entry)) return std::nullopt;
+  if (entry.bytes.empty() || !entry.is_span() || !wants(entry)) return std::nullopt;
   TraceSpan span;
   span.header = entry.header;
   span.header.duration = std::max(span.header.duration, trace::kShortest);
