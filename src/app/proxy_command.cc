@@ -24,6 +24,8 @@ namespace {
 // A proxy has many clients, and is no wrapper that must be small: room for what they say while the observer waits for
 // its turn on a busy machine.
 constexpr std::size_t kQueueBytes = 2 << 20;
+// For some fifty sessions that end on a full disk.
+constexpr std::uint64_t kKeptBytes = 64 << 10;
 constexpr int kReturned = 4 << 20;
 constexpr int kKept = 128 << 20;
 
@@ -58,6 +60,7 @@ observe::ObserverOptions proxy_observer_options(const ProxyCommandOptions& optio
   observer.tracer.transport = "tcp";
   observer.tracer.declared = &declared;
   observer.queue_bytes = kQueueBytes;
+  observer.spool.kept_bytes = kKeptBytes;
   for (const proxy::Route& route : options.proxy.routes) {
     const std::string name = options.service_name.empty() ? service_of(route) : options.service_name;
     observer.tracer.routes.push_back(

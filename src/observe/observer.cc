@@ -232,7 +232,7 @@ void Observer::discard() {
   }
   // What is pending now would be written by a destructor, when what it is written from is gone.
   try {
-    recorder_.flush();
+    recorder_.finish();
   } catch (...) {
     log_.once(LogReason::kSpoolWrite, "telemetry is being lost for want of memory");
   }
@@ -257,10 +257,11 @@ void Observer::trace() {
 }
 
 void Observer::finish_on_thread() {
+  tracer_.end_calls(end_, ended_at_);
   recorder_.flush();
-  count_losses();  // so that the roots tell what the first file cost
-  tracer_.finish(end_, ended_at_);
-  recorder_.flush();
+  count_losses();  // so that the roots tell what the first file cost, and a full disk
+  tracer_.end_sessions();
+  recorder_.finish();
   keep(true);
   if (const auto noise = tracer_.noise(); noise.lines != 0) {
     log_.once(LogReason::kNotJson, "the server wrote " + std::to_string(noise.lines) + " lines (" +

@@ -63,4 +63,8 @@ void Recorder::flush() {
   if (const auto done = writer_.flush(); !done) say(done.error());
 }
 
+void Recorder::finish() {
+  if (const auto done = writer_.finish(); !done) say(done.error());
+}
+
 }  // namespace mcptrace::observe

@@ -24,6 +24,8 @@ class Recorder final : public RecordSink {
   void record(spool::RecordType type, const trace::SpanHeader& header, const trace::SpanRecord& span) override;
 
   void flush();
+  // For the last time.
+  void finish();
   [[nodiscard]] std::size_t pending_bytes() const { return writer_.pending_bytes(); }
   [[nodiscard]] Losses lost() const {
     const spool::WriterCounts& counts = writer_.counts();

@@ -280,10 +280,9 @@ void Tracer::write_open() {
   calls_.write_open(last_seen_);
 }
 
-void Tracer::finish(const TrafficEnd& end, Instant now) {
+void Tracer::end_calls(const TrafficEnd& end, Instant now) {
   sessions_.begin_end(end, now);
   calls_.end_all(end, now.boot);
-  sessions_.close_all();
 }
 
 }  // namespace mcptrace::observe

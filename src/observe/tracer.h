@@ -39,7 +39,13 @@ class Tracer {
   void add_lost(const Losses& more) { sessions_.add_lost(more); }
   void on_time(Instant now);
   [[nodiscard]] std::optional<Nanos> next_deadline() const;  // boot clock
-  void finish(const TrafficEnd& end, Instant now);
+  // In one or in two steps: what is open ends, and then the sessions do. What is lost between is on their roots.
+  void finish(const TrafficEnd& end, Instant now) {
+    end_calls(end, now);
+    end_sessions();
+  }
+  void end_calls(const TrafficEnd& end, Instant now);
+  void end_sessions() { sessions_.close_all(); }
 
   // Writes the *_open records of all that is open: what a new spool file begins with.
   void write_open();

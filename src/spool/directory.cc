@@ -49,6 +49,13 @@ Result<> check_directory(int fd, const std::string& path, Use use) {
 }
 
 std::uint64_t size_of(const struct stat& status) { return static_cast<std::uint64_t>(status.st_size); }
+
+// At least a block, whatever its length: else a million small ones would be "within the bound".
+std::uint64_t disk_bytes_of(const struct stat& status) {
+  constexpr std::uint64_t kBlock = 4096, kUnit = 512;
+  return std::max((size_of(status) / kBlock + 1) * kBlock, static_cast<std::uint64_t>(status.st_blocks) * kUnit);
+}
+
 Nanos modified_of(const struct stat& status) {
   return std::chrono::seconds(status.st_mtim.tv_sec) + Nanos(status.st_mtim.tv_nsec);
 }
@@ -128,7 +135,10 @@ Result<std::vector<Entry>> list_entries(int directory, std::string_view suffix) 
     struct stat status;
     if (::fstatat(directory, found->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone meanwhile
     if (!S_ISREG(status.st_mode) || !may_read(status.st_uid)) continue;
-    entries.push_back({.name = found->d_name, .bytes = size_of(status), .modified = modified_of(status)});
+    entries.push_back({.name = found->d_name,
+                       .bytes = size_of(status),
+                       .modified = modified_of(status),
+                       .disk_bytes = disk_bytes_of(status)});
   }
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
   return entries;

@@ -46,6 +46,7 @@ struct Entry {
   std::string name;
   std::uint64_t bytes = 0;
   Nanos modified{};
+  std::uint64_t disk_bytes = 0;  // that it takes on disk, with the room that is kept behind it
 };
 // Regular files of ours with this suffix and of our user (root sees all), oldest first. Others are passed over.
 Result<std::vector<Entry>> list_entries(int directory, std::string_view suffix);

@@ -24,10 +24,6 @@ constexpr const char* kName = "expired";
 constexpr std::size_t kManyBytes = 16 << 10;
 constexpr std::size_t kMostBytes = 64 << 10;  // that are read, and that a file may need room for
 constexpr Nanos kCursorLives = std::chrono::hours(24 * 7);
-// What a file costs on disk, whatever its length: else a million small ones would be "within the bound".
-constexpr std::uint64_t kDiskBlock = 4096;
-
-std::uint64_t disk_bytes(std::uint64_t bytes) { return (bytes / kDiskBlock + 1) * kDiskBlock; }
 
 std::string line_of(const Expired& some) {
   return std::to_string(some.files).append(" ").append(std::to_string(some.bytes)).append("\n");
@@ -111,7 +107,7 @@ Expired expire(int directory, const std::string& path, std::uint64_t total_bytes
   if (!entries) return unread;
   std::uint64_t bytes = 0;
   std::uint64_t files = entries->size();
-  for (const Entry& entry : *entries) bytes += disk_bytes(entry.bytes);
+  for (const Entry& entry : *entries) bytes += entry.disk_bytes;
   const auto fits = [&] { return bytes <= total_bytes && files <= total_files; };
   if (fits()) return unread;
   const std::size_t read = read_first(path, *entries, now);
@@ -128,7 +124,7 @@ Expired expire(int directory, const std::string& path, std::uint64_t total_bytes
       }
     }
     // Somebody else's deletion made room just as well.
-    bytes -= disk_bytes(entry.bytes);
+    bytes -= entry.disk_bytes;
     --files;
   }
   if (unread.files != 0) count(directory, unread, now);

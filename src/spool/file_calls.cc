@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 
 namespace mcptrace::spool {
@@ -20,6 +21,14 @@ int SystemFileCalls::lock(int fd) {
 ssize_t SystemFileCalls::write(int fd, const void* bytes, std::size_t size) { return ::write(fd, bytes, size); }
 
 int SystemFileCalls::truncate(int fd, off_t size) { return ::ftruncate(fd, size); }
+
+int SystemFileCalls::allocate(int fd, off_t from, off_t size) {
+  int done = 0;
+  do {
+    done = ::fallocate(fd, FALLOC_FL_KEEP_SIZE, from, size);
+  } while (done != 0 && errno == EINTR);
+  return done;
+}
 
 int SystemFileCalls::rename(int directory, const char* from, const char* to) {
   return ::renameat(directory, from, directory, to);

@@ -16,6 +16,7 @@ class FileCalls {
   virtual int lock(int fd) = 0;                             // the whole file, for this open file description
   virtual ssize_t write(int fd, const void* bytes, std::size_t size) = 0;
   virtual int truncate(int fd, off_t size) = 0;
+  virtual int allocate(int fd, off_t from, off_t size) = 0;  // room on the disk; the file stays as long as it is
   virtual int rename(int directory, const char* from, const char* to) = 0;
 };
 
@@ -25,6 +26,7 @@ class SystemFileCalls : public FileCalls {
   int lock(int fd) override;
   ssize_t write(int fd, const void* bytes, std::size_t size) override;
   int truncate(int fd, off_t size) override;
+  int allocate(int fd, off_t from, off_t size) override;
   int rename(int directory, const char* from, const char* to) override;
 };
 

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <functional>
+#include <map>
+#include <memory>
 
 #include "base/testing.h"
 #include "spool/file_calls.h"
@@ -34,6 +37,9 @@ class FailingCalls final : public SystemFileCalls {
     return SystemFileCalls::write(fd, bytes, std::min(size, short_write_));
   }
   int truncate(int fd, off_t size) override { return fails() ? -1 : SystemFileCalls::truncate(fd, size); }
+  int allocate(int fd, off_t from, off_t size) override {
+    return fails() ? -1 : SystemFileCalls::allocate(fd, from, size);
+  }
   int rename(int directory, const char* from, const char* to) override {
     return fails() ? -1 : SystemFileCalls::rename(directory, from, to);
   }
@@ -75,7 +81,9 @@ Outcome run(const std::string& directory, FailingCalls& calls) {
   for (int batch = 0; batch < kBatches; ++batch) {
     const std::size_t first = outcome.given.size();
     for (int i = 0; i < kRecordsPerBatch; ++i, ++number) {
-      const auto type = number % 5 == 0 ? RecordType::kCallOpen : RecordType::kSpan;
+      const auto type = number % 5 == 0   ? RecordType::kCallOpen
+                        : number % 7 == 0 ? RecordType::kSessionClose
+                                          : RecordType::kSpan;
       outcome.given.push_back({type, number, std::string(100 + number * 7, static_cast<char>('a' + number % 26))});
       EXPECT_TRUE(writer.append(type, number, outcome.given.back().payload));
     }
@@ -204,6 +212,169 @@ TEST(SpoolFaults, AfterAFileCouldNotBeMadeNoOtherIsTriedForASecond) {
   }
   EXPECT_EQ(failing.calls(), 10);
   EXPECT_EQ(writer.counts().lost_records, 1000u);
+}
+
+// A disk with room for so many blocks beyond what its files have already.
+class SmallDisk final : public SystemFileCalls {
+ public:
+  explicit SmallDisk(std::uint64_t blocks) : free_(blocks) {}
+  void set_free(std::uint64_t blocks) { free_ = blocks; }
+  void forbid_keeping() { keeps_ = false; }
+
+  int create(int directory, const char* name) override {
+    if (free_ == 0) return no_space();
+    const int fd = SystemFileCalls::create(directory, name);
+    blocks_[fd] = 0;
+    return fd;
+  }
+  ssize_t write(int fd, const void* bytes, std::size_t size) override {
+    struct stat status{};
+    ::fstat(fd, &status);
+    const auto old_size = static_cast<std::uint64_t>(status.st_size);
+    take(fd, std::min(blocks_for(old_size + size), blocks_[fd] + free_));
+    const std::uint64_t room = blocks_[fd] * kBlock - old_size;
+    if (room == 0) return no_space();
+    return SystemFileCalls::write(fd, bytes, std::min<std::size_t>(size, room));
+  }
+  int allocate(int fd, off_t from, off_t size) override {
+    if (!keeps_) {
+      errno = EOPNOTSUPP;
+      return -1;
+    }
+    const std::uint64_t blocks = blocks_for(static_cast<std::uint64_t>(from + size));
+    if (blocks > blocks_[fd] + free_) return no_space();
+    take(fd, blocks);
+    return 0;
+  }
+  int truncate(int fd, off_t size) override {
+    free_ += blocks_[fd];
+    blocks_[fd] = 0;
+    take(fd, blocks_for(static_cast<std::uint64_t>(size)));
+    return SystemFileCalls::truncate(fd, size);
+  }
+
+ private:
+  static constexpr std::uint64_t kBlock = 4096;
+  static std::uint64_t blocks_for(std::uint64_t bytes) { return (bytes + kBlock - 1) / kBlock; }
+  static int no_space() {
+    errno = ENOSPC;
+    return -1;
+  }
+  void take(int fd, std::uint64_t blocks) {
+    if (blocks <= blocks_[fd]) return;
+    free_ -= blocks - blocks_[fd];
+    blocks_[fd] = blocks;
+  }
+
+  std::uint64_t free_;
+  std::map<int, std::uint64_t> blocks_;  // by file, as long as it is open
+  bool keeps_ = true;
+};
+
+class FullDiskTest : public testing::Test {
+ protected:
+  static constexpr std::uint64_t kKept = 16 << 10;
+
+  // Spans until one is lost. How many were not.
+  std::uint32_t fill(Writer& writer) {
+    for (std::uint32_t number = 0; number < 1000; ++number) {
+      EXPECT_TRUE(writer.append(RecordType::kSpan, number, std::string(1000, 'x')));
+      if (!writer.flush()) return number;
+      clock_.advance(std::chrono::milliseconds(1));
+    }
+    ADD_FAILURE() << "it is never full";
+    return 0;
+  }
+  // Ends as an observer does: with a span that is lost, and what closes. True: that was not.
+  bool close(Writer& writer, std::uint32_t sessions = 1) {
+    EXPECT_TRUE(writer.append(RecordType::kCounters, 0, "counters"));
+    for (std::uint32_t i = 0; i < sessions; ++i) {
+      EXPECT_TRUE(writer.append(RecordType::kSpan, 2000, std::string(1000, 'x')));
+      EXPECT_TRUE(writer.append(RecordType::kSessionClose, i, std::string(1000, 'c')));
+    }
+    EXPECT_FALSE(writer.finish());
+    return closed() == sessions;
+  }
+  std::uint32_t closed() {
+    std::uint32_t count = 0, counters = 0;
+    for (const FileInfo& file : files_of(temp_.spool())) {
+      for (const Kept& record : records_of(file.path)) {
+        count += record.type == RecordType::kSessionClose;
+        counters += record.type == RecordType::kCounters;
+      }
+    }
+    return counters == 1 ? count : 0;
+  }
+  WriterOptions options() {
+    return {.directory = temp_.spool(), .kept_bytes = kKept, .batch_bytes = 1u << 20, .compress_from = 1u << 20};
+  }
+
+  TempDirectory temp_;
+  ManualClock clock_;
+};
+
+TEST_F(FullDiskTest, WhatClosesIsWrittenAllTheSame) {
+  for (std::uint64_t blocks = 10; blocks < 60; ++blocks) {
+    SCOPED_TRACE(blocks);
+    std::filesystem::remove_all(temp_.spool());
+    SmallDisk disk(blocks);
+    Writer writer(options(), clock_, &disk);
+    const std::uint32_t wrote = fill(writer);
+    EXPECT_TRUE(close(writer));
+    EXPECT_EQ(writer.counts().records, wrote + 2u);
+    EXPECT_EQ(writer.counts().lost_records, 2u);
+    EXPECT_EQ(all_records(temp_.spool()).size(), wrote + 2u);
+  }
+}
+
+TEST_F(FullDiskTest, AsMuchAsThereIsRoomFor) {
+  SmallDisk disk(20);
+  Writer writer(options(), clock_, &disk);
+  fill(writer);
+  EXPECT_FALSE(close(writer, 100));
+  EXPECT_GE(closed(), kKept / 1100);
+  EXPECT_LE(closed(), 2 * kKept / 1000);
+}
+
+TEST_F(FullDiskTest, AFileIsNotLeftForOneThatKeepsNoRoom) {
+  for (std::uint64_t blocks = 30; blocks < 50; ++blocks) {
+    SCOPED_TRACE(blocks);
+    std::filesystem::remove_all(temp_.spool());
+    SmallDisk disk(blocks);
+    auto small = options();
+    small.file_bytes = 20'000;
+    Writer writer(small, clock_, &disk);
+    fill(writer);
+    EXPECT_TRUE(close(writer));
+  }
+}
+
+TEST_F(FullDiskTest, ItGoesOnWhenThereIsRoomAgain) {
+  SmallDisk disk(20);
+  Writer writer(options(), clock_, &disk);
+  const std::uint32_t wrote = fill(writer);
+  disk.set_free(20);
+  EXPECT_GT(fill(writer), 5u);
+  EXPECT_TRUE(close(writer));
+  EXPECT_GT(writer.counts().records, wrote + 7u);
+  EXPECT_EQ(writer.counts().lost_records, 3u);
+}
+
+TEST_F(FullDiskTest, WhereNoRoomCanBeKeptItIsAsFullAsItIs) {
+  SmallDisk disk(20);
+  disk.forbid_keeping();
+  Writer writer(options(), clock_, &disk);
+  EXPECT_GE(fill(writer), 79u);
+  EXPECT_FALSE(close(writer));
+}
+
+TEST_F(FullDiskTest, ADiskThatIsNearlyFullAtTheStartIsUsed) {
+  SmallDisk disk(3);
+  Writer writer(options(), clock_, &disk);
+  EXPECT_GE(fill(writer), 9u);
+  disk.set_free(20);
+  EXPECT_GT(fill(writer), 5u);
+  EXPECT_TRUE(close(writer)) << "room is kept as soon as there is some";
 }
 
 }  // namespace

@@ -161,6 +161,9 @@ class DyingCalls final : public SystemFileCalls {
     }
     return around([&] { return SystemFileCalls::write(fd, bytes, size); });
   }
+  int allocate(int fd, off_t from, off_t size) override {
+    return around([&] { return SystemFileCalls::allocate(fd, from, size); });
+  }
   int rename(int directory, const char* from, const char* to) override {
     return around([&] { return SystemFileCalls::rename(directory, from, to); });
   }

@@ -18,6 +18,8 @@ namespace {
 constexpr Nanos kRetryAfter = std::chrono::seconds(1);
 constexpr Nanos kLookAfter = std::chrono::seconds(1);
 constexpr int kStartAttempts = 3;
+constexpr std::uint64_t kDiskBlock = 4096;
+constexpr std::uint64_t kNoEnd = ~std::uint64_t{0};  // of the room that is kept: none can be, so none is asked for
 
 std::uint64_t file_size_limit() {
   rlimit limit;
@@ -65,7 +67,7 @@ Writer::Writer(WriterOptions options, const Clock& clock, FileCalls* calls)
 
 Writer::~Writer() {
   try {
-    static_cast<void>(flush());
+    static_cast<void>(finish());
   } catch (const std::bad_alloc&) {  // what was pending is lost
   }
 }
@@ -113,46 +115,105 @@ Result<> Writer::flush() {
   return write_pending();
 }
 
-Result<> Writer::lose_pending(Error error) {
-  counts_.lost_records += pending_records_;
-  return std::unexpected(std::move(error));
+Result<> Writer::finish() {
+  Result<> done = flush();
+  give_back();
+  return done;
 }
 
 Result<> Writer::write_pending() {
-  const Nanos now = clock_.boot();
-  if (needs_file(now)) {
-    if (now < next_attempt_) return lose_pending({Errc::kIo, last_failure_});
-    if (auto started = start_file(now); !started) {
-      last_failure_ = started.error().message;
-      next_attempt_ = now + kRetryAfter;
-      return lose_pending(std::move(started).error());
-    }
-  }
-  if (file_.size + pending_.size() > file_.size_limit) {
-    return lose_pending(
-        {Errc::kLimit, file_.path + ": the limit of file sizes (ulimit -f) leaves no room for a batch"});
-  }
+  Result<> done = use_file(clock_.boot());
   const std::string_view batch = encoder_.encode(pending_, file_.salt);
-  const Wrote wrote = write_some(calls_, file_.fd.get(), batch);
-  if (wrote.error == 0) {
-    file_.size += batch.size();
-    counts_.bytes += batch.size();
-    counts_.records += pending_records_;
-    return {};
+  const std::uint64_t size = file_.size, records = counts_.records;
+  if (done) done = make_room(file_, batch.size());
+  if (done) done = write_batch(batch);
+  if (!done) {
+    write_closing(batch.substr(static_cast<std::size_t>(file_.size - size)));
+    counts_.lost_records += pending_records_ - (counts_.records - records);
   }
-  // Readers may have seen the records that are whole already: those stay, and only what follows them is cut off.
+  return done;
+}
+
+// The present file if it will do, else a new one. Error: there is none to write to now.
+Result<> Writer::use_file(Nanos now) {
+  if (!needs_file(now)) return {};
+  if (now < next_attempt_) return std::unexpected(Error{Errc::kIo, last_failure_});
+  Result<> started = start_file(now);
+  if (!started) {
+    last_failure_ = started.error().message;
+    next_attempt_ = now + kRetryAfter;
+  }
+  return started;
+}
+
+// For so many bytes, and behind them for what closes. Error: there is none for them; what was kept is kept.
+Result<> Writer::make_room(File& file, std::size_t bytes) {
+  const std::uint64_t end = file.size + bytes;
+  if (end > file.size_limit) {
+    return std::unexpected(
+        Error{Errc::kLimit, file.path + ": the limit of file sizes (ulimit -f) leaves no room for a batch"});
+  }
+  const std::uint64_t kept = options_.kept_bytes;
+  if (kept == 0 || end + kept <= file.room || allocate(file, end + 2 * kept)) return {};
+  // Where nothing could be kept it may do without.
+  if (file.room == 0) return {};
+  return std::unexpected(errno_error("writing to " + file.path, errno));
+}
+
+// False and errno: there is no such room. Whatever else goes wrong, the file system can keep none, and is not asked
+// again. What is kept already is not asked for again, and cannot fail.
+bool Writer::allocate(File& file, std::uint64_t room) {
+  const std::uint64_t from = std::max(file.room, file.size / kDiskBlock * kDiskBlock);
+  // Beyond `ulimit -f` tmpfs would end the process.
+  const std::uint64_t to = std::min(room, file.size_limit) / kDiskBlock * kDiskBlock;
+  if (to <= from) return true;
+  if (calls_.allocate(file.fd.get(), static_cast<off_t>(from), static_cast<off_t>(to - from)) == 0) {
+    file.room = to;
+  } else if (errno == ENOSPC || errno == EDQUOT) {
+    return false;
+  } else {
+    file.room = kNoEnd;
+  }
+  return true;
+}
+
+// Where there was too little, the file may have got some of it.
+void Writer::give_back() {
+  if (file_.fd.valid() && options_.kept_bytes != 0 && file_.room != kNoEnd) {
+    static_cast<void>(calls_.truncate(file_.fd.get(), static_cast<off_t>(file_.size)));
+  }
+  file_.room = 0;
+}
+
+// What is whole of it stays in the file, whatever happens, as readers may have seen it; what follows is cut off.
+Result<> Writer::write_batch(std::string_view batch) {
+  const Wrote wrote = write_some(calls_, file_.fd.get(), batch);
   const WholeRecords whole = whole_records(batch, wrote.bytes);
   file_.size += whole.bytes;
   counts_.bytes += whole.bytes;
   counts_.records += whole.records;
-  counts_.lost_records += pending_records_ - whole.records;
+  if (wrote.error == 0) return {};
   Error error = errno_error("writing to " + file_.path, wrote.error);
+  file_.room = 0;  // cut off, too
   if (calls_.truncate(file_.fd.get(), static_cast<off_t>(file_.size)) != 0) {
     broken_ = true;
-    next_attempt_ = now + kRetryAfter;
+    next_attempt_ = clock_.boot() + kRetryAfter;
     last_failure_ = error.message;
   }
   return std::unexpected(std::move(error));
+}
+
+// Of what could not be written: what says how things ended, as far as there is room.
+void Writer::write_closing(std::string_view batch) {
+  if (!file_.fd.valid() || broken_) return;
+  std::string closing;
+  for (std::size_t size = 0; !batch.empty(); batch.remove_prefix(size)) {
+    size = decode_record_header(batch.data())->record_size();
+    const auto type = static_cast<RecordType>(batch[8]);
+    if (type != RecordType::kSessionClose && type != RecordType::kCounters) continue;
+    if (file_.size + closing.size() + size <= file_.size_limit) closing.append(batch.substr(0, size));
+  }
+  if (!closing.empty()) static_cast<void>(write_batch(closing));
 }
 
 bool Writer::needs_file(Nanos now) {
@@ -163,7 +224,9 @@ bool Writer::needs_file(Nanos now) {
   if (now < look_at_) return false;
   look_at_ = now + kLookAfter;
   struct stat status;
-  return ::fstat(file_.fd.get(), &status) == 0 && status.st_nlink == 0;
+  if (::fstat(file_.fd.get(), &status) != 0 || status.st_nlink != 0) return false;
+  give_back();  // nobody will see it
+  return true;
 }
 
 Result<> Writer::start_file(Nanos now) {
@@ -181,6 +244,7 @@ Result<> Writer::start_file(Nanos now) {
     if (made) {
       counts_.bytes += made->size;
       counts_.records += head_records_;
+      give_back();
       file_ = std::move(*made);  // lets the old one go
       broken_ = false;
       look_at_ = now + kLookAfter;
@@ -235,6 +299,9 @@ Result<> Writer::fill_file(File& file, const std::string& temporary, std::uint32
   const Wrote wrote = write_some(calls_, file.fd.get(), head);
   if (wrote.error != 0) return std::unexpected(errno_error("writing to " + file.path, wrote.error));
   file.size = file.head_size = head.size();
+  // A file that has room for what closes is not left for one that has none.
+  const bool kept = options_.kept_bytes == 0 || allocate(file, file.size + 2 * options_.kept_bytes);
+  if (!kept && file_.room != 0) return std::unexpected(errno_error("writing to " + file.path, errno));
   return {};
 }
 

@@ -9,9 +9,15 @@
 // are gathered; flush() writes them. Where a batch is large its kSpan and kLog records go compressed (a kBlock), all
 // other types always plain; the order stays. Every batch that fails is returned as an error and counted, and the writer
 // goes on trying with later ones (a full disk may have room again); but after a failure to make a file it makes no
-// other for a second, and what comes meanwhile is lost and counted. It does not run into `ulimit -f` (whose SIGXFSZ
-// would end the process): that is one more size at which a file is left. A child of fork(2) without exec(2) keeps the
-// lock alive; descriptors are close-on-exec.
+// other for a second, and what comes meanwhile is lost and counted.
+//
+// Behind the file's end room is kept on the disk (fallocate(2); readers see none of it), for what says how things
+// ended: where there is none for a batch, its kSessionClose and kCounters records go there, the rest is lost. The room
+// is given back when the file is left; a process that is killed leaves it to its file. A file system that cannot keep
+// room, or a disk that had none when the file was started, keeps none.
+//
+// It does not run into `ulimit -f` (whose SIGXFSZ would end the process): that is one more size at which a file is
+// left. A child of fork(2) without exec(2) keeps the lock alive; descriptors are close-on-exec.
 #pragma once
 
 #include <cstdint>
@@ -33,10 +39,12 @@ namespace mcptrace::spool {
 struct WriterOptions {
   std::string directory{};               // .../spool; made if missing (its parent too)
   std::uint64_t file_bytes = 16u << 20;  // a file is left at this size
-  // Of the directory, a file counting in disk blocks of 4 KiB: when a file is started and it is over either,
+  // Of the directory, a file counting as what it takes on disk: when a file is started and it is over either,
   // unlocked files go (expiry.h); those of living processes stay, whatever the sum.
   std::uint64_t total_bytes = 512u << 20;
   std::uint64_t total_files = 10'000;
+  // At least so much room is kept behind a file, and at most as much again; 0: none.
+  std::uint64_t kept_bytes = 16u << 10;
   std::size_t batch_bytes = 128u << 10;  // append() flushes by itself beyond this
   std::size_t compress_from = 8u << 10;  // runs of at least this many bytes of spans are compressed
   // zstd's, for spans that are not alike enough to be told by what differs (likeness.h); negative ones are quicker. A
@@ -57,7 +65,7 @@ class Writer {
  public:
   // `clock` must outlive the writer; so must `calls` (file_calls.h; null: the system's own). Opens nothing yet.
   Writer(WriterOptions options, const Clock& clock, FileCalls* calls = nullptr);
-  ~Writer();  // flushes what is left, ignoring errors
+  ~Writer();  // finishes, ignoring errors
 
   // Called whenever a new file was started, before anything else goes into it: appends what must stand at its head
   // (resource, the *_open records of all that is open). Null = nothing. Within it append() only gathers and never fails
@@ -77,6 +85,8 @@ class Writer {
   }
   // Writes what is gathered. After an error the batch is gone, counted in lost_records.
   Result<> flush();
+  // flush() for the last time: gives back the room that was kept.
+  Result<> finish();
 
   [[nodiscard]] const WriterCounts& counts() const { return counts_; }
   [[nodiscard]] std::size_t pending_bytes() const { return pending_.size(); }
@@ -90,13 +100,19 @@ class Writer {
     std::uint64_t size = 0;        // up to here it holds whole records
     std::uint64_t head_size = 0;   // header and preamble
     std::uint64_t size_limit = 0;  // `ulimit -f`
+    std::uint64_t room = 0;        // up to here it has room on the disk; 0: none is kept
   };
 
   Result<> take(RecordType type, std::size_t payload_size);
   std::string& gathering() { return in_preamble_ ? head_ : pending_; }
   Result<> appended();
   Result<> write_pending();
-  Result<> lose_pending(Error error);
+  Result<> use_file(Nanos now);
+  Result<> make_room(File& file, std::size_t bytes);
+  bool allocate(File& file, std::uint64_t room);
+  void give_back();
+  Result<> write_batch(std::string_view batch);
+  void write_closing(std::string_view batch);
   [[nodiscard]] bool needs_file(Nanos now);
   Result<> start_file(Nanos now);
   Result<File> make_file(int directory, const std::string& name, std::uint32_t salt, Nanos created);

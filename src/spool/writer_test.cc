@@ -223,6 +223,7 @@ TEST_F(WriterTest, TypesOtherThanSpansStayPlainBetweenBlocksAndInOrder) {
 TEST_F(WriterTest, TheOldestUnlockedFilesGoWhenTheDirectoryIsOverItsBound) {
   auto small = options();
   small.total_bytes = 5 * 4096;
+  small.kept_bytes = 0;
   Writer holder(small, clock_);
   ASSERT_TRUE(holder.append(RecordType::kSpan, 0, "held"));
   ASSERT_TRUE(holder.flush());
@@ -282,6 +283,45 @@ TEST_F(WriterTest, AFileDeletedUnderItIsNoticedWithinASecond) {
   EXPECT_THAT(all_records(temp_.spool()), ElementsAre(Kept{RecordType::kSpan, 2, "kept"}));
 }
 
+std::uint64_t disk_bytes_of(const std::string& path) {
+  struct stat status{};
+  EXPECT_EQ(::stat(path.c_str(), &status), 0);
+  return static_cast<std::uint64_t>(status.st_blocks) * 512;
+}
+
+TEST_F(WriterTest, RoomIsKeptBehindAFileUntilItIsLeft) {
+  auto small = options();
+  small.file_bytes = 100'000;
+  small.kept_bytes = 16 << 10;
+  Writer writer(small, clock_);
+  std::vector<Kept> given;
+  for (std::uint32_t i = 0; i < 100; ++i, clock_.advance(Nanos(1))) {
+    given.push_back({RecordType::kCallOpen, i, std::string(3000, 'x')});
+    ASSERT_TRUE(writer.append(RecordType::kCallOpen, i, given.back().payload));
+    ASSERT_TRUE(writer.flush());
+    const std::uint64_t size = std::filesystem::file_size(writer.path());
+    EXPECT_GE(disk_bytes_of(writer.path()), size + (16 << 10));
+    EXPECT_LE(disk_bytes_of(writer.path()), size + (32 << 10) + 4096);
+  }
+  ASSERT_TRUE(writer.finish());
+  EXPECT_THAT(files_of(temp_.spool()), SizeIs(testing::Gt(2u)));
+  for (const FileInfo& file : files_of(temp_.spool())) {
+    EXPECT_LT(disk_bytes_of(file.path), file.bytes + 4096) << "those that were left on the way, too";
+  }
+  EXPECT_EQ(all_records(temp_.spool()), given);
+}
+
+TEST_F(WriterTest, WhatIsKeptBehindTheFileOfAProcessThatWasKilledCountsForTheBound) {
+  auto small = options();
+  small.kept_bytes = 16 << 10;
+  Writer living(small, clock_);
+  ASSERT_TRUE(living.append(RecordType::kSpan, 1, "x"));
+  ASSERT_TRUE(living.flush());
+  const auto entries = list_entries(open_directory(temp_.spool(), Use::kRead)->get(), kSuffix);
+  ASSERT_TRUE(entries);
+  EXPECT_GE((*entries)[0].disk_bytes, 32u << 10);
+}
+
 TEST_F(WriterTest, AFileLimitOfTheProcessIsOneMoreSizeAtWhichAFileIsLeft) {
   rlimit before;
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
@@ -294,14 +334,15 @@ TEST_F(WriterTest, AFileLimitOfTheProcessIsOneMoreSizeAtWhichAFileIsLeft) {
       ASSERT_TRUE(writer.append(RecordType::kCallOpen, i, std::string(500, 'x')));
       ASSERT_TRUE(writer.flush());
     }
-    ASSERT_TRUE(writer.append(RecordType::kCallOpen, 50, std::string(7000, 'x')));
+    ASSERT_TRUE(writer.append(RecordType::kCallOpen, 99, std::string(7000, 'x')));
+    ASSERT_TRUE(writer.append(RecordType::kSessionClose, 50, "closed all the same"));
     EXPECT_EQ(writer.flush().error().code, Errc::kLimit);
     EXPECT_EQ(writer.counts().lost_records, 1u);
   }
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   const auto all = all_records(temp_.spool());
-  ASSERT_THAT(all, SizeIs(50));
-  for (std::uint32_t i = 0; i < 50; ++i) EXPECT_EQ(all[i].tag, i);
+  ASSERT_THAT(all, SizeIs(51));
+  for (std::uint32_t i = 0; i < 51; ++i) EXPECT_EQ(all[i].tag, i);
   for (const FileInfo& file : files_of(temp_.spool())) EXPECT_LE(file.bytes, 6000u);
 }
 
