@@ -84,7 +84,7 @@ void to_spool(benchmark::State& state) {
   options.compress_level = static_cast<int>(state.range(0));
   if (state.range(0) == 0) options.compress_from = ~std::size_t{0};
   {
-    observe::Recorder recorder(options, trace::Naming::kBoth, clock, log);
+    observe::Recorder recorder(options, trace::Naming::kBoth, "i", clock, log);
     observe::Tracer tracer({}, random, activity, recorder);
     recorder.set_tracer(&tracer);
     feed(state, tracer);

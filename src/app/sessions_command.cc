@@ -97,7 +97,7 @@ int sessions_command(World& world, std::span<const std::string> arguments) {
   if (!list) return fail(world, list.error());
   say_skips(world, list->skips);
   const std::vector<query::Session> sessions = query::grouped_by_agent(std::move(list->sessions));
-  if (options->json) return print(world, query::sessions_json(sessions, list->more));
+  if (options->json) return print(world, query::sessions_json(sessions, list->more, list->skips.numbers()));
   if (sessions.empty()) return print(world, nothing_text(*list));
   std::string text = query::sessions_table(sessions, text_options(world));
   if (list->more) text += "(there are more: --limit N)\n";

@@ -23,6 +23,7 @@ constexpr Nanos kMostInHand = std::chrono::milliseconds(50);
 constexpr Nanos kDiscardEvery = std::chrono::milliseconds(50);
 constexpr Nanos kFlushEvery = std::chrono::milliseconds(20);
 constexpr Nanos kKeepEvery = std::chrono::seconds(1);
+constexpr Nanos kCountEvery = std::chrono::seconds(5);
 
 // Waits while `word` is `value`, at most `limit` (nothing: for ever).
 void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, std::optional<Nanos> limit) {
@@ -49,17 +50,14 @@ void FactQueue::push(const mcp::FactHead& fact, const mcp::Message& message) {
     queue_.commit();
     return;
   }
-  drop(fact.at.boot);
+  drop(without_room_, fact.at.boot);
 }
 
-void FactQueue::lose(Nanos at) {
-  memory_ran_out_.store(true, std::memory_order_relaxed);
-  drop(at);
-}
+void FactQueue::lose(Nanos at) { drop(without_memory_, at); }
 
-void FactQueue::drop(Nanos at) {
+void FactQueue::drop(std::atomic<std::uint64_t>& count, Nanos at) {
   dropped_at_.store(at.count(), std::memory_order_relaxed);
-  dropped_.fetch_add(1, std::memory_order_release);
+  count.fetch_add(1, std::memory_order_release);
 }
 
 Observer::Observer(ObserverOptions options, Activity& activity, const Clock& clock, Random& random, Log& log)
@@ -67,7 +65,7 @@ Observer::Observer(ObserverOptions options, Activity& activity, const Clock& clo
       log_(log),
       client_(options.queue_bytes),
       server_(options.queue_bytes),
-      recorder_(std::move(options.spool), options.tracer.naming, clock, log),
+      recorder_(std::move(options.spool), options.tracer.naming, options.tracer.instance_id, clock, log),
       tracer_(std::move(options.tracer), random, activity, recorder_),
       keep_(std::move(options.keep)) {
   recorder_.set_tracer(&tracer_);
@@ -148,19 +146,27 @@ Observer::Drained Observer::drain(bool everything) {
   return drained;
 }
 
+std::uint64_t Observer::without_room() const {
+  return client_.without_room_.load(std::memory_order_acquire) + server_.without_room_.load(std::memory_order_acquire);
+}
+
+std::uint64_t Observer::without_memory() const {
+  return client_.without_memory_.load(std::memory_order_acquire) +
+         server_.without_memory_.load(std::memory_order_acquire);
+}
+
 void Observer::count_losses() {
-  const std::uint64_t dropped =
-      client_.dropped_.load(std::memory_order_acquire) + server_.dropped_.load(std::memory_order_acquire);
-  if (dropped != seen_dropped_) {
+  const std::uint64_t room = without_room() - seen_without_room_;
+  const std::uint64_t memory = without_memory() - seen_without_memory_;
+  if (room + memory != 0) {
     const std::int64_t last = std::max(client_.dropped_at_.load(std::memory_order_relaxed),
                                        server_.dropped_at_.load(std::memory_order_relaxed));
-    tracer_.add_dropped(dropped - seen_dropped_, Nanos(last));
-    seen_dropped_ = dropped;
-    bool memory = client_.memory_ran_out_.exchange(false, std::memory_order_relaxed);
-    memory |= server_.memory_ran_out_.exchange(false, std::memory_order_relaxed);
-    log_.once(memory ? LogReason::kMemory : LogReason::kDropped,
-              memory ? "some messages were not traced (memory ran out); traffic is not affected"
-                     : "some messages were not traced (the observer was too slow); traffic is not affected");
+    tracer_.add_dropped(room + memory, Nanos(last));
+    seen_without_room_ += room;
+    seen_without_memory_ += memory;
+    log_.once(memory != 0 ? LogReason::kMemory : LogReason::kDropped,
+              memory != 0 ? "some messages were not traced (memory ran out); traffic is not affected"
+                          : "some messages were not traced (the observer was too slow); traffic is not affected");
   }
   const Losses lost = recorder_.lost();
   if (const Losses more = lost.since(seen_lost_); more.messages + more.files != 0) {
@@ -169,10 +175,32 @@ void Observer::count_losses() {
   }
 }
 
+spool::NamedCounts Observer::dropped() const {
+  spool::NamedCounts counts;
+  counts.emplace(spool::kDroppedQueueFull, without_room());
+  counts.emplace(spool::kDroppedNoMemory, without_memory());
+  counts.emplace(spool::kDroppedNoObserver, without_observer_);
+  return counts;
+}
+
+spool::NamedCounts Observer::counts() const {
+  spool::NamedCounts counts = dropped();
+  const Session::FindingCounts findings = tracer_.loose_findings();
+  for (std::size_t i = 0; i < findings.size(); ++i) {
+    const std::string_view code = trace::finding_code(static_cast<mcp::Finding>(i));
+    counts.emplace(std::string(spool::kFindingPrefix).append(code), findings[i]);
+  }
+  return counts;
+}
+
 void Observer::write_out(bool idle) {
   if (recorder_.pending_bytes() == 0) return;
   const Nanos now = clock_.boot();
   if (!idle && now - last_flush_ < kFlushEvery) return;
+  if (now - last_counted_ >= kCountEvery) {
+    recorder_.count(counts());
+    last_counted_ = now;
+  }
   recorder_.flush();
   last_flush_ = now;
 }
@@ -217,13 +245,15 @@ void Observer::discard() {
   recorder_.set_tracer(nullptr);
   log_.once(LogReason::kObserverGone,
             "from now on nothing is traced (the observer ran out of memory); traffic is not affected");
-  while (stage_.load(std::memory_order_acquire) != static_cast<std::uint32_t>(Stage::kEnding)) {
+  for (;;) {
+    const bool ending = stage_.load(std::memory_order_acquire) == static_cast<std::uint32_t>(Stage::kEnding);
     for (FactQueue* from : {&client_, &server_}) {
       while (from->queue_.front()) {
         from->queue_.pop();
-        from->dropped_.fetch_add(1, std::memory_order_relaxed);
+        ++without_observer_;
       }
     }
+    if (ending) break;
     state_.store(static_cast<std::uint32_t>(State::kNapping), std::memory_order_seq_cst);
     if (stage_.load(std::memory_order_seq_cst) == static_cast<std::uint32_t>(Stage::kTraffic)) {
       futex_wait(state_, static_cast<std::uint32_t>(State::kNapping), kDiscardEvery);
@@ -232,9 +262,9 @@ void Observer::discard() {
   }
   // What is pending now would be written by a destructor, when what it is written from is gone.
   try {
+    recorder_.count_all(dropped());
     recorder_.finish();
-  } catch (...) {
-    log_.once(LogReason::kSpoolWrite, "telemetry is being lost for want of memory");
+  } catch (...) {  // that memory ran out was said
   }
 }
 
@@ -260,6 +290,7 @@ void Observer::finish_on_thread() {
   tracer_.end_calls(end_, ended_at_);
   recorder_.flush();
   count_losses();  // so that the roots tell what the first file cost, and a full disk
+  recorder_.count_all(counts());
   tracer_.end_sessions();
   recorder_.finish();
   keep(true);

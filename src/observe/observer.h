@@ -44,12 +44,12 @@ class FactQueue {
 
  private:
   friend class Observer;
-  void drop(Nanos at);
+  void drop(std::atomic<std::uint64_t>& count, Nanos at);
 
   ByteQueue queue_;
-  alignas(64) std::atomic<std::uint64_t> dropped_{0};
-  std::atomic<std::int64_t> dropped_at_{0};  // boot ns: the last of them; written before the count
-  std::atomic<bool> memory_ran_out_{false};  // ... and so is why
+  alignas(64) std::atomic<std::uint64_t> without_room_{0};
+  std::atomic<std::uint64_t> without_memory_{0};
+  std::atomic<std::int64_t> dropped_at_{0};  // boot ns: the last of them; written before the counts
   std::atomic<std::int64_t> in_hand_{0};
 };
 
@@ -92,6 +92,10 @@ class Observer {
   void begin_end(const TrafficEnd& end);
   Drained drain(bool everything);
   void count_losses();
+  [[nodiscard]] std::uint64_t without_room() const;
+  [[nodiscard]] std::uint64_t without_memory() const;
+  [[nodiscard]] spool::NamedCounts dropped() const;
+  [[nodiscard]] spool::NamedCounts counts() const;
   // A fact in its queue.
   struct Next {
     std::span<const char> record;
@@ -110,9 +114,9 @@ class Observer {
   FactQueue client_, server_;
   Recorder recorder_;
   Tracer tracer_;
-  std::uint64_t seen_dropped_ = 0;
+  std::uint64_t seen_without_room_ = 0, seen_without_memory_ = 0, without_observer_ = 0;
   Losses seen_lost_;
-  Nanos last_flush_{}, last_kept_{};
+  Nanos last_flush_{}, last_kept_{}, last_counted_{};
   std::function<void(Nanos wall)> keep_;
   TrafficEnd end_;
   Instant ended_at_;

@@ -13,6 +13,7 @@
 #include "base/testing.h"
 #include "otlp/decode.h"
 #include "otlp/encode.h"
+#include "spool/counters.h"
 #include "spool/expiry.h"
 #include "spool/reader.h"
 
@@ -67,6 +68,7 @@ class ObserverTest : public testing::Test {
     int calls = 0, ok = 0, unobserved = 0;
     std::int64_t dropped = 0, unmatched = 0, lost = 0;
     bool closed = false;
+    spool::NamedCounts counters;
   };
   Found read_spool() {
     Found found;
@@ -76,6 +78,11 @@ class ObserverTest : public testing::Test {
         trace::SpanHeader header;
         std::string_view bytes;
         if (record->type == spool::RecordType::kSessionClose) found.closed = true;
+        if (record->type == spool::RecordType::kCounters) {
+          const auto counters = spool::decode_counters(record->payload);
+          EXPECT_TRUE(counters && counters->process == "i");
+          if (counters) spool::take_later(found.counters, counters->counts);
+        }
         if (record->type != spool::RecordType::kSpan || !otlp::split_record(record->payload, header, bytes)) continue;
         const auto span = otlp::decode_span(bytes);
         EXPECT_TRUE(span.has_value());
@@ -189,6 +196,9 @@ TEST_F(ObserverTest, W5_AnObserverThatNeverRunsCostsTelemetryAndIsCounted) {
   EXPECT_GT(found.dropped, 0);
   EXPECT_EQ(found.calls + found.dropped, static_cast<std::int64_t>(kCalls));
   EXPECT_EQ(found.lost, found.dropped);
+  EXPECT_EQ(static_cast<std::int64_t>(spool::count_of(found.counters, spool::kDroppedQueueFull)), found.dropped);
+  EXPECT_GT(spool::count_of(found.counters, spool::kWrittenRecords), static_cast<std::uint64_t>(found.calls));
+  EXPECT_EQ(found.counters.size(), 3u) << "nothing else was lost";
 }
 
 // The queue of answers is full before the observer runs: those that did not fit were given all the same. What was asked
@@ -260,6 +270,39 @@ TEST_F(ObserverTest, WhatIsDeletedToMakeRoomIsAFinding) {
   EXPECT_EQ(session(10), 0);
   EXPECT_EQ(session(0), 2);
   EXPECT_EQ(spool::read_expired(directory_ + "/spool").files, 2u);
+  EXPECT_EQ(spool::count_of(read_spool().counters, spool::kExpiredFiles), 2u);
+}
+
+TEST_F(ObserverTest, WhatThereWasNoMemoryForIsCountedByItself) {
+  Observer observer(options(directory_ + "/spool"), activity_, clock_, ids_, log_);
+  observer.client().push(request(1));
+  observer.server().lose(clock_.boot());
+  ASSERT_TRUE(observer.start());
+  ASSERT_TRUE(observer.finish({}, kPatience));
+  const Found found = read_spool();
+  EXPECT_EQ(found.dropped, 1);
+  EXPECT_EQ(spool::count_of(found.counters, spool::kDroppedNoMemory), 1u);
+  EXPECT_EQ(spool::count_of(found.counters, spool::kDroppedQueueFull), 0u);
+}
+
+TEST_F(ObserverTest, AFindingThatBelongsToNoSessionIsTheProcesses) {
+  ObserverOptions with = options(directory_ + "/spool");
+  with.tracer.routes = {{"files", "files.example", 80}};
+  Observer observer(with, activity_, clock_, ids_, log_);
+  mcp::HttpFact exchange;
+  exchange.exchange = exchange.scope = 1;
+  exchange.began = clock_.now();
+  exchange.flags = mcp::kBegins;
+  exchange.end = mcp::HttpEnd::kComplete;
+  Fact end;
+  end.kind = mcp::FactKind::kHttpEnd;
+  end.at = clock_.now();
+  end.http = &exchange;
+  end.findings = mcp::finding_bit(mcp::Finding::kBadEncoding);
+  observer.server().push(end);
+  ASSERT_TRUE(observer.start());
+  ASSERT_TRUE(observer.finish({}, kPatience));
+  EXPECT_EQ(read_spool().counters, (spool::NamedCounts{{"finding.bad_encoding", 1}}));
 }
 
 class NamesWithoutMemory final : public DeclaredNames {
@@ -296,6 +339,7 @@ TEST_F(ObserverTest, W5_AnObserverWithoutMemoryIsSaidOnceAndDisturbsNobody) {
   const std::string said = read_and_close(ends);
   ASSERT_FALSE(said.empty());
   EXPECT_TRUE(said.contains("ran out of memory")) << said;
+  EXPECT_GT(spool::count_of(read_spool().counters, spool::kDroppedNoObserver), 0u);
 }
 
 // The system's, ahead by what may be changed while others look at it.

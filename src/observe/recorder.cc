@@ -6,19 +6,29 @@
 
 namespace mcptrace::observe {
 
-Recorder::Recorder(spool::WriterOptions options, trace::Naming naming, const Clock& clock, Log& log)
-    : encoder_(naming), log_(log), most_open_bytes_(options.file_bytes / 4), writer_(std::move(options), clock) {
+Recorder::Recorder(spool::WriterOptions options, trace::Naming naming, std::string process, const Clock& clock,
+                   Log& log)
+    : encoder_(naming),
+      log_(log),
+      most_open_bytes_(options.file_bytes / 4),
+      process_(std::move(process)),
+      writer_(std::move(options), clock) {
   writer_.set_preamble([this](spool::Writer&) { write_preamble(); });
 }
 
 void Recorder::say(const Error& error) {
+  failing_ = true;
   log_.once(LogReason::kSpoolWrite, "telemetry is being lost, traffic is not affected: " + error.message);
+}
+
+void Recorder::append(spool::RecordType type, std::string_view payload) {
+  if (const auto done = writer_.append(type, 0, payload); !done) say(done.error());
 }
 
 void Recorder::append_resource(std::uint32_t number) {
   std::string payload;
   otlp::append_resource_record(number, resources_[number - 1], payload);
-  if (const auto done = writer_.append(spool::RecordType::kResource, 0, payload); !done) say(done.error());
+  append(spool::RecordType::kResource, payload);
 }
 
 void Recorder::resource(std::span<const std::pair<std::string, std::string>> attributes) {
@@ -51,6 +61,7 @@ void Recorder::record(spool::RecordType type, const trace::SpanHeader& header, c
 }
 
 void Recorder::write_preamble() {
+  if (!counters_.empty()) append(spool::RecordType::kCounters, counters_);
   if (resources_.empty()) return;
   for (std::uint32_t number = 1; number <= resources_.size(); ++number) append_resource(number);
   in_preamble_ = true;
@@ -59,7 +70,31 @@ void Recorder::write_preamble() {
   in_preamble_ = false;
 }
 
+void Recorder::count(const spool::NamedCounts& others) {
+  if (!failing_) append_counters(others);
+}
+
+void Recorder::count_all(const spool::NamedCounts& others) {
+  spool::NamedCounts counts = others;
+  counts.emplace(spool::kWrittenRecords, writer_.counts().records);
+  counts.emplace(spool::kWrittenBytes, writer_.counts().bytes);
+  append_counters(std::move(counts));
+}
+
+void Recorder::append_counters(spool::NamedCounts counts) {
+  const spool::WriterCounts& written = writer_.counts();
+  counts.emplace(spool::kLostUnwritten, written.lost_records);
+  counts.emplace(spool::kLostOpenCalls, left_out_);
+  counts.emplace(spool::kExpiredFiles, written.expired_files);
+  if (std::ranges::all_of(counts, [](const auto& count) { return count.second == 0; })) return;
+  std::string payload = spool::encode_counters({process_, std::move(counts)});
+  if (payload == counters_) return;
+  counters_ = std::move(payload);
+  append(spool::RecordType::kCounters, counters_);
+}
+
 void Recorder::flush() {
+  failing_ = false;
   if (const auto done = writer_.flush(); !done) say(done.error());
 }
 

@@ -8,20 +8,28 @@
 #include "base/log.h"
 #include "observe/tracer.h"
 #include "otlp/encode.h"
+#include "spool/counters.h"
 #include "spool/writer.h"
 
 namespace mcptrace::observe {
 
 class Recorder final : public RecordSink {
  public:
-  // References must outlive this. What goes wrong is said once and counted by the writer.
-  Recorder(spool::WriterOptions options, trace::Naming naming, const Clock& clock, Log& log);
+  // References must outlive this. What goes wrong is said once and counted by the writer. `process`: its
+  // service.instance.id.
+  Recorder(spool::WriterOptions options, trace::Naming naming, std::string process, const Clock& clock, Log& log);
 
   // Whose open records a new file begins with. Set before the first record; null: nobody's any more.
   void set_tracer(Tracer* tracer) { tracer_ = tracer; }
 
   void resource(std::span<const std::pair<std::string, std::string>> attributes) override;
   void record(spool::RecordType type, const trace::SpanHeader& header, const trace::SpanRecord& span) override;
+
+  // What was lost on the way here and is not the recorder's own; with that it is written, if it is more than was
+  // written before. Not while nothing can be written.
+  void count(const spool::NamedCounts& others);
+  // For the last time: in any case, and with how much was written.
+  void count_all(const spool::NamedCounts& others);
 
   void flush();
   // For the last time.
@@ -34,6 +42,8 @@ class Recorder final : public RecordSink {
 
  private:
   void append_resource(std::uint32_t number);
+  void append(spool::RecordType type, std::string_view payload);
+  void append_counters(spool::NamedCounts counts);
   void write_preamble();
   void say(const Error& error);
 
@@ -47,6 +57,9 @@ class Recorder final : public RecordSink {
   std::size_t open_bytes_ = 0;          // of open calls in the present preamble
   bool in_preamble_ = false;
   std::uint64_t left_out_ = 0;
+  std::string process_;
+  std::string counters_;  // as they were written last; empty: never
+  bool failing_ = false;  // what was to be written last was not
   spool::Writer writer_;  // goes first, as it may write a last file, with all of the above at its beginning
 };
 

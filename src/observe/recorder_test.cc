@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "base/testing.h"
@@ -45,7 +46,7 @@ TEST_F(RecorderTest, WhatIsOpenTakesABoundedPartOfAFile) {
   spool::WriterOptions options;
   options.directory = directory_ + "/spool";
   options.file_bytes = kFileBytes;
-  Recorder recorder(options, trace::Naming::kBoth, clock_, log_);
+  Recorder recorder(options, trace::Naming::kBoth, "i", clock_, log_);
   TracerOptions of_tracer;
   of_tracer.instance_id = "i";
   Tracer tracer(of_tracer, random_, activity_, recorder);
@@ -75,6 +76,69 @@ TEST_F(RecorderTest, WhatIsOpenTakesABoundedPartOfAFile) {
   }
   EXPECT_GT(smallest, 0u);
   EXPECT_LE(smallest, kFileBytes / 4 + 1024);
+}
+
+std::vector<spool::NamedCounts> counters_in(const std::string& directory) {
+  std::vector<spool::NamedCounts> all;
+  for (const auto& file : *spool::list_files(directory)) {
+    spool::FileReader reader(file.path);
+    while (const auto record = reader.next()) {
+      if (record->type != spool::RecordType::kCounters) continue;
+      auto counters = spool::decode_counters(record->payload);
+      EXPECT_TRUE(counters && counters->process == "i");
+      if (counters) all.push_back(std::move(counters->counts));
+    }
+  }
+  return all;
+}
+
+TEST_F(RecorderTest, CountersAreWrittenWhereTheyGrewAndAtTheHeadOfAFile) {
+  const spool::NamedCounts none{{"dropped.queue_full", 0}}, some{{"dropped.queue_full", 2}};
+  spool::WriterOptions options;
+  options.directory = directory_ + "/spool";
+  options.file_bytes = 1;  // a file for each batch
+  Recorder recorder(options, trace::Naming::kBoth, "i", clock_, log_);
+  recorder.count(none);
+  recorder.flush();
+  EXPECT_TRUE(counters_in(options.directory).empty()) << "there is nothing to say";
+  recorder.count(some);
+  recorder.count(some);
+  recorder.flush();
+  EXPECT_EQ(counters_in(options.directory), (std::vector{some, some})) << "at the head, and then as it is said";
+  clock_.advance(std::chrono::seconds(1));
+  const std::pair<std::string, std::string> resource[] = {{"service.name", "s"}};
+  recorder.resource(resource);
+  recorder.flush();
+  EXPECT_EQ(counters_in(options.directory), (std::vector{some, some, some})) << "at the next file's head";
+  clock_.advance(std::chrono::seconds(1));
+  recorder.count_all(some);
+  recorder.finish();
+  const spool::NamedCounts last = counters_in(options.directory).back();
+  EXPECT_EQ(spool::count_of(last, "dropped.queue_full"), 2u);
+  EXPECT_GT(spool::count_of(last, "written.records"), 3u);
+  EXPECT_GT(spool::count_of(last, "written.bytes"), 100u);
+}
+
+TEST_F(RecorderTest, WhileNothingCanBeWrittenCountersWait) {
+  spool::WriterOptions options;
+  options.directory = directory_ + "/spool";
+  const std::pair<std::string, std::string> resource[] = {{"service.name", "s"}};
+  std::ofstream(options.directory) << "not a directory";
+  Recorder recorder(options, trace::Naming::kBoth, "i", clock_, log_);
+  recorder.resource(resource);
+  recorder.flush();
+  recorder.count({{"dropped.queue_full", 2}});
+  EXPECT_EQ(recorder.pending_bytes(), 0u);
+  std::filesystem::remove(options.directory);
+  clock_.advance(std::chrono::seconds(2));
+  const std::pair<std::string, std::string> other[] = {{"service.name", "t"}};
+  recorder.resource(other);
+  recorder.flush();
+  recorder.count({{"dropped.queue_full", 2}});
+  recorder.flush();
+  const auto counters = counters_in(options.directory);
+  ASSERT_EQ(counters.size(), 1u);
+  EXPECT_EQ(counters[0], (spool::NamedCounts{{"dropped.queue_full", 2}, {"lost.unwritten", 1}}));
 }
 
 }  // namespace

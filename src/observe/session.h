@@ -77,6 +77,8 @@ class Session {
     count_findings(mcp::finding_bit(mcp::Finding::kNotMcpMessage));
   }
   void count_findings(mcp::Findings findings);
+  using FindingCounts = std::array<std::uint32_t, static_cast<std::size_t>(mcp::Finding::kCount)>;
+  [[nodiscard]] const FindingCounts& findings() const { return findings_; }
   // On the root, and on the span of the call that they concern, if there is one.
   void note_findings(mcp::Findings findings, Instant at, mcp::OpenCall* call);
   void count_end(const mcp::OpenCall& call, trace::Outcome outcome, bool is_error);
@@ -145,7 +147,7 @@ class Session {
   std::array<std::uint64_t, static_cast<std::size_t>(trace::Outcome::kCount)> calls_{};
   std::uint64_t tool_calls_ = 0, requests_ = 0, notifications_ = 0, errors_ = 0, not_injected_ = 0;
   std::array<std::uint64_t, 2> bytes_{};  // by Direction
-  std::array<std::uint32_t, static_cast<std::size_t>(mcp::Finding::kCount)> findings_{};
+  FindingCounts findings_{};
   bool saw_legacy_ = false, saw_modern_ = false;
   bool probed_ = false, worked_ = false;                         // the client sent server/discover; another request
   std::string raw_client_;                                       // as last seen, so that a repeat costs one comparison

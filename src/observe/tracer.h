@@ -55,6 +55,10 @@ class Tracer {
     std::uint64_t lines = 0, bytes = 0;
   };
   [[nodiscard]] Noise noise() const { return noise_; }
+  // Of what belongs to no session.
+  [[nodiscard]] Session::FindingCounts loose_findings() const {
+    return sessions_.loose() != nullptr ? sessions_.loose()->findings() : Session::FindingCounts{};
+  }
 
  private:
   void on_message(HttpExchange& exchange, const mcp::Fact& fact);

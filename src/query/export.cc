@@ -176,13 +176,24 @@ void append_span(std::string& out, const TraceSpan& span) {
   object.end();
 }
 
+void append_lost(std::string& out, const Skips::Numbers& lost) {
+  Object object(out);
+  object.number("messages", static_cast<std::int64_t>(lost.messages));
+  object.number("records", static_cast<std::int64_t>(lost.records));
+  object.number("deleted_files", static_cast<std::int64_t>(lost.deleted_files));
+  object.number("damaged_places", static_cast<std::int64_t>(lost.damaged_places));
+  object.number("unsupported", static_cast<std::int64_t>(lost.unsupported));
+  object.end();
+}
+
 }  // namespace
 
-std::string sessions_json(const std::vector<Session>& sessions, bool more) {
+std::string sessions_json(const std::vector<Session>& sessions, bool more, const Skips::Numbers& lost) {
   std::string out;
   Object object(out);
   append_list(object.key("sessions"), sessions, append_session);
   object.boolean("more", more);
+  append_lost(object.key("lost"), lost);
   object.end();
   return display_json(out) + "\n";
 }

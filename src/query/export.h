@@ -7,11 +7,12 @@
 #include <vector>
 
 #include "query/model.h"
+#include "query/skips.h"
 
 namespace mcptrace::query {
 
-// {"sessions":[…],"more":false} and a newline.
-std::string sessions_json(const std::vector<Session>& sessions, bool more);
+// {"sessions":[…],"more":false,"lost":{…}} and a newline.
+std::string sessions_json(const std::vector<Session>& sessions, bool more, const Skips::Numbers& lost);
 // {"session":{…},"spans":[…]} and a newline; session is null where only a caller's trace is known.
 std::string trace_json(const TraceView& view);
 // One TracesData object a trace, each on a line of its own.

@@ -51,14 +51,18 @@ struct Exported : ::testing::Test {
 TEST_F(Exported, SessionsJson) {
   fill();
   sample.close(5s);
-  const std::string text = sessions_json({session()}, true);
+  const std::string text = sessions_json(
+      {session()}, true, {.messages = 1, .records = 2, .deleted_files = 3, .damaged_places = 4, .unsupported = 5});
   ASSERT_TRUE(text.ends_with('\n'));
   EXPECT_EQ(display(text.substr(0, text.size() - 1)), text.substr(0, text.size() - 1));
   EXPECT_TRUE(json::simdjson_accepts(text));
   EXPECT_TRUE(
       text.starts_with("{\"sessions\":[{\"id\":\"" + sample.id() + "\",\"state\":\"closed\",\"class\":\"agent\","))
       << text;
-  EXPECT_TRUE(text.ends_with("}],\"more\":true}\n")) << text;
+  EXPECT_TRUE(text.ends_with(
+      R"(}],"more":true,"lost":{"messages":1,"records":2,"deleted_files":3,"damaged_places":4,"unsupported":5}})"
+      "\n"))
+      << text;
   expect_in(text, R"("client_name":"a\u202e\"\u001b")");
   expect_in(
       text,

@@ -26,7 +26,8 @@ constexpr std::size_t kNamedCandidates = 8;
 constexpr std::uint32_t bit(RecordType type) { return 1u << static_cast<unsigned>(type); }
 // Without ended spans: blocks need not be unpacked.
 constexpr std::uint32_t kFrames = bit(RecordType::kResource) | bit(RecordType::kSessionOpen) |
-                                  bit(RecordType::kCallOpen) | bit(RecordType::kSessionClose);
+                                  bit(RecordType::kCallOpen) | bit(RecordType::kSessionClose) |
+                                  bit(RecordType::kCounters);
 
 struct Spool {
   std::vector<FileInfo> files;  // last written first
@@ -110,6 +111,7 @@ class SessionLoader {
       list_.more = candidates().size() > best.size() || unread;
       for (const Session* session : best) list_.sessions.push_back(*session);
       list_.hidden_probes = hidden_;
+      list_.skips.note(ledger_.entries().counters());
       return std::move(list_);
     }
   }

@@ -124,6 +124,26 @@ TEST_F(Load, Filters) {
   EXPECT_EQ(ids(query).size(), 0u);
 }
 
+TEST_F(Load, WhatProcessesLostIsTold) {
+  for (const std::uint64_t seed : {1u, 2u}) {
+    Process process(directory_, clock_, seed, base_);
+    process.sample.open();
+    process.sample.close(1s);
+    const spool::NamedCounts lost{{std::string(spool::kLostUnwritten), seed},
+                                  {std::string(spool::kDroppedNoMemory), 1}};
+    ASSERT_TRUE(
+        process.writer.append(spool::RecordType::kCounters, 0, spool::encode_counters({std::to_string(seed), lost})));
+    ASSERT_TRUE(process.writer.flush());
+  }
+  const auto list = load_sessions(directory_, {});
+  ASSERT_TRUE(list);
+  EXPECT_EQ(list->skips.numbers().messages, 2u);
+  EXPECT_EQ(list->skips.numbers().records, 3u);
+  EXPECT_EQ(list->skips.numbers().unsupported, 0u);
+  EXPECT_EQ(list->skips.lines(),
+            std::vector<std::string>{"telemetry was lost: 2 messages (memory ran out), 3 records (writing failed)"});
+}
+
 TEST_F(Load, ProbesAreHidden) {
   Process process(directory_, clock_, 1, base_);
   process.sample.open();

@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -186,6 +187,82 @@ TEST(ProgramState, D1_AFullDiskLosesSpansAndCountsThemAndGoesOnWhenThereIsRoom) 
   account.expect_all(next);
   EXPECT_EQ(account.roots, 1u);
   EXPECT_GT(account.dropped, 0u);
+}
+
+// A disk of which a running wrapper alone knows; it lives on with this.
+class SmallDisk {
+ public:
+  SmallDisk(const Session& session, const std::string& home)
+      : fd_(open(("/proc/" + std::to_string(session.pid()) + "/root" + home).c_str(),
+                 O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
+  [[nodiscard]] bool valid() const { return fd_.valid(); }
+  // In this process and, while it lives, in others.
+  [[nodiscard]] std::string path() const {
+    return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(fd_.get());
+  }
+  void fill() const {
+    const UniqueFd file(openat(fd_.get(), "ballast", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    const std::string block(4096, 'b');
+    while (write_all(file.get(), block)) {
+    }
+  }
+  [[nodiscard]] std::uint64_t free_bytes() const {
+    struct statvfs status{};
+    EXPECT_EQ(statvfs(path().c_str(), &status), 0);
+    return status.f_bfree * status.f_frsize;
+  }
+
+ private:
+  UniqueFd fd_;
+};
+
+// What `mcptrace ARGUMENTS` says, on stdout and on stderr.
+std::string said_by(const std::string& home, const std::vector<std::string>& arguments) {
+  std::vector<std::string> words = {MCPTRACE_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  Session command(Way::kDirect, words, {.prepare = [home] { setenv("MCPTRACE_HOME", home.c_str(), 1); }});
+  std::string text = command.take_rest().value_or("no end");
+  text += command.take_stderr().value_or("no end");
+  EXPECT_TRUE(exited_with(command.wait(), 0)) << text;
+  return text;
+}
+
+TEST(ProgramState, D1_ADiskThatFillsInTheMiddleOfASessionLeavesItClosedAndItsLossesKnown) {
+  if (!can_mount()) return nothing_can_be_written("/dev/full");
+  Home home;
+  Session session =
+      start_run(home.path(), {.server = {"serve", "8"}, .prepare = [path = home.path()] { mount_small(path, 0); }});
+  ASSERT_TRUE(make_calls(session, 0, 10));
+  const SmallDisk disk(session, home.path());
+  ASSERT_TRUE(disk.valid());
+  const std::string spool = disk.path() + "/spool";
+  ASSERT_TRUE(eventually([&] { return has_span_of(spool, 9); }));
+  disk.fill();
+  std::uint64_t next = 10;
+  std::string said;
+  ASSERT_TRUE(eventually([&] {
+    EXPECT_TRUE(make_calls(session, next, 1000));
+    next += 1000;
+    if (const std::string line = session.take_stderr_line(milliseconds(0)); !line.empty()) said += line + "\n";
+    return times_said_lost(said) == 1;
+  }));
+  ASSERT_TRUE(exited_with(leave_and_wait(session), 8));
+  EXPECT_GT(disk.free_bytes(), 0u) << "what was kept and not needed is given back";
+  const Account account(spool, next);
+  EXPECT_EQ(account.size.damaged_places, 0u);
+  EXPECT_EQ(account.closes, 1u);
+  EXPECT_LT(account.calls, next);
+  const auto listed = query::load_sessions(spool, {});
+  ASSERT_TRUE(listed) << listed.error().message;
+  ASSERT_EQ(listed->sessions.size(), 1u);
+  const query::Session& closed = listed->sessions[0];
+  EXPECT_EQ(closed.state, query::State::kClosed);
+  EXPECT_GE(account.calls + static_cast<std::uint64_t>(closed.counts.dropped), next) << "each is there, or is counted";
+  EXPECT_GT(listed->skips.numbers().records, 0u);
+  const std::string sessions = said_by(disk.path(), {"sessions"}), trace = said_by(disk.path(), {"trace"});
+  EXPECT_TRUE(sessions.contains(" closed ")) << sessions;
+  EXPECT_TRUE(sessions.contains("mcptrace: telemetry was lost: ")) << sessions;
+  EXPECT_TRUE(trace.contains("could not be traced (dropped)")) << trace;
 }
 
 TEST(ProgramState, W22_TwoHundredAtOnceOnOneStateDirectory) {

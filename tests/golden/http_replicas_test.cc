@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 class Replica {
  public:
   Replica(const std::string& directory, std::string instance, std::uint64_t seed)
-      : recorder_({.directory = directory, .name_prefix = instance}, trace::Naming::kBoth, clock_, log_),
+      : recorder_({.directory = directory, .name_prefix = instance}, trace::Naming::kBoth, instance, clock_, log_),
         pipeline_(tracing(), tracer(instance), recorder_, seed) {
     recorder_.set_tracer(&pipeline_.tracer());
   }
