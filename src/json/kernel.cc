@@ -10,6 +10,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr std::uint64_t kOnes = 0x0101010101010101;
+constexpr std::uint64_t kHighBits = 0x80 * kOnes;
 
 // Bit i: byte i of `word` is `byte`.
 std::uint64_t equal_bytes(std::uint64_t word, char byte) {
@@ -31,6 +32,7 @@ RawMasks compare(const char* data) {
     raw.backslashes |= equal_bytes(word, '\\') << i;
     raw.opens |= equal_bytes(folded, kOpen) << i;
     raw.closes |= equal_bytes(folded, kClose) << i;
+    raw.not_ascii |= word & kHighBits;
   }
   return raw;
 }

@@ -28,6 +28,7 @@ struct Block {
 struct Carry {
   std::uint64_t in_string = 0;  // all ones, or zero
   std::uint64_t escaped = 0;    // 1: the next byte comes after a backslash that counts
+  std::uint64_t not_ascii = 0;  // not zero: one of the bytes so far is none
 };
 
 struct Kernel {

@@ -14,6 +14,7 @@ struct RawMasks {
   std::uint64_t backslashes;
   std::uint64_t opens;
   std::uint64_t closes;
+  std::uint64_t not_ascii;  // not zero: one of the bytes loaded is none
 };
 
 // '[' and '{', ']' and '}' differ in one bit only, and no other byte becomes one of them by setting it.
@@ -43,7 +44,7 @@ struct Tail {
 };
 
 [[gnu::always_inline]] inline RawMasks shifted(RawMasks raw, unsigned by) {
-  return {raw.quotes >> by, raw.backslashes >> by, raw.opens >> by, raw.closes >> by};
+  return {raw.quotes >> by, raw.backslashes >> by, raw.opens >> by, raw.closes >> by, raw.not_ascii};
 }
 
 // The bytes that come after an odd run of backslashes, where they are no backslashes themselves. `length` is the number
@@ -86,6 +87,7 @@ struct Tail {
                                                 Carry& carry, Block& block) {
   const std::uint64_t in_string = parity ^ carry.in_string;
   carry.in_string = std::uint64_t{0} - (in_string >> 63);
+  carry.not_ascii |= raw.not_ascii;
   block.quotes = quotes;
   block.backslashes = raw.backslashes;
   block.opens = raw.opens & ~in_string;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <string_view>
@@ -40,7 +41,8 @@ Classified expected(std::string_view input, Carry carry) {
     if (!inside && (byte == '{' || byte == '[')) block.opens |= bit;
     if (!inside && (byte == '}' || byte == ']')) block.closes |= bit;
   }
-  result.carry = {inside ? ~std::uint64_t{0} : 0, escaped ? std::uint64_t{1} : 0};
+  const bool ascii = std::ranges::all_of(input, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  result.carry = {inside ? ~std::uint64_t{0} : 0, escaped ? std::uint64_t{1} : 0, ascii ? carry.not_ascii : 1};
   return result;
 }
 
@@ -56,6 +58,7 @@ std::size_t expected_skip(const std::vector<Block>& blocks, std::size_t at, std:
 void expect_same(const Classified& found, const Classified& wanted, std::string_view input) {
   ASSERT_EQ(found.carry.in_string, wanted.carry.in_string) << input;
   ASSERT_EQ(found.carry.escaped, wanted.carry.escaped) << input;
+  ASSERT_EQ(found.carry.not_ascii != 0, wanted.carry.not_ascii != 0) << input;
   for (std::size_t i = 0; i < wanted.blocks.size(); ++i) {
     ASSERT_EQ(found.blocks[i].quotes, wanted.blocks[i].quotes) << input;
     ASSERT_EQ(found.blocks[i].backslashes, wanted.blocks[i].backslashes) << input;

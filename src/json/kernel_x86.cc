@@ -27,7 +27,9 @@ RawMasks compare_sse2(const char* data) {
     parts[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + 16 * i));
     folded[i] = _mm_or_si128(parts[i], _mm_set1_epi8(kBracketBit));
   }
-  return {equal_bytes(parts, '"'), equal_bytes(parts, '\\'), equal_bytes(folded, kOpen), equal_bytes(folded, kClose)};
+  const __m128i all = _mm_or_si128(_mm_or_si128(parts[0], parts[1]), _mm_or_si128(parts[2], parts[3]));
+  return {equal_bytes(parts, '"'), equal_bytes(parts, '\\'), equal_bytes(folded, kOpen), equal_bytes(folded, kClose),
+          static_cast<std::uint32_t>(_mm_movemask_epi8(all))};
 }
 
 void finish_sse2(const RawMasks& raw, std::size_t length, Carry& carry, Block& block) {
@@ -58,20 +60,22 @@ MCPTRACE_AVX2 inline std::uint64_t mask_of(const Bytes256& equal) {
 }
 
 // Not zero if one of 64 bytes is either: they are the only ones that the table has at their lower four bits. For bytes
-// from 0x80 on it gives zero, which they are not.
-MCPTRACE_AVX2 inline __m256i quote_or_backslash(const char* data) {
+// from 0x80 on it gives zero, which they are not. `all` has the bits of all bytes that were looked at.
+MCPTRACE_AVX2 inline __m256i quote_or_backslash(const char* data, __m256i& all) {
   const __m256i table =
       _mm256_broadcastsi128_si256(_mm_setr_epi8(-1, 0, '"', 0, 0, 0, 0, 0, 0, 0, 0, 0, '\\', 0, 0, 0));
   const auto [low, high] = load_avx2(data);
+  all = _mm256_or_si256(all, _mm256_or_si256(low, high));
   return _mm256_or_si256(_mm256_cmpeq_epi8(_mm256_shuffle_epi8(table, low), low),
                          _mm256_cmpeq_epi8(_mm256_shuffle_epi8(table, high), high));
 }
 
 // The whole blocks from here on that hold neither quote nor backslash, in bytes; their masks are cleared.
-MCPTRACE_AVX2 inline std::size_t count_inside(const char* data, std::size_t size, Block* blocks) {
+MCPTRACE_AVX2 inline std::size_t count_inside(const char* data, std::size_t size, Carry& carry, Block* blocks) {
   static_assert(sizeof(Block) == sizeof(__m256i));
   constexpr std::size_t kMany = 4;
   std::size_t at = 0;
+  __m256i all = _mm256_setzero_si256();
   const auto clear = [&](std::size_t count) MCPTRACE_AVX2 {
     for (std::size_t i = 0; i < count; ++i) {
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(blocks + at / kBlockBytes + i), _mm256_setzero_si256());
@@ -80,18 +84,19 @@ MCPTRACE_AVX2 inline std::size_t count_inside(const char* data, std::size_t size
   };
   while (at + kMany * kBlockBytes <= size) {
     const char* const many = data + at;
-    const __m256i first = _mm256_or_si256(quote_or_backslash(many), quote_or_backslash(many + kBlockBytes));
-    const __m256i last =
-        _mm256_or_si256(quote_or_backslash(many + 2 * kBlockBytes), quote_or_backslash(many + 3 * kBlockBytes));
+    const __m256i first = _mm256_or_si256(quote_or_backslash(many, all), quote_or_backslash(many + kBlockBytes, all));
+    const __m256i last = _mm256_or_si256(quote_or_backslash(many + 2 * kBlockBytes, all),
+                                         quote_or_backslash(many + 3 * kBlockBytes, all));
     const __m256i either = _mm256_or_si256(first, last);
     if (_mm256_testz_si256(either, either) == 0) break;
     clear(kMany);
   }
   while (at + kBlockBytes <= size) {
-    const __m256i either = quote_or_backslash(data + at);
+    const __m256i either = quote_or_backslash(data + at, all);
     if (_mm256_testz_si256(either, either) == 0) break;
     clear(1);
   }
+  carry.not_ascii |= static_cast<std::uint32_t>(_mm256_movemask_epi8(all));
   return at;
 }
 
@@ -99,7 +104,8 @@ MCPTRACE_AVX2 inline RawMasks compare_avx2(const Bytes256& bytes) {
   const __m256i bit = _mm256_set1_epi8(kBracketBit);
   const Bytes256 folded{_mm256_or_si256(bytes.low, bit), _mm256_or_si256(bytes.high, bit)};
   return {mask_of(equal_bytes(bytes, '"')), mask_of(equal_bytes(bytes, '\\')), mask_of(equal_bytes(folded, kOpen)),
-          mask_of(equal_bytes(folded, kClose))};
+          mask_of(equal_bytes(folded, kClose)),
+          static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_or_si256(bytes.low, bytes.high)))};
 }
 
 MCPTRACE_AVX2 inline void finish_clmul(const RawMasks& raw, std::size_t length, Carry& carry, Block& block) {
@@ -114,7 +120,7 @@ MCPTRACE_AVX512 inline RawMasks compare_avx512(const char* data) {
   const __m512i folded = _mm512_or_si512(bytes, _mm512_set1_epi8(kBracketBit));
   return {_mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('"')), _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\\')),
           _mm512_cmpeq_epi8_mask(folded, _mm512_set1_epi8(kOpen)),
-          _mm512_cmpeq_epi8_mask(folded, _mm512_set1_epi8(kClose))};
+          _mm512_cmpeq_epi8_mask(folded, _mm512_set1_epi8(kClose)), _mm512_movepi8_mask(bytes)};
 }
 
 MCPTRACE_AVX2 inline bool has_brackets(const Block* block) { return (block->opens | block->closes) != 0; }
@@ -182,7 +188,7 @@ MCPTRACE_AVX2 void classify_avx2(const char* data, std::size_t size, Carry& carr
   for (; at + kBlockBytes <= size; at += kBlockBytes) {
     // Most bytes of most messages are the inside of a long string: there nothing else matters.
     if (carry.in_string != 0) {
-      const std::size_t inside = count_inside(data + at, size - at, blocks);
+      const std::size_t inside = count_inside(data + at, size - at, carry, blocks);
       at += inside;
       blocks += inside / kBlockBytes;
       if (inside != 0) carry.escaped = 0;
@@ -204,6 +210,7 @@ MCPTRACE_AVX512 void classify_avx512(const char* data, std::size_t size, Carry& 
     const RawMasks raw = compare_avx512(data + at);
     if (carry.in_string != 0 && (raw.quotes | raw.backslashes) == 0) {  // as above
       carry.escaped = 0;
+      carry.not_ascii |= raw.not_ascii;
       *blocks++ = {};
       continue;
     }

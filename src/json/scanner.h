@@ -1,9 +1,9 @@
 // The one JSON scanner of the data path: streaming, iterative, linear, without allocation.
 //
-// It finds structure and offsets and judges nothing: bad UTF-8, odd numbers, unknown keys and missing commas pass. What
-// it says of valid JSON is exact (tested against simdjson); of anything else it says *something*, never crashes, never
-// looks twice. Input comes in pieces of any size; how it is cut never changes what is reported. One object a stream,
-// one thread.
+// It finds structure and offsets and judges nothing: odd numbers, unknown keys and missing commas pass, as does bad
+// UTF-8, of which it tells. What it says of valid JSON is exact (tested against simdjson); of anything else it says
+// *something*, never crashes, never looks twice. Input comes in pieces of any size; how it is cut never changes what is
+// reported. One object a stream, one thread.
 //
 // A Handler decides what is worth looking at. Values that it does not enter are passed over 64 bytes at a time.
 //
@@ -19,6 +19,8 @@
 //     void on_end(Kind kind, std::uint64_t offset);
 //     // May be absent. In place of on_text() and on_end() where the whole text is at hand, as it mostly is.
 //     void on_whole_text(std::string_view text, Kind kind, std::uint64_t offset);
+//     // May be absent. Bytes of a complete value are no UTF-8; said before feed() returns, perhaps repeatedly.
+//     void on_bad_utf8();
 //   };
 //   Scanner<Handler> scanner(handler);
 //   scanner.feed("{\"id\":"); scanner.feed("7}"); Shape shape = scanner.finish();
@@ -39,6 +41,7 @@
 #include <type_traits>
 
 #include "json/kernel.h"
+#include "json/utf8_check.h"
 
 namespace mcptrace::json {
 
@@ -166,6 +169,7 @@ class Scanner {
 
   using Quotes = internal::Quotes;
 
+  void check_utf8(std::string_view batch);
   // These take a position in the batch and return the one to go on from.
   std::size_t scan(const char* data, std::size_t size);
   std::size_t find_root(const char* data, std::size_t at, std::size_t size);
@@ -213,6 +217,7 @@ class Scanner {
   std::size_t kept_size_ = 0;    // bytes of the key before this piece; not more than kMaxKey + 1
   Key key_;
   Carry carry_;
+  Utf8Check utf8_;
   std::array<char, kMaxKey> key_buffer_;
   std::array<Block, kBatchBlocks + 1> blocks_;
 };
@@ -229,6 +234,8 @@ std::size_t Scanner<Handler>::feed(std::string_view piece) {
     const std::size_t size = left <= kMaxBatch ? left : kBatchBlocks * kBlockBytes;
     kernel_.classify(data, size, carry_, blocks_.data());
     const std::size_t taken = scan(data, size);
+    if (carry_.not_ascii != 0) [[unlikely]]
+      check_utf8({data, taken});
     data += taken;
     offset_ += taken;
     if (state_ == State::kPaused) {  // what follows is classified again, as what stands outside strings
@@ -238,6 +245,15 @@ std::size_t Scanner<Handler>::feed(std::string_view piece) {
   }
   carry_over(end);
   return piece.size();
+}
+
+// A character that is cut off at the end of the batch is looked at again with what follows, ASCII or not.
+template <class Handler>
+void Scanner<Handler>::check_utf8(std::string_view batch) {
+  if constexpr (requires { handler_.on_bad_utf8(); }) {
+    if (!utf8_.feed(batch)) handler_.on_bad_utf8();
+    carry_.not_ascii = utf8_.inside() ? 1 : 0;
+  }
 }
 
 template <class Handler>
@@ -259,6 +275,7 @@ void Scanner<Handler>::reset() {
   level_ = 0;
   offset_ = 0;
   carry_ = Carry{};
+  utf8_ = Utf8Check{};
 }
 
 template <class Handler>
