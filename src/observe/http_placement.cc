@@ -15,6 +15,12 @@ using Kind = SessionKey::Kind;
 
 constexpr std::uint64_t kScopeBit = 1ull << 63;  // no exchange's serial has it
 
+// Of who the client of an initialize says it is; 0: it does not.
+std::uint64_t client_print(const Message& message) {
+  const std::string_view name = message[Text::kPeerName];
+  return name.empty() ? 0 : mix64(message[Text::kPeerVersion], mix64(name, 0)) | 1;
+}
+
 }  // namespace
 
 HttpPlacement::HttpPlacement(HttpPlacementOptions options, const HashKey& key, Random& random)
@@ -44,6 +50,7 @@ SessionKey HttpPlacement::key_of(const HttpCaller& caller, const Message* messag
   if (!caller.conversation.empty()) return named({}, caller.conversation);
   key.kind = Kind::kGuessed;
   key.route = caller.route;
+  if (message != nullptr && message->method == mcp::Method::kInitialize) key.client = client_print(*message);
   const auto field = [this](std::string_view value) { text_.append(value).append(1, '\0'); };
   text_.clear();
   field(caller.authorization);

@@ -21,16 +21,6 @@ constexpr std::size_t kMaxDeclared = 16384;  // tools of one session that are re
 
 std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
-// True if (name, version) is not what `raw` holds; then it does.
-bool changes(std::string& raw, std::string_view name, std::string_view version) {
-  if (raw.size() == name.size() + 1 + version.size() && raw.starts_with(name) && raw.ends_with(version) &&
-      raw[name.size()] == '\0') {
-    return false;
-  }
-  raw.assign(name).append(1, '\0').append(version);
-  return true;
-}
-
 }  // namespace
 
 Session::Session(const mcp::CallContext& context, Instant first) : first_(first), last_boot_(first.boot) {
@@ -52,7 +42,6 @@ void Session::go_on_from(const Session& before) {
   server_name = before.server_name;
   server_version = before.server_version;
   client_version = before.client_version;
-  raw_client_ = before.raw_client_;
   declared_ = before.declared_;
   list_complete_ = before.list_complete_;
   listing_from_start_ = before.listing_from_start_;
@@ -105,9 +94,7 @@ void Session::learn_client(const Message& message) {
   if (message.has(mcp::kModern) && text.version.empty())
     text.version.assign(trace::gate_version(message[Text::kProtocolVersion]));
   const std::string_view name = message[Text::kPeerName];
-  if (name.empty() || !changes(raw_client_, name, message[Text::kPeerVersion])) return;
-  text.client_name.clear();
-  client_version.clear();
+  if (name.empty() || !text.client_name.empty()) return;
   trace::gate_peer(name, message.peer_name_print, text.client_name);
   if (!message[Text::kPeerVersion].empty()) {
     trace::gate_peer(message[Text::kPeerVersion], message.peer_version_print, client_version);

@@ -83,8 +83,8 @@ class Session {
   void note_findings(mcp::Findings findings, Instant at, mcp::OpenCall* call);
   void count_end(const mcp::OpenCall& call, trace::Outcome outcome, bool is_error);
 
-  // What the peers say of themselves; empty strings are passed over. Of a server's names the first counts: true if this
-  // is it.
+  // What the peers say of themselves; empty strings are passed over. Of either's names the first counts: of a server's,
+  // true if this is it.
   void learn_client(const mcp::Message& message);
   // Legacy or modern, by a client's request.
   void note_era(const mcp::Message& message);
@@ -150,7 +150,6 @@ class Session {
   FindingCounts findings_{};
   bool saw_legacy_ = false, saw_modern_ = false;
   bool probed_ = false, worked_ = false;                         // the client sent server/discover; another request
-  std::string raw_client_;                                       // as last seen, so that a repeat costs one comparison
   std::unordered_map<std::uint64_t, mcp::Definition> declared_;  // tools, by name
   bool list_complete_ = false;
   bool listing_from_start_ = false;

@@ -31,6 +31,7 @@ mcp::CallContext Stretches::new_root(const SessionKey& session, Nanos wall, std:
     // A transport's own session is one of this server; a conversation may go to several, and is theirs together.
     if (session.kind != Kind::kConversation) hash.update_field(session.name);
     hash.update_field(session.text);
+    if (session.client != 0) hash.update_field(hex64(session.client));
     root.session_print = hash.finish64();
   }
   if (guessed) {
@@ -56,9 +57,11 @@ Stretch& Stretches::at(const SessionKey& session, Instant now, bool opens) {
   const bool fresh = stretch.root.session == 0;
   const bool over =
       session.kind == Kind::kGuessed ? is_silent(stretch, now.boot) || is_full(stretch) : stretch.day != day;
-  if (!fresh && !(over && (opens || !stretch.announced))) return stretch;
-  const std::uint32_t previous = stretch.announced ? stretch.root.session : 0;
-  stretch.root = new_root(session, now.wall, stretch.root.session_print);
+  const bool other = session.client != 0 && stretch.client != 0 && session.client != stretch.client;
+  if (session.client != 0) stretch.client = session.client;
+  if (!fresh && !other && !(over && (opens || !stretch.announced))) return stretch;
+  const std::uint32_t previous = stretch.announced && !other ? stretch.root.session : 0;
+  stretch.root = new_root(session, now.wall, other ? 0 : stretch.root.session_print);
   stretch.root.previous = previous;
   stretch.day = day;
   stretch.announced = false;

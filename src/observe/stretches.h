@@ -26,16 +26,18 @@ struct SessionKey {
   std::uint64_t route = 0;  // keys of different ones never meet
   std::string_view name;    // of the server: part of derived ids
   std::string_view text;
+  std::uint64_t client = 0;  // of an initialize in a guessed one: a print of who its client says it is; else 0
 };
 
 struct Stretch {
   SessionKey::Kind kind = SessionKey::Kind::kGuessed;
   mcp::CallContext root;  // session, root ids, session_print, derived, previous
   std::int64_t day = 0;
-  Nanos last_message{};     // boot clock
-  std::uint32_t open = 0;   // requests that wait
-  std::uint32_t calls = 0;  // tools/call
-  bool announced = false;   // something opened it
+  Nanos last_message{};      // boot clock
+  std::uint32_t open = 0;    // requests that wait
+  std::uint32_t calls = 0;   // tools/call
+  bool announced = false;    // something opened it
+  std::uint64_t client = 0;  // of a guessed one: who its initialize said it is; 0: there was none
 
   // The table's own.
   TableHash::Value key{};
@@ -54,7 +56,8 @@ class Stretches {
   Stretches(Limits limits, const HashKey& key, Random& random)
       : limits_(limits), key_(key), hash_(key), random_(random) {}
 
-  // The present stretch of the session. Only what `opens` a session begins a new stretch of one that is there.
+  // The present stretch of the session. Only what `opens` a session begins a new stretch of one that is there; another
+  // client begins a session of its own, and has the key from then on.
   // The reference stays valid; but once there are too many, its stretch is another's.
   Stretch& at(const SessionKey& session, Instant now, bool opens);
   // Of a stretch of its own. `print`: of its session, if it has one.

@@ -69,6 +69,35 @@ TEST_F(StretchesTest, ADerivedOneIsOverWithTheDayAGuessedOneAfterTheGapOrManyCal
   EXPECT_EQ(stretches.at(guessed("a"), at(31), true).calls, 0u);
 }
 
+TEST_F(StretchesTest, AnotherClientBeginsASessionOfItsOwn) {
+  Stretches stretches = table();
+  const auto initialize = [&](std::uint64_t client) {
+    SessionKey key = guessed("a");
+    key.client = client;
+    Stretch& stretch = stretches.at(key, at(0), true);
+    stretch.announced = true;
+    return stretch.root;
+  };
+  const mcp::CallContext first = initialize(7);
+  EXPECT_EQ(initialize(7).session, first.session);
+  const mcp::CallContext other = initialize(8);
+  EXPECT_NE(other.session, first.session);
+  EXPECT_NE(other.session_print, first.session_print);
+  EXPECT_EQ(other.previous, 0u);
+  EXPECT_EQ(stretches.at(guessed("a"), at(1), true).root.session, other.session) << "who it is, is not said";
+  const mcp::CallContext again = initialize(7);
+  EXPECT_NE(again.session, first.session);
+  EXPECT_EQ(again.session_print, first.session_print);
+}
+
+TEST_F(StretchesTest, AClientThatSaysLateWhoItIsGoesOn) {
+  Stretches stretches = table();
+  const mcp::CallContext first = stretches.at(guessed("a"), at(0), true).root;
+  SessionKey key = guessed("a");
+  key.client = 7;
+  EXPECT_EQ(stretches.at(key, at(0), true).root.session, first.session);
+}
+
 TEST(TableHash, NoTwoDomainsMeetAndNoSecretGuessesAnother) {
   const HashKey key({1}), foreign({2});
   EXPECT_EQ(TableHash(key)("a", 1), TableHash(key)("a", 1));
