@@ -119,10 +119,10 @@ void CallTable::close(OpenCall& call) {
 OpenCall* CallTable::find(Direction direction, const RequestId& id, std::uint64_t exchange) {
   if (id.type == IdType::kOther) return exchange == 0 ? nullptr : find_odd(direction, id, exchange);
   OpenCall* found = nullptr;
-  for (OpenCall& call : by_id_[bucket(direction, id.exact)]) {
+  for (OpenCall& call : by_id_[bucket(direction, id.exact)] | std::views::reverse) {
     if (call.direction != direction || call.id != id) continue;
     if (call.exchange_serial == exchange) return &call;
-    if (found == nullptr) found = &call;
+    if (found == nullptr && id.usable()) found = &call;
   }
   return found;
 }

@@ -47,6 +47,7 @@ struct CallState {
   enum class Start : std::uint8_t { kKnown, kWaits, kTold } start_state = Start::kKnown;
   bool undeclared = false;
   bool link_is_task = false;
+  bool shares_id = false;  // another request had the same id while this one was open
   std::uint8_t caller_link_count = 0;
   std::uint32_t exchange = kNoExchange;  // index of its HTTP exchange; kNoExchange: not over HTTP
   std::uint64_t exchange_serial = 0;
@@ -136,8 +137,8 @@ class CallTable {
   // Takes it out; the reference is dead after the next open().
   void close(OpenCall& call);
 
-  // The oldest open request of `direction` with this id, one of this HTTP exchange (serial; 0: not over HTTP) before
-  // all others. Null: none.
+  // The newest open request of `direction` with this id, one of this HTTP exchange (serial; 0: not over HTTP) before
+  // all others; of an id of null only such a one. Null: none.
   OpenCall* find(Direction direction, const RequestId& id, std::uint64_t exchange = 0);
   // The only one whose id differs in form alone (7 for "7").
   OpenCall* find_loose(Direction direction, const RequestId& id);
@@ -161,7 +162,7 @@ class CallTable {
   std::size_t count_ = 0, text_bytes_ = 0;
   std::deque<OpenCall> slots_;
   CallsByAge calls_, free_;
-  // Each with the oldest first: of equal ids it is the one that is found.
+  // Each with the oldest first.
   std::vector<IdBucket> by_id_;
   std::vector<TokenBucket> by_token_;
 };

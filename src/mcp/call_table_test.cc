@@ -40,5 +40,27 @@ TEST(CallTable, AClosedCallKeepsNoLongText) {
   EXPECT_EQ(table.open(request(2, "ot=rv:1")).trace_state, "ot=rv:1");
 }
 
+TEST(CallTable, OfEqualIdsTheNewestIsFoundAndOneOfTheExchangeBeforeAll) {
+  CallTable table(10);
+  const RequestId id = request(7, "").message.id;
+  OpenCall& first = table.open(request(7, ""));
+  OpenCall& second = table.open(request(7, ""));
+  first.exchange_serial = 1, second.exchange_serial = 2;
+  EXPECT_EQ(table.find(Direction::kClientToServer, id), &second);
+  EXPECT_EQ(table.find(Direction::kClientToServer, id, 1), &first);
+  table.close(second);
+  EXPECT_EQ(table.find(Direction::kClientToServer, id, 2), &first);
+}
+
+TEST(CallTable, AnIdOfNullIsFoundInItsExchangeAlone) {
+  CallTable table(10);
+  Fact fact = request(0, "");
+  fact.message.id.type = IdType::kNull;
+  OpenCall& call = table.open(fact);
+  call.exchange_serial = 1;
+  EXPECT_EQ(table.find(Direction::kClientToServer, fact.message.id, 1), &call);
+  EXPECT_EQ(table.find(Direction::kClientToServer, fact.message.id, 2), nullptr);
+}
+
 }  // namespace
 }  // namespace mcptrace::mcp

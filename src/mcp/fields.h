@@ -99,6 +99,7 @@ constexpr Field kRows[] = {
     {Place::kParams, "_meta", Take::kParamsMeta},
     {Place::kParamsMeta, "io.modelcontextprotocol/protocolVersion", Slot::kMetaVersion},
     {Place::kParamsMeta, "io.modelcontextprotocol/clientInfo", Place::kMetaPeer},
+    {Place::kParamsMeta, "io.modelcontextprotocol/clientCapabilities", Take::kNothing},
     {Place::kParamsMeta, "io.modelcontextprotocol/subscriptionId", IdSlot::kSubscription},
     {Place::kParamsMeta, "progressToken", IdSlot::kMetaProgressToken},
     {Place::kParamsMeta, "traceparent", Slot::kTraceparent, Take::kContext},
@@ -158,6 +159,14 @@ inline constexpr FieldTable kFieldTable = [] {
 }();
 static_assert(kFieldTable.perfect, "two fields share a slot: search another factor for slot_of()");
 static_assert(std::size(kRows) < 64, "they are bits of a word");
+
+// That of a field, which there is.
+consteval std::uint64_t bit_of(Place place, std::string_view key) {
+  for (const Field& field : kFieldTable.fields) {
+    if (field.place == place && field.key == key) return field.bit;
+  }
+  throw;
+}
 
 // Null: none.
 [[gnu::always_inline]] inline const Field* exact_field(Place place, std::string_view key) {

@@ -15,8 +15,8 @@ namespace mcptrace::mcp {
 enum class Direction : std::uint8_t { kClientToServer, kServerToClient };
 
 enum class MessageKind : std::uint8_t {
-  kRequest,       // method and id
-  kNotification,  // method, no id (an id of null counts as none)
+  kRequest,       // method and id (which may be null, against the specification)
+  kNotification,  // method, no id, or notifications/* with one of null
   kResult,        // id and result, no method
   kError,         // error (with or without result), no method; id may be null or absent
   kNotMessage,    // JSON, but none of these
@@ -84,6 +84,9 @@ enum MessageFlag : std::uint32_t {
   kCounted = 1u << 18,         // stdio: a body framed by Content-Length
   kHasParams = 1u << 19,       // there is a params
   kHasTraceparent = 1u << 20,  // params._meta has a traceparent, whatever it is
+  kHasEnvelope = 1u << 21,     // params._meta has what 2026-07-28 asks of every request
+  // Bytes of the message are no UTF-8. Of a batch, in which of its elements is not known: then a kNotMessage says so.
+  kInvalidUtf8 = 1u << 22,
 };
 
 // A tool's definition hash (definition_hash.h); zero: not known.

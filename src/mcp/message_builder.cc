@@ -90,8 +90,9 @@ void MessageHandler::end_line(json::Shape shape, std::uint64_t line_bytes) {
       build(line_bytes, 0);
       has_map_ = true;
     } else if (root_ == Root::kArray) {
-      start_message(0, kInBatch).kind = MessageKind::kNotMessage;
-      messages_ = elements_ == 0 ? 1 : std::min(odd_elements_, kMostOddElements);
+      start_message(0, kInBatch | (bad_utf8_ ? kInvalidUtf8 : 0u)).kind = MessageKind::kNotMessage;
+      const bool says = elements_ == 0 || (bad_utf8_ && odd_elements_ == 0);
+      messages_ = says ? 1 : std::min(odd_elements_, kMostOddElements);
     } else {
       start_message(line_bytes, 0).kind = MessageKind::kNotMessage;
     }
@@ -124,22 +125,27 @@ Message& MessageHandler::start_message(std::uint64_t bytes, std::uint32_t flags)
 
 void MessageHandler::build(std::uint64_t bytes, std::uint32_t flags) {
   Message& message = start_message(bytes, flags_ | flags);
+  if (bad_utf8_ && (flags & kInBatch) == 0) message.flags |= kInvalidUtf8;
   if (const std::string_view version = texts_.text(Slot::kJsonrpc);
       version.size() == 3 && std::memcmp(version.data(), "2.0", 3) == 0 && !texts_.cut(Slot::kJsonrpc)) {
     message.flags |= kJsonrpc2;
   }
   fill_id(message);
-  message.kind = kind_of(message.id.usable());
+  message.kind = kind_of(message.id.type);
   fill_method(message);
   fill_related(message);
   fill_name(message);
   fill_peer(message);
+  fill_envelope(message);
   fill_result(message);
   fill_context(message);
 }
 
-MessageKind MessageHandler::kind_of(bool has_id) const {
-  if (texts_.has(Slot::kMethod)) return has_id ? MessageKind::kRequest : MessageKind::kNotification;
+MessageKind MessageHandler::kind_of(IdType id) const {
+  if (texts_.has(Slot::kMethod)) {
+    const bool tells = id == IdType::kNull && texts_.text(Slot::kMethod).starts_with("notifications/");
+    return id == IdType::kAbsent || tells ? MessageKind::kNotification : MessageKind::kRequest;
+  }
   if (has_error_) return MessageKind::kError;
   return has_result_ ? MessageKind::kResult : MessageKind::kNotMessage;
 }
@@ -210,8 +216,6 @@ void MessageHandler::fill_peer(Message& message) const {
                        Slot::kMetaPeerVersion})) {
     return;
   }
-  const std::string_view envelope = texts_.text(Slot::kMetaVersion);
-  if (texts_.has(Slot::kMetaVersion) && envelope >= kFirstModernVersion) message.flags |= kModern;
   // In params, only initialize has these.
   const bool body = message.method == Method::kInitialize || message.method == Method::kNone;
   const auto choose = [&](Slot of_body, Slot of_meta) { return body && texts_.has(of_body) ? of_body : of_meta; };
@@ -223,6 +227,18 @@ void MessageHandler::fill_peer(Message& message) const {
   message[Text::kPeerVersion] = texts_.text(version);
   if (!is_plain_peer(message[Text::kPeerName])) message.peer_name_print = texts_.print(name);
   if (!is_plain_peer(message[Text::kPeerVersion])) message.peer_version_print = texts_.print(version);
+}
+
+// Only a request of 2026-07-28 says in its _meta who its client is, and what that can do.
+void MessageHandler::fill_envelope(Message& message) const {
+  constexpr std::uint64_t kInfo = internal::bit_of(Place::kParamsMeta, "io.modelcontextprotocol/clientInfo");
+  constexpr std::uint64_t kAbilities =
+      internal::bit_of(Place::kParamsMeta, "io.modelcontextprotocol/clientCapabilities");
+  const bool has_version = texts_.has(Slot::kMetaVersion);
+  const bool modern =
+      has_version ? texts_.text(Slot::kMetaVersion) >= kFirstModernVersion : (seen_ & (kInfo | kAbilities)) != 0;
+  if (modern) message.flags |= kModern;
+  if (has_version && (seen_ & kAbilities) != 0) message.flags |= kHasEnvelope;
 }
 
 void MessageHandler::fill_result(Message& message) const {

@@ -210,6 +210,50 @@ TEST(MessageFaults, J11WhatAnotherReaderMaySeeOtherwiseIsAmbiguous) {
   EXPECT_EQ(scan_one(R"({"id":1,"\u006dethod":"ping"})").message.method, Method::kPing);
 }
 
+TEST(MessageFaults, WhatIsNoUtf8IsMarkedWhereverItIsAndHoweverItIsCut) {
+  const auto scan = [](std::string_view line, std::size_t step) {
+    Recording found;
+    MessageScanner scanner = test_scanner();
+    for (std::size_t at = 0; at < line.size(); at += step) {
+      scanner.feed(line.substr(at, step));
+      found.take(scanner);
+    }
+    scanner.end_line(line.size() + 1);
+    found.take(scanner);
+    return found;
+  };
+  const std::string long_text(3000, 'x');
+  for (const std::string& fault : {"\xff", "\xc3", "\xe6\xb1", "\xed\xa0\x80", ""}) {
+    for (const std::string& line : {
+             R"({"id":1,"method":"a","params":{"x":")" + long_text + fault + long_text + "ä\"}}",
+             R"({"id":1,"method":"a","params":{"x":{"ü":[[")" + fault + "\"]]}}}",
+             "{\"" + fault + "\":1,\"id\":1,\"method\":\"ä\"}",
+         }) {
+      for (const std::size_t step : {1u, 7u, 64u, 100'000u}) {
+        EXPECT_EQ(scan(line, step).messages.at(0).message.has(kInvalidUtf8), !fault.empty()) << line << step;
+        const auto after = scan("[" + line + ",{\"id\":2,\"method\":\"b\"}]", step).messages;
+        ASSERT_EQ(after.size(), fault.empty() ? 2u : 3u);
+        EXPECT_FALSE(after[0].message.has(kInvalidUtf8));
+        EXPECT_EQ(after.back().message.has(kInvalidUtf8), !fault.empty());
+      }
+    }
+  }
+}
+
+TEST(MessageFaults, WhatIsNoUtf8IsForgottenWithItsLine) {
+  Recording found;
+  MessageScanner scanner = test_scanner();
+  for (const std::string_view line : {R"({"x":")"
+                                      "\xe6",
+                                      R"({"id":1,"method":"a"})"}) {
+    scanner.feed(line);
+    scanner.end_line(line.size() + 1);
+    found.take(scanner);
+  }
+  ASSERT_EQ(found.messages.size(), 2u);
+  EXPECT_FALSE(found.messages[1].message.has(kInvalidUtf8));
+}
+
 TEST(MessageFaults, J13LongContextsAreCutAndMarked) {
   const auto scan = [](std::string_view key, std::size_t size) {
     return scan_one(R"({"id":1,"method":"ping","params":{"_meta":{")" + std::string(key) + "\":\"" +

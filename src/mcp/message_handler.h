@@ -30,7 +30,8 @@ struct ScanOptions {
 
 // What a line or a body came to: a message, or tools that it declares. Valid until the next call to who gave it.
 struct Found {
-  // Complete; may be changed. Elements of a batch that are no objects come last, at most 1,000 of them, all the same.
+  // Complete; may be changed. Elements of a batch that are no objects come last, at most 1,000 of them, all the same but
+  // for the first, which says whether the batch is UTF-8.
   Message* message = nullptr;
   const SpliceMap* map = nullptr;  // of the message; null for elements of a batch and for what is no whole JSON object
   // In place of a message: the tools that a tools/list result names, each once its object is over, at most 64 at a
@@ -47,6 +48,7 @@ class MessageHandler {
   // True: something is to be taken before more bytes come.
   bool on_end(json::Kind kind, std::uint64_t offset);
   void on_whole_text(std::string_view text, json::Kind kind, std::uint64_t offset);
+  void on_bad_utf8() { bad_utf8_ = true; }
   [[nodiscard]] bool has_found() const { return messages_ != 0 || declared_count_ == declared_.size(); }
   // The scanner's verdict on the line. Says what was left to say of it, and starts afresh.
   void end_line(json::Shape shape, std::uint64_t line_bytes);
@@ -91,12 +93,13 @@ class MessageHandler {
   void build(std::uint64_t bytes, std::uint32_t flags);
   // One that says nothing yet.
   Message& start_message(std::uint64_t bytes, std::uint32_t flags);
-  MessageKind kind_of(bool has_id) const;
+  MessageKind kind_of(IdType id) const;
   void fill_method(Message& message) const;
   void fill_id(Message& message) const;
   void fill_related(Message& message) const;
   void fill_name(Message& message) const;
   void fill_peer(Message& message) const;
+  void fill_envelope(Message& message) const;
   void fill_result(Message& message) const;
   void fill_context(Message& message) const;
 
@@ -115,6 +118,7 @@ class MessageHandler {
   std::uint64_t elements_ = 0;      // of a batch
   std::uint64_t odd_elements_ = 0;  // those that are no objects
   bool bad_element_ = false;        // one of them is no JSON
+  bool bad_utf8_ = false;           // not told yet
   std::size_t depth_ = 0;
   std::array<Place, json::kMaxEntered + 2> stack_{};
 

@@ -347,7 +347,7 @@ void MessageHandler::clear_object() {
 void MessageHandler::clear_line() {
   root_ = Root::kNothing;
   elements_ = odd_elements_ = 0;
-  bad_element_ = false;
+  bad_element_ = bad_utf8_ = false;
   depth_ = 0;
   taking_ = Taking::kNothing;
 }

@@ -81,7 +81,7 @@ TEST(MessageScanner, TheModernEnvelopeIsRead) {
       R"({"id":1,"method":"tools/list","params":{"cursor":"c","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",)"
       R"("io.modelcontextprotocol/clientCapabilities":{"x":{"name":"no"}},)"
       R"("io.modelcontextprotocol/clientInfo":{"name":"modern","version":"3"}}}})");
-  EXPECT_EQ(r.message.flags, kHasParams | kHasMeta | kModern | kCursor | kNamesMcp);
+  EXPECT_EQ(r.message.flags, kHasParams | kHasMeta | kModern | kCursor | kNamesMcp | kHasEnvelope);
   EXPECT_EQ(r[Text::kProtocolVersion], "2026-07-28");
   EXPECT_EQ(r[Text::kPeerName], "modern");
   EXPECT_EQ(r[Text::kPeerVersion], "3");
@@ -223,7 +223,8 @@ TEST(MessageScanner, ErrorsLeaveCodeAndHash) {
 
 TEST(MessageScanner, KindsFollowFromWhatIsThere) {
   EXPECT_EQ(scan_one(R"({"method":"a"})").message.kind, MessageKind::kNotification);
-  EXPECT_EQ(scan_one(R"({"method":"a","id":null})").message.kind, MessageKind::kNotification);
+  EXPECT_EQ(scan_one(R"({"method":"a","id":null})").message.kind, MessageKind::kRequest);
+  EXPECT_EQ(scan_one(R"({"id":null,"method":"notifications/a"})").message.kind, MessageKind::kNotification);
   EXPECT_EQ(scan_one(R"({"method":"a","id":0})").message.kind, MessageKind::kRequest);
   EXPECT_EQ(scan_one(R"({"method":5,"id":0})").message.kind, MessageKind::kNotMessage);
   EXPECT_EQ(scan_one(R"({"id":0,"result":null})").message.kind, MessageKind::kResult);

@@ -113,6 +113,33 @@ bool is_server_only(Method method) {
   }
 }
 
+bool is_client_only(Method method) {
+  return method == Method::kInitialize || method == Method::kNotificationsInitialized ||
+         method == Method::kNotificationsRootsListChanged ||
+         (method >= Method::kServerDiscover && method <= Method::kSubscriptionsListen);
+}
+
+bool is_dropped(Method method) {
+  switch (method) {
+    case Method::kPing:
+    case Method::kResourcesSubscribe:
+    case Method::kResourcesUnsubscribe:
+    case Method::kLoggingSetLevel:
+    case Method::kTasksResult:
+    case Method::kTasksList:
+    case Method::kSamplingCreateMessage:
+    case Method::kElicitationCreate:
+    case Method::kRootsList:
+    case Method::kNotificationsInitialized:
+    case Method::kNotificationsRootsListChanged:
+    case Method::kNotificationsTasksStatus:
+    case Method::kNotificationsElicitationComplete:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool has_arguments(Method method) {
   switch (method) {
     case Method::kPing:

@@ -56,6 +56,10 @@ Method method_from(std::string_view spelling);
 bool names_mcp(Method method, std::string_view spelling);
 // Does only a server send it, and of MCP only?
 bool is_server_only(Method method);
+// Does only a client send it, in every era?
+bool is_client_only(Method method);
+// Did 2026-07-28 drop it?
+bool is_dropped(Method method);
 // Has a client to give it arguments, which may be wrong?
 bool has_arguments(Method method);
 // "tools/call"; "" for kNone and kUnknown. Valid for ever.

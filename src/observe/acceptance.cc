@@ -67,7 +67,7 @@ NotInjected Acceptance::choose(Method method, std::uint64_t tool) {
 }
 
 void Acceptance::sent(const mcp::RequestId& id, Method method, std::uint64_t tool, NotInjected chosen) {
-  if (chosen == NotInjected::kStrict) return;
+  if (chosen == NotInjected::kStrict || !id.usable()) return;
   Sent sent{.method = method, .with = chosen == NotInjected::kNone, .tool = tool & kToolBits};
   Asked& slot = slot_of(id.exact);
   release(slot);

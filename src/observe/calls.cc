@@ -75,8 +75,21 @@ OpenCall& Calls::enter(HttpExchange& exchange, const Fact& fact) {
   return call;
 }
 
+// The open request whose answer nobody can tell from this one's. Of several it is the newest: the others are marked.
+OpenCall* Calls::same_id(const HttpExchange& exchange, const mcp::Message& message) {
+  if (!message.id.usable()) return nullptr;
+  OpenCall* const other = table_.find(message.direction, message.id, exchange.serial);
+  if (other == nullptr || other->kind != CallKind::kRequest) return nullptr;
+  return other->exchange_serial == exchange.serial || exchanges_.is_sse(exchange.scope) ? other : nullptr;
+}
+
 OpenCall& Calls::open(Session& session, HttpExchange& exchange, const Fact& fact) {
+  OpenCall* const sharing = same_id(exchange, fact.message);
   OpenCall& call = enter(exchange, fact);
+  if (sharing != nullptr) {
+    sharing->shares_id = call.shares_id = true;
+    session.note_findings(mcp::finding_bit(mcp::Finding::kReusedId), fact.at, &call);
+  }
   count(session, call, 1);
   if (call.may_nest()) (options_.over_http() ? session.nestable : nestable_).push_back(call);
   return call;
@@ -160,21 +173,28 @@ void Calls::end_in(Session& session, OpenCall& call, CallEnd& how, Nanos at_boot
   if (call.method == Method::kServerDiscover &&
       (how.outcome == Outcome::kAbandoned || how.outcome == Outcome::kCancelled))
     how.status_unset = true;
+  const bool by_client = call.direction == mcp::Direction::kClientToServer;
+  // Nobody waits any more for what a server asked.
+  if (!by_client && how.outcome == Outcome::kAbandoned) how.status_unset = true;
   how.declared = declared_.may_write(call, session);
   const bool failed = writer_.call(call, session, how);
   // A handshake that was not answered has failed, whoever gave it up.
-  if (call.method == Method::kInitialize && !answered && failed) session.initialize_failed = true;
+  if (call.method == Method::kInitialize && by_client && !answered && failed) session.initialize_failed = true;
   session.count_end(call, how.outcome, failed);
   if (call.kind != CallKind::kRequest) {
     // Nothing answers it.
   } else if (answered) {
     recollection_.answered(call.direction, call.id, session.root.session);
   } else if (how.outcome != Outcome::kRedirected) {  // else it is asked elsewhere, perhaps by the same id
+    const bool given_up = how.outcome == Outcome::kCancelled || how.outcome == Outcome::kAbandoned;
     recollection_.ended({call.direction, call.method, call.id, session.root.session, call.context.trace_id,
-                         call.context.span_id, call.context.flags, short_trace_state(call.trace_state)});
+                         call.context.span_id, call.context.flags, short_trace_state(call.trace_state), given_up});
   }
   count(session, call, -1);
-  while (!call.children.empty()) end(call.children.front(), unobserved("parent_answered"), at_boot);
+  while (!call.children.empty()) {
+    OpenCall& child = call.children.front();
+    end(child, how.outcome == Outcome::kAbandoned ? abandoned(how.error_type) : unobserved("parent_answered"), at_boot);
+  }
   take_out(call);
   sessions_.rest(session);
 }
@@ -226,6 +246,8 @@ void Calls::add_dropped(Nanos last) {
   last_dropped_ = std::max(last_dropped_, last);
   next_give_up_ = std::min(next_give_up_, last + kGiveUpAfter);
 }
+
+bool Calls::lost_lately(Nanos now) const { return now <= last_dropped_ + kGiveUpAfter; }
 
 void Calls::give_up_dropped(Nanos now) {
   if (now < next_give_up_) return;

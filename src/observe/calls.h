@@ -60,6 +60,8 @@ class Calls {
   // unobserved: its answer may have been among them.
   void add_dropped(Nanos last);
   [[nodiscard]] Nanos last_dropped() const { return last_dropped_; }
+  // So lately that what was asked then may be answered only now.
+  [[nodiscard]] bool lost_lately(Nanos now) const;
   [[nodiscard]] bool may_have_lost(const mcp::OpenCall& call) const { return call.start.boot <= last_dropped_; }
 
   void on_time(Nanos now);
@@ -68,6 +70,7 @@ class Calls {
 
  private:
   mcp::OpenCall& enter(HttpExchange& exchange, const mcp::Fact& fact);
+  mcp::OpenCall* same_id(const HttpExchange& exchange, const mcp::Message& message);
   void end_in(Session& session, mcp::OpenCall& call, trace::CallEnd& how, Nanos at_boot, bool answered);
   void take_out(mcp::OpenCall& call);
   void count(Session& session, const mcp::OpenCall& call, int more);

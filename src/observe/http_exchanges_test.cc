@@ -48,7 +48,7 @@ TEST(HttpExchangesTest, AnExchangeThatHasEndedGoesWithItsLastCall) {
   mcp::OpenCall& three = calls.open(fact);
   table.enter(exchange, three);
   EXPECT_EQ(exchange.messages, 3u);
-  EXPECT_EQ(calls.find(mcp::Direction::kClientToServer, fact.message.id, 7), &one);
+  EXPECT_EQ(calls.find(mcp::Direction::kClientToServer, fact.message.id, 7), &three);
   table.leave(two);  // in the middle
   calls.close(two);
   exchange.ended = true;

@@ -4,6 +4,8 @@ namespace mcptrace::observe {
 namespace {
 
 using mcp::CallKind;
+using mcp::Finding;
+using mcp::finding_bit;
 using mcp::HttpEnd;
 using mcp::HttpFact;
 using mcp::Message;
@@ -80,7 +82,44 @@ CallEnd end_of_http(const HttpExchange& exchange, const HttpFact& http) {
   return end;
 }
 
+// A batch, once it is agreed on a version that has none.
+bool is_dropped_batch(const Session& session, const Message& message) {
+  if (!message.has(mcp::kInBatch)) return false;
+  const std::string_view version = session.text.version;
+  return session.is_modern() || (version.starts_with("20") && version >= "2025-06-18");
+}
+
+mcp::Findings findings_of_any(const Session& session, const Message& message) {
+  mcp::Findings findings = 0;
+  if (message.has(mcp::kInvalidUtf8)) findings |= finding_bit(Finding::kInvalidUtf8);
+  if (is_dropped_batch(session, message)) findings |= finding_bit(Finding::kDeprecated);
+  return findings;
+}
+
 }  // namespace
+
+mcp::Findings findings_of(const Session& session, const Message& message) {
+  mcp::Findings findings = findings_of_any(session, message);
+  const bool asks = message.kind == mcp::MessageKind::kRequest;
+  const bool modern = message.has(mcp::kModern) || session.is_modern();
+  if (message.id.type == mcp::IdType::kNull) findings |= finding_bit(Finding::kNullId);
+  if (modern && is_dropped(message.method)) findings |= finding_bit(Finding::kDeprecated);
+  if (asks && message.has(mcp::kModern) && !message.has(mcp::kHasEnvelope) && message.method != Method::kInitialize) {
+    findings |= finding_bit(Finding::kMissingMeta);
+  }
+  return findings;
+}
+
+mcp::Findings findings_of_answer(const Session& session, const OpenCall& call, const Message& answer) {
+  mcp::Findings findings = findings_of_any(session, answer);
+  if (!answer.has(mcp::kJsonrpc2)) findings |= finding_bit(Finding::kBadJsonrpc);
+  if (call.direction != mcp::Direction::kClientToServer || answer.kind != mcp::MessageKind::kResult) return findings;
+  const bool odd = answer.result_type == mcp::ResultType::kAbsent || answer.result_type == mcp::ResultType::kOther;
+  if (odd && (call.flags & mcp::kModern) != 0 && call.method != Method::kInitialize) {
+    findings |= finding_bit(Finding::kBadResultType);
+  }
+  return findings;
+}
 
 CallEnd ended(Outcome outcome) {
   CallEnd end;

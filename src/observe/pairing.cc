@@ -11,7 +11,7 @@ using mcp::Method;
 using mcp::OpenCall;
 
 OpenCall* Pairing::asked(const HttpExchange& exchange, Direction asked, const mcp::RequestId& id) {
-  if (!id.usable()) return nullptr;
+  if (id.type == mcp::IdType::kAbsent) return nullptr;
   if (exchange.resumes == 0) return calls_.table().find(asked, id, exchange.serial);
   if (OpenCall* call = calls_.table().find(asked, id, exchange.resumes)) return call;
   // The stream is of an exchange without a session, whose ids are its own.

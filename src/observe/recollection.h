@@ -22,6 +22,7 @@ struct EndedCall {
   SpanId span_id;
   std::uint8_t flags = 0;
   std::string trace_state;  // short
+  bool given_up = false;    // by whoever asked, or because the session ended
 };
 
 class Recollection {

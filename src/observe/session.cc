@@ -72,7 +72,8 @@ void Session::note_findings(mcp::Findings findings, Instant at, mcp::OpenCall* c
 }
 
 void Session::count_end(const mcp::OpenCall& call, Outcome outcome, bool is_error) {
-  if (call.direction == mcp::Direction::kClientToServer && call.kind == mcp::CallKind::kRequest) {
+  if (call.direction != mcp::Direction::kClientToServer) return;
+  if (call.kind == mcp::CallKind::kRequest) {
     // A discover that was refused says nothing of the era: the client tries the other one next.
     if (call.method == mcp::Method::kServerDiscover && outcome == Outcome::kOk) saw_modern_ = true;
     const auto why = call.context.not_injected;
@@ -158,6 +159,7 @@ void Session::add_counts(SpanRecord& span) const {
     const std::uint64_t besides = finding == mcp::Finding::kLost ? lost.messages + lost.files : 0;
     add_if(trace::finding_count(finding), findings_[i] + besides);
   }
+  add_if(Attr::kForeignFromClient, foreign_from_client_);
 }
 
 void Session::build_root(const RootStyle& style, bool ended, SpanRecord& span) {

@@ -74,6 +74,7 @@ class Session {
   }
   void count_foreign(const mcp::Message& message) {
     count_bytes(message);
+    if (message.direction == mcp::Direction::kClientToServer) ++foreign_from_client_;
     count_findings(mcp::finding_bit(mcp::Finding::kNotMcpMessage));
   }
   void count_findings(mcp::Findings findings);
@@ -81,6 +82,7 @@ class Session {
   [[nodiscard]] const FindingCounts& findings() const { return findings_; }
   // On the root, and on the span of the call that they concern, if there is one.
   void note_findings(mcp::Findings findings, Instant at, mcp::OpenCall* call);
+  // Only the client's calls are counted.
   void count_end(const mcp::OpenCall& call, trace::Outcome outcome, bool is_error);
 
   // What the peers say of themselves; empty strings are passed over. Of either's names the first counts: of a server's,
@@ -148,6 +150,7 @@ class Session {
   std::uint64_t tool_calls_ = 0, requests_ = 0, notifications_ = 0, errors_ = 0, not_injected_ = 0;
   std::array<std::uint64_t, 2> bytes_{};  // by Direction
   FindingCounts findings_{};
+  std::uint64_t foreign_from_client_ = 0;  // of what is counted as no message of MCP's
   bool saw_legacy_ = false, saw_modern_ = false;
   bool probed_ = false, worked_ = false;                         // the client sent server/discover; another request
   std::unordered_map<std::uint64_t, mcp::Definition> declared_;  // tools, by name

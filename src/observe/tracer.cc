@@ -14,6 +14,8 @@ using mcp::CallKind;
 using mcp::Direction;
 using mcp::Fact;
 using mcp::FactKind;
+using mcp::Finding;
+using mcp::finding_bit;
 using mcp::Message;
 using mcp::MessageKind;
 using mcp::Method;
@@ -69,7 +71,8 @@ Tracer::Tracer(TracerOptions options, Random& random, Activity& activity, Record
       calls_(options_, sessions_, exchanges_, declared_, recollection_, writer_, activity),
       pairing_(calls_, exchanges_) {}
 
-void Tracer::feed(const Fact& fact) {
+void Tracer::feed(Fact fact) {
+  if (fact.kind == FactKind::kMessage) put_in_order(fact.at);
   last_seen_ = std::max(last_seen_, fact.at.boot);
   if (calls_.table().full() && opens_call(fact)) calls_.make_room();
   HttpExchange& exchange = fact.http != nullptr ? exchange_of(fact) : apart_;
@@ -97,6 +100,20 @@ void Tracer::feed(const Fact& fact) {
   }
 }
 
+// Messages of one read have one stamp: each gets a nanosecond more than the one before, so that their order is that in
+// which they came.
+void Tracer::put_in_order(Instant& at) {
+  if (at.boot < read_at_) return;  // what was held back meanwhile
+  if (at.boot > told_at_) {
+    read_at_ = told_at_ = at.boot;
+    return;
+  }
+  told_at_ += Nanos(1);
+  if (at.boot <= lost_at_) calls_.add_dropped(told_at_);  // they may be of this read
+  at.wall += told_at_ - at.boot;
+  at.boot = told_at_;
+}
+
 void Tracer::on_message(HttpExchange& exchange, const Fact& fact) {
   const Message& message = fact.message;
   const bool from_client = message.direction == Direction::kClientToServer;
@@ -116,6 +133,7 @@ void Tracer::on_message(HttpExchange& exchange, const Fact& fact) {
   if (belongs_to == nullptr && !from_client && over_http) belongs_to = pairing_.served(exchange, &session, message);
   session.touch(fact.at);
   if (!over_http && !is_of_mcp(session, fact)) return;
+  if (!from_client && is_echo(exchange, session, fact)) return;
   session.count_message(message);
   if (message.kind == MessageKind::kRequest) {
     OpenCall& call = on_request(exchange, session, fact, belongs_to);
@@ -123,6 +141,7 @@ void Tracer::on_message(HttpExchange& exchange, const Fact& fact) {
   } else if (message.kind == MessageKind::kNotification) {
     on_notification(exchange, session, fact, belongs_to);
   } else if (!over_http && message.kind == MessageKind::kNotJson) {
+    session.count_findings(finding_bit(Finding::kStdoutNotJson));
     ++session.not_json_lines, session.not_json_bytes += message.bytes;
     ++noise_.lines, noise_.bytes += message.bytes;
   }
@@ -156,6 +175,10 @@ Session& Tracer::session_of_client_message(const Fact& fact) {
 bool Tracer::is_of_mcp(Session& session, const Fact& fact) {
   const Message& message = fact.message;
   note_framing(session, message);
+  if (message.kind == MessageKind::kNotMessage && message.has(mcp::kInvalidUtf8)) {
+    session.count_findings(finding_bit(Finding::kInvalidUtf8));
+    return false;
+  }
   if (is_foreign(fact, known_)) {
     if (message.kind == MessageKind::kRequest) recollection_.foreign(message.direction, message.id);
     session.count_foreign(message);
@@ -168,10 +191,30 @@ bool Tracer::is_of_mcp(Session& session, const Fact& fact) {
 // Once for each side.
 void Tracer::note_framing(Session& session, const Message& message) {
   if (!message.has(mcp::kCounted) || std::exchange(counted_[static_cast<std::size_t>(message.direction)], true)) return;
-  session.count_findings(mcp::finding_bit(mcp::Finding::kContentLengthFraming));
+  session.count_findings(finding_bit(Finding::kContentLengthFraming));
+}
+
+// What its client asked comes back from a terminal, or from `cat`: nobody asks it of the client.
+bool Tracer::is_echo(const HttpExchange& exchange, Session& session, const Fact& fact) {
+  const Message& message = fact.message;
+  if (!mcp::is_client_only(message.method)) return false;
+  OpenCall* call = nullptr;
+  if (message.kind == MessageKind::kRequest) {
+    call = pairing_.asked(exchange, Direction::kClientToServer, message.id);
+    if (call == nullptr || call->method != message.method) return false;
+  }
+  session.count_bytes(message);
+  (call != nullptr ? calls_.session_of(*call) : session).note_findings(finding_bit(Finding::kEcho), fact.at, call);
+  return true;
 }
 
 OpenCall& Tracer::on_request(HttpExchange& exchange, Session& session, const Fact& fact, OpenCall* nested_in) {
+  OpenCall& call = open_call(exchange, session, fact, nested_in);
+  session.note_findings(findings_of(session, fact.message), fact.at, &call);
+  return call;
+}
+
+OpenCall& Tracer::open_call(HttpExchange& exchange, Session& session, const Fact& fact, OpenCall* nested_in) {
   const Message& message = fact.message;
   OpenCall& call = calls_.open(session, exchange, fact);
   if (message.direction == Direction::kServerToClient) {
@@ -181,11 +224,12 @@ OpenCall& Tracer::on_request(HttpExchange& exchange, Session& session, const Fac
   if (fact.http != nullptr) exchanges_.ask_in_sse(exchange.scope);
   session.learn_client(message);
   if (call.context.not_injected == mcp::NotInjected::kStrict) {
-    session.count_findings(mcp::finding_bit(mcp::Finding::kStrictServer));
+    session.count_findings(finding_bit(Finding::kStrictServer));
   }
   link_call(session, message, call);
   if (message.method == Method::kToolsCall) {
-    call.undeclared = session.knows_undeclared(message.name_hash, calls_.last_dropped());
+    call.undeclared = message.name_hash != 0 && session.knows_undeclared(message.name_hash, calls_.last_dropped());
+    if (call.undeclared) session.note_findings(finding_bit(Finding::kUndeclaredTool), fact.at, &call);
     call.definition = session.definition_of(message.name_hash);
   }
   return call;
@@ -235,9 +279,12 @@ void Tracer::link_call(const Session& session, const Message& message, OpenCall&
 void Tracer::on_notification(HttpExchange& exchange, Session& session, const Fact& fact, OpenCall* belongs_to) {
   const Message& message = fact.message;
   const bool from_client = message.direction == Direction::kClientToServer;
+  session.count_findings(findings_of(session, message));
   if (message.method == Method::kNotificationsCancelled) {
     if (OpenCall* const call = pairing_.cancelled(fact)) {
       calls_.end(*call, ended(call->is_listen() ? Outcome::kOk : Outcome::kCancelled), fact.at.boot);
+    } else if (from_client && recollection_.find_answered(message.direction, message.related)) {
+      session.count_findings(finding_bit(Finding::kCancelledAfterAnswer));
     }
   }
   if (from_client && options_.over_http()) {
@@ -260,7 +307,8 @@ void Tracer::on_notification(HttpExchange& exchange, Session& session, const Fac
 }
 
 void Tracer::add_dropped(std::uint64_t count, Nanos last) {
-  calls_.add_dropped(last);
+  lost_at_ = std::max(lost_at_, last);
+  calls_.add_dropped(last < read_at_ ? last : std::max(last, told_at_));
   add_lost({.messages = count});
 }
 

@@ -32,7 +32,7 @@ class Tracer {
   // References must outlive this. `activity` is written: what the relay has to know of open requests.
   Tracer(TracerOptions options, Random& random, Activity& activity, RecordSink& sink);
 
-  void feed(const mcp::Fact& fact);
+  void feed(mcp::Fact fact);
   // Facts that were lost on their way here; none of them of a later moment than `last` (boot clock).
   void add_dropped(std::uint64_t count, Nanos last);
   // What was lost behind us.
@@ -61,12 +61,15 @@ class Tracer {
   }
 
  private:
+  void put_in_order(Instant& at);
   void on_message(HttpExchange& exchange, const mcp::Fact& fact);
   Session& session_of(const mcp::Fact& fact, bool opens);
   Session& session_of_client_message(const mcp::Fact& fact);
   bool is_of_mcp(Session& session, const mcp::Fact& fact);
+  bool is_echo(const HttpExchange& exchange, Session& session, const mcp::Fact& fact);
   void note_framing(Session& session, const mcp::Message& message);
   mcp::OpenCall& on_request(HttpExchange& exchange, Session& session, const mcp::Fact& fact, mcp::OpenCall* nested_in);
+  mcp::OpenCall& open_call(HttpExchange& exchange, Session& session, const mcp::Fact& fact, mcp::OpenCall* nested_in);
   void place_server_call(const Session& session, const mcp::Message& message, mcp::OpenCall* nested_in,
                          mcp::OpenCall& call);
   void link_call(const Session& session, const mcp::Message& message, mcp::OpenCall& call);
@@ -78,7 +81,7 @@ class Tracer {
                    bool id_mismatch);
   void learn_from_answer(Session& session, const mcp::OpenCall& call, const mcp::Message& message);
   bool is_known_stray(mcp::Direction asked, const mcp::Fact& fact);
-  void count_unmatched(const mcp::Fact& fact);
+  void count_unmatched(const HttpExchange& exchange, const mcp::Fact& fact);
 
   // tracer_http.cc
   HttpExchange& exchange_of(const mcp::Fact& fact);
@@ -101,7 +104,9 @@ class Tracer {
   bool known_ = false;             // stdio: MCP is spoken here
   std::array<bool, 2> counted_{};  // stdio: by Direction: its framing was found to be by Content-Length
   Noise noise_;
-  Nanos last_seen_{};  // boot clock: the newest moment told
+  Nanos last_seen_{};             // boot clock: the newest moment told
+  Nanos read_at_{}, told_at_{};   // boot clock: of the newest read, and of the last of its messages
+  Nanos lost_at_ = Nanos::min();  // boot clock: the newest read of which messages were lost
 };
 
 }  // namespace mcptrace::observe

@@ -8,6 +8,8 @@ namespace mcptrace::observe {
 using mcp::CallKind;
 using mcp::Direction;
 using mcp::Fact;
+using mcp::Finding;
+using mcp::finding_bit;
 using mcp::Message;
 using mcp::MessageKind;
 using mcp::Method;
@@ -34,7 +36,7 @@ void Tracer::on_answer(HttpExchange& exchange, const Fact& fact) {
     // Second chance: the only open call whose id differs in form alone.
     if (message.id.usable()) call = calls_.table().find_loose(asked, message.id);
     id_mismatch = call != nullptr;
-    if (call == nullptr) count_unmatched(fact);
+    if (call == nullptr) count_unmatched(exchange, fact);
   }
   if (call != nullptr) {
     answer_call(*call, fact, exchange.declared, id_mismatch);
@@ -51,13 +53,15 @@ void Tracer::answer_call(OpenCall& call, const Fact& fact, const std::vector<mcp
   session.touch(fact.at);
   session.count_message(message);
   note_framing(session, message);
-  const mcp::Findings bad = message.has(mcp::kJsonrpc2) ? 0 : mcp::finding_bit(mcp::Finding::kBadJsonrpc);
-  session.note_findings(fact.findings | bad, fact.at, &call);
+  const bool asked_by_client = call.direction == Direction::kClientToServer;
+  mcp::Findings findings = fact.findings | findings_of_answer(session, call, message);
+  if (id_mismatch) findings |= finding_bit(Finding::kIdMismatch);
+  session.note_findings(findings, fact.at, &call);
   CallEnd end = judge_answer(call.method, message);
   end.id_mismatch = id_mismatch;
   if (message.kind == MessageKind::kError) {
-    if (call.method == Method::kInitialize) session.initialize_failed = true;
-  } else if (end.outcome != Outcome::kToolError && call.direction == Direction::kClientToServer) {
+    if (call.method == Method::kInitialize && asked_by_client) session.initialize_failed = true;
+  } else if (end.outcome != Outcome::kToolError && asked_by_client) {
     learn_from_answer(session, call, message);
     if (call.method == Method::kToolsList) declared_.learn(session, call, page, !message.has(mcp::kNextCursor));
   }
@@ -97,16 +101,18 @@ bool Tracer::is_known_stray(Direction asked, const Fact& fact) {
   session->touch(fact.at);
   session->count_message(message);
   if (!late) {
+    session->count_findings(finding_bit(Finding::kSecondAnswer));
     ++session->second_answers;
     return true;
   }
+  if (late->given_up) session->count_findings(finding_bit(Finding::kLateAnswer));
   recollection_.answered(asked, message.id, late->session);
   const trace::Outcome outcome = judge_answer(late->method, message).outcome;
   writer_.late_answer(*late, *session, random_.span_id(), fact.at.wall, outcome);
   return true;
 }
 
-void Tracer::count_unmatched(const Fact& fact) {
+void Tracer::count_unmatched(const HttpExchange& exchange, const Fact& fact) {
   const Message& message = fact.message;
   const bool over_http = options_.over_http();
   if (over_http && !message.has(mcp::kJsonrpc2)) return;
@@ -115,6 +121,12 @@ void Tracer::count_unmatched(const Fact& fact) {
   if (!message.has(mcp::kJsonrpc2) || !(known_ || over_http)) return session.count_foreign(message);
   session.count_message(message);
   ++session.unmatched;
+  // Who cannot read a request cannot say which it was; and what was asked may have been lost, or over HTTP have come to
+  // another replica.
+  const bool unreadable = message.kind == MessageKind::kError && !message.id.usable();
+  const bool asked_here = !over_http || exchange.method == mcp::HttpMethod::kPost || exchanges_.is_sse(exchange.scope);
+  if (unreadable || !asked_here || calls_.lost_lately(fact.at.boot)) return;
+  session.count_findings(finding_bit(Finding::kUnmatchedAnswer));
 }
 
 }  // namespace mcptrace::observe

@@ -80,6 +80,7 @@ void TracedExchange::read_caller() {
   caller_.modern = text.modern;
   if (text.forwarded || !shared_.options().client_address) http_.client_port = 0;
   if (text.modern) http_.flags |= mcp::kModernPeer;
+  if (text.modern && !text.session_id.empty()) findings_ |= mcp::finding_bit(mcp::Finding::kDeprecated);
   if (!text.modern && !text.session_id.empty()) http_.flags |= mcp::kKnownSession;
   if (http_.method != HttpMethod::kPost) return;
   endpoint_.assign(shared_.endpoint(caller_.route, text.target));

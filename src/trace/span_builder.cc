@@ -153,7 +153,9 @@ void SpanBuilder::start_message(const OpenCall& call, const SessionText& session
     span.add(Attr::kRequestId, gate_request_id(text, integer, call.id_print, id_));
   }
   span.add(Attr::kRequestBytes, static_cast<std::int64_t>(call.request_bytes));
-  if ((call.flags & mcp::kAmbiguous) != 0) span.add(Attr::kAmbiguous, true);
+  if (call.shares_id || (call.flags & mcp::kAmbiguous) != 0) {
+    span.add(Attr::kAmbiguous, call.shares_id ? "reused_id" : "keys");
+  }
   if (call.context.not_injected == NotInjected::kNone) span.add(Attr::kInjected, injected_text(call.flags));
   if (const auto why = not_injected_text(call.context.not_injected); !why.empty()) span.add(Attr::kNotInjectedWhy, why);
 }

@@ -11,7 +11,7 @@ import {
 } from './http_peers.mjs';
 import { legacyHttpServer, sseServer } from './http_servers.mjs';
 import {
-  calls, clientInfo, ERROR, eventually, filesBelow, freshDirectory, freshHome, kind, mcptrace, named, outcome, root, sessionList, sessions,
+  calls, clientInfo, ERROR, eventually, filesBelow, findings, freshDirectory, freshHome, kind, mcptrace, named, outcome, root, sessionList, sessions,
   status, trace,
 } from './peers.mjs';
 
@@ -64,6 +64,7 @@ test('the reference server over Streamable HTTP: one session, one tree', async (
   assert.equal(all.length, 1);
   const [spans] = all;
   const session = checkTree(spans);
+  assert.deepEqual(findings(session), {});
   assert.equal(status(session), 0);
   assert.equal(session.attributes['mcp.client.name'], clientInfo.name);
   assert.equal(session.attributes['mcp.protocol.version'], '2025-11-25');
@@ -114,6 +115,7 @@ for (const [where, options, url] of [
     assert.equal(all.length, 1);
     const [spans] = all;
     const session = checkTree(spans);
+    assert.deepEqual(findings(session), {});
     assert.equal(session.attributes['mcptrace.calls'], 7);
     assert.deepEqual(said(spans), driven);
     for (const span of requestsOf(spans)) assert.equal(span.parentSpanId, session.spanId, span.name);

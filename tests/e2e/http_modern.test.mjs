@@ -5,7 +5,7 @@ import {
   ask, eventsOf, legacyHttpClient, listen, modernHeaders, modernHttpClient, modernMeta, open, startProxy, toolCall,
 } from './http_peers.mjs';
 import { legacyHttpServer, modernHttpServer } from './http_servers.mjs';
-import { calls, clientInfo, ERROR, eventually, freshHome, named, outcome, root, sessionList, sessions, status } from './peers.mjs';
+import { calls, clientInfo, ERROR, eventually, findings, freshHome, named, outcome, root, sessionList, sessions, status } from './peers.mjs';
 
 const pinned = { pin: '2026-07-28' };
 const modernCall = (id, name, args, meta) => toolCall(id, name, args, modernMeta(meta));
@@ -44,6 +44,7 @@ test('a pinned client: discover in place of initialize, and a call that asks bac
   assert.equal(session.attributes['mcp.client.name'], clientInfo.name);
   assert.equal(session.attributes['mcp.server.name'], 'modern-http');
   assert.equal(session.attributes['mcptrace.session.guessed'], true, 'nothing says which session it is');
+  assert.deepEqual(findings(session), { undeclared_tool: 1 }, 'that one is missing');
   const requests = spans.filter((span) => span.attributes['jsonrpc.request.id'] !== undefined);
   assert.deepEqual(requests.map((span) => [span.name, span.attributes['mcp.tool_name'] ?? '', outcome(span)]), [
     ['mcp.discover', '', 'ok'],

@@ -4,7 +4,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { answerTheServer, capabilities, drive } from './everything.mjs';
 import {
-  calls, clientInfo, ERROR, everythingServer, eventually, freshDirectory, freshHome, kind, legacyClient, legacyServer, named, outcome,
+  calls, clientInfo, ERROR, everythingServer, eventually, findings, freshDirectory, freshHome, kind, legacyClient, legacyServer, named, outcome,
   recorded, root, sessionList, sessions, status, traced,
 } from './peers.mjs';
 
@@ -29,6 +29,7 @@ test('the reference server, driven by the SDK: one session, one tree', async (t)
   assert.equal(session.attributes['mcp.protocol.version'], '2025-11-25');
   assert.equal(session.attributes['mcptrace.calls'], 7);
   assert.equal(session.attributes['mcptrace.calls.tool_error'], 1);
+  assert.deepEqual(findings(session), {});
 
   for (const span of spans) {
     assert.equal(span.traceId, session.traceId);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
 import {
-  calls, clientInfo, ERROR, everythingServer, freshDirectory, freshHome, legacyServer, modernClient, modernServer, named, outcome, recorded,
+  calls, clientInfo, ERROR, everythingServer, findings, freshDirectory, freshHome, legacyServer, modernClient, modernServer, named, outcome, recorded,
   root, sessionList, sessions, status, traced,
 } from './peers.mjs';
 
@@ -30,6 +30,7 @@ test('a pinned client: discover in place of initialize, and a call that asks bac
   assert.equal(root(spans).attributes['mcp.era'], 'modern');
   assert.equal(root(spans).attributes['mcp.client.name'], clientInfo.name);
   assert.equal(root(spans).attributes['mcp.server.name'], 'modern-recorder');
+  assert.deepEqual(findings(root(spans)), { undeclared_tool: 1 }, 'that one is missing');
   assert.equal(named(spans, 'mcp.initialize').length, 0);
   const requests = spans.filter((span) => span !== root(spans));
   assert.deepEqual(requests.map((span) => [span.name, span.attributes['mcp.tool_name'] ?? '', outcome(span)]), [

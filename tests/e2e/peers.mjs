@@ -166,6 +166,9 @@ export const named = (spans, name) => spans.filter((span) => span.name === name)
 export const root = (spans) => named(spans, 'agent_session')[0];
 export const calls = (spans, tool) =>
   named(spans, 'mcp.tool_call').filter((span) => tool === undefined || span.attributes['mcp.tool_name'] === tool);
+// What is wrong by a root, in counts; nothing where both sides keep to the specification.
+export const findings = (span) => Object.fromEntries(Object.entries(span.attributes)
+  .filter(([key]) => key.startsWith('mcptrace.finding.')).map(([key, count]) => [key.slice('mcptrace.finding.'.length), count]));
 export const outcome = (span) => span.attributes['mcp.outcome'];
 export const ERROR = 2;
 export const status = (span) => span.status?.code ?? 0;

@@ -1,6 +1,7 @@
 #include "golden/record_text.h"
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "trace/testing.h"
 
@@ -17,9 +18,13 @@ std::string value_text(const trace::AttributeValue& value) {
   return std::visit(Visitor{}, value);
 }
 
+// To the microsecond, or where that is not all of it to the nanosecond.
 std::string seconds(Nanos span) {
+  const auto nanos = static_cast<long long>(span.count());
+  const bool whole = nanos % 1000 == 0;
   char text[40];
-  std::snprintf(text, sizeof(text), "%.6f", static_cast<double>(span.count()) / 1e9);
+  std::snprintf(text, sizeof(text), "%s%lld.%0*lld", nanos < 0 ? "-" : "", std::abs(nanos / 1'000'000'000),
+                whole ? 6 : 9, std::abs(nanos % 1'000'000'000) / (whole ? 1000 : 1));
   return text;
 }
 
