@@ -1,8 +1,10 @@
-// The file: lines of 8 and 16 hexadecimal digits, "<server> <name>\n". A line that does not end so is passed over but
-// for its last 25 characters: they are whole where a torn line stood before.
+// The file: lines of 8, 16 and 16 hexadecimal digits, "<server> <name> <definition>\n"; of the first version, which
+// knew no definitions, "<server> <name>\n". A line that does not end so is passed over but for its last 42, or 25,
+// characters: they are whole where a torn line stood before.
 //
-//   server   keyed hash of the server, cut: so that the lines of others need no look-up
-//   name     keyed hash of server and name
+//   server      keyed hash of the server, cut: so that the lines of others need no look-up
+//   name        keyed hash of server and name
+//   definition  the tool's definition hash, its lower half; 0: not known. A tool has a line for each
 //
 // Appended by one write(2) a list, with O_APPEND: processes do not mix their bytes. The lock only spares doubles, when
 // many start at once; who does not get it writes all the same.
@@ -24,9 +26,12 @@ namespace {
 
 constexpr std::size_t kServerDigits = 8;
 constexpr std::size_t kNameDigits = 16;
-constexpr std::size_t kLineBytes = kServerDigits + 1 + kNameDigits;  // without its newline
+constexpr std::size_t kFirstLineBytes = kServerDigits + 1 + kNameDigits;  // without its newline
+constexpr std::size_t kDefinitionDigits = 16;
+constexpr std::size_t kLineBytes = kFirstLineBytes + 1 + kDefinitionDigits;
 constexpr std::uint64_t kMostBytes = 1 << 20;
 constexpr std::size_t kMostNames = 4096;
+constexpr std::size_t kMostDefinitions = 32;
 
 std::uint64_t size_limit() {
   rlimit limit;
@@ -69,19 +74,35 @@ bool DeclaredFile::contains(std::string_view server, std::uint64_t name) {
   return known_.contains(print);
 }
 
-void DeclaredFile::add(std::string_view server, std::span<const std::uint64_t> names) {
+std::size_t DeclaredFile::add(std::string_view server, std::span<const mcp::DeclaredTool> tools) {
   serve(server);
-  if (!open(O_CREAT)) return;
+  if (!open(O_CREAT)) return 0;
   const bool locked = ::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0;
   read_on();
   std::string lines;
-  for (const std::uint64_t name : names) {
-    if (known_.size() >= kMostNames) break;
+  std::size_t changed = 0;
+  for (const auto& [name, definition] : tools) {
     const std::uint64_t print = print_of(name);
-    if (known_.insert(print).second) lines.append(server_print_).append(hex64(print)).append(1, '\n');
+    const Learned learned = learn(print, definition.low);
+    if (learned == Learned::kOther) ++changed;
+    if (learned == Learned::kNothing) continue;
+    lines.append(server_print_).append(hex64(print)).append(1, ' ').append(hex64(definition.low)).append(1, '\n');
   }
   append(lines);
   if (locked) ::flock(fd_.get(), LOCK_UN);
+  return changed;
+}
+
+// kOther: the tool was defined before, and not so.
+DeclaredFile::Learned DeclaredFile::learn(std::uint64_t print, std::uint64_t definition) {
+  if (known_.size() >= kMostNames && !known_.contains(print)) return Learned::kNothing;
+  const auto [entry, fresh] = known_.try_emplace(print);
+  Definitions& known = entry->second;
+  const bool more =
+      definition != 0 && known.size() < kMostDefinitions && std::ranges::find(known, definition) == known.end();
+  if (more) known.push_back(definition);
+  if (more && known.size() > 1) return Learned::kOther;
+  return fresh || more ? Learned::kMore : Learned::kNothing;
 }
 
 // True if there is a file to be used. One that lost its name (`mcptrace clear`) is let go.
@@ -130,14 +151,25 @@ void DeclaredFile::read_on() {
 }
 
 void DeclaredFile::take_lines(std::string_view bytes) {
-  while (!bytes.empty() && known_.size() < kMostNames) {
-    std::string_view line = take_until(bytes, '\n');
-    if (line.size() < kLineBytes) continue;
-    line.remove_prefix(line.size() - kLineBytes);
-    if (!line.starts_with(server_print_)) continue;
-    const auto print = parse_number<std::uint64_t>(line.substr(server_print_.size()), 16);
-    if (print) known_.insert(*print);
+  while (!bytes.empty()) {
+    const std::string_view line = take_until(bytes, '\n');
+    if (line.size() >= kLineBytes && line[line.size() - kDefinitionDigits - 1] == ' ' &&
+        take_line(line.substr(line.size() - kLineBytes))) {
+      continue;
+    }
+    if (line.size() >= kFirstLineBytes) take_line(line.substr(line.size() - kFirstLineBytes));
   }
+}
+
+// False: it is none of this server's.
+bool DeclaredFile::take_line(std::string_view line) {
+  if (!line.starts_with(server_print_)) return false;
+  line.remove_prefix(server_print_.size());
+  const auto print = parse_number<std::uint64_t>(line.substr(0, kNameDigits), 16);
+  const auto definition = line.size() > kNameDigits ? parse_number<std::uint64_t>(line.substr(kNameDigits + 1), 16) : 0;
+  if (!print || !definition) return false;
+  learn(*print, *definition);
+  return true;
 }
 
 void DeclaredFile::append(const std::string& lines) {

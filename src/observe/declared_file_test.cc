@@ -31,9 +31,19 @@ class DeclaredFileTest : public testing::Test {
     std::filesystem::remove_all(directory_);
   }
 
-  void add(std::vector<std::uint64_t> names, std::string_view server = kServer) {
+  static std::vector<mcp::DeclaredTool> tools(const std::vector<std::uint64_t>& names, std::uint64_t definition = 0) {
+    std::vector<mcp::DeclaredTool> tools;
+    for (const std::uint64_t name : names) tools.push_back({name, {definition, 0}});
+    return tools;
+  }
+  void add(const std::vector<std::uint64_t>& names, std::string_view server = kServer) {
     Log log(pipe_[1]);
-    DeclaredFile(path_, key_, log).add(server, names);
+    DeclaredFile(path_, key_, log).add(server, tools(names));
+  }
+  // How many of them were defined otherwise.
+  std::size_t define(const std::vector<std::uint64_t>& names, std::uint64_t definition) {
+    Log log(pipe_[1]);
+    return DeclaredFile(path_, key_, log).add(kServer, tools(names, definition));
   }
   bool knows(std::uint64_t name, std::string_view server = kServer) {
     Log log(pipe_[1]);
@@ -91,7 +101,7 @@ TEST_F(DeclaredFileTest, OnlyHashesAreWrittenOnceAndForTheOwnerAlone) {
   add({7, 9, 7});
   add({9, 7});
   const std::string text = content();
-  ASSERT_EQ(text.size(), 2u * 26);
+  ASSERT_EQ(text.size(), 2u * 43);
   EXPECT_EQ(text.find_first_not_of("0123456789abcdef \n"), std::string::npos) << text;
   struct stat info;
   ASSERT_EQ(stat(path_.c_str(), &info), 0);
@@ -105,12 +115,12 @@ TEST_F(DeclaredFileTest, ATornLineCostsThatNameAlone) {
   for (std::size_t cut = 0; cut <= whole.size(); ++cut) {
     write(whole.substr(0, cut));
     for (std::uint64_t name = 7; name <= 9; ++name) {
-      EXPECT_EQ(knows(name), cut >= (name - 6) * 26) << cut;
+      EXPECT_EQ(knows(name), cut >= (name - 6) * 43) << cut;
       EXPECT_FALSE(knows(name, "name other")) << cut;
     }
     add({10});
     EXPECT_TRUE(knows(10)) << cut;
-    for (std::uint64_t name = 7; name <= 9; ++name) EXPECT_EQ(knows(name), cut >= (name - 6) * 26) << cut;
+    for (std::uint64_t name = 7; name <= 9; ++name) EXPECT_EQ(knows(name), cut >= (name - 6) * 43) << cut;
     std::filesystem::remove(path_);
   }
   EXPECT_EQ(said(), "");
@@ -131,12 +141,48 @@ TEST_F(DeclaredFileTest, RubbishIsPassedOver) {
   EXPECT_EQ(said(), "");
 }
 
+TEST_F(DeclaredFileTest, AnotherDefinitionIsNoticedOnce) {
+  EXPECT_EQ(define({7, 8}, 1), 0u);
+  EXPECT_EQ(define({7, 8}, 1), 0u);
+  EXPECT_EQ(define({7, 8, 9}, 2), 2u);
+  EXPECT_EQ(define({7, 8, 9}, 2), 0u);
+  EXPECT_EQ(define({7}, 1), 0u) << "it was so before: a server may tell two clients something else";
+  EXPECT_EQ(define({7}, 0), 0u) << "not known";
+  const std::string before = content();
+  define({7, 8, 9}, 2);
+  EXPECT_EQ(content(), before);
+}
+
+TEST_F(DeclaredFileTest, WhatChangesEachTimeIsNoticedSoManyTimes) {
+  std::size_t changed = 0;
+  for (std::uint64_t definition = 1; definition <= 100; ++definition) changed += define({7}, definition);
+  EXPECT_EQ(changed, 31u);
+  EXPECT_EQ(content().size(), 32u * 43);
+}
+
+// Which knew names alone: how they are defined is learned, and is no change.
+TEST_F(DeclaredFileTest, AFileOfTheFirstVersionIsRead) {
+  add({7, 8});
+  std::string lines = content();
+  std::string first;
+  for (std::size_t at = 0; at < lines.size(); at += 43) first += lines.substr(at, 25) + "\n";
+  write(first);
+  EXPECT_TRUE(knows(7));
+  EXPECT_TRUE(knows(8));
+  EXPECT_FALSE(knows(9));
+  EXPECT_EQ(define({7}, 1), 0u);
+  EXPECT_EQ(content().size(), 2u * 26 + 43);
+  EXPECT_EQ(define({7}, 2), 1u);
+  write("torn line" + first);
+  EXPECT_TRUE(knows(7));
+}
+
 TEST_F(DeclaredFileTest, AFileThatIsRemovedIsMadeAnew) {
   Log log(pipe_[1]);
   DeclaredFile running(path_, key_, log);
-  running.add(kServer, std::vector<std::uint64_t>{7});
+  running.add(kServer, tools({7}));
   std::filesystem::remove(path_);
-  running.add(kServer, std::vector<std::uint64_t>{8});
+  running.add(kServer, tools({8}));
   EXPECT_TRUE(knows(8));
   EXPECT_FALSE(knows(7));
   std::filesystem::resize_file(path_, 0);
@@ -149,12 +195,12 @@ TEST_F(DeclaredFileTest, ItIsBounded) {
   std::vector<std::uint64_t> names(10'000);
   for (std::size_t i = 0; i < names.size(); ++i) names[i] = i + 1;
   add(names);
-  EXPECT_EQ(content().size(), 4096u * 26) << "names of one server";
+  EXPECT_EQ(content().size(), 4096u * 43) << "names of one server";
   EXPECT_TRUE(knows(4096));
   EXPECT_FALSE(knows(4097));
   for (int server = 0; server < 12; ++server) add(names, "name " + std::to_string(server));
   EXPECT_LE(content().size(), 1u << 20);
-  EXPECT_GT(content().size(), 900u << 10);
+  EXPECT_GT(content().size(), 800u << 10);
   std::ofstream(path_, std::ios::app | std::ios::binary) << std::string(1 << 20, '\n');
   add({5}, "name late");
   EXPECT_FALSE(knows(5, "name late"));
@@ -167,7 +213,7 @@ TEST_F(DeclaredFileTest, WhatCannotBeUsedIsSaidOnceAndCountsAsEmpty) {
     Log log(pipe_[1]);
     DeclaredFile file(path_, key_, log);
     for (std::uint64_t name = 1; name < 20; ++name) {
-      file.add(kServer, {&name, 1});
+      file.add(kServer, tools({name}));
       EXPECT_FALSE(file.contains(kServer, name + 1));
     }
     const std::string text = said();
@@ -196,7 +242,7 @@ TEST_F(DeclaredFileTest, TheLimitOfFileSizesIsKept) {
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
-    const rlimit limit{30, 30};
+    const rlimit limit{50, 50};
     if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(2);
     add({8});
     _exit(knows(7) ? 0 : 1);
@@ -204,7 +250,7 @@ TEST_F(DeclaredFileTest, TheLimitOfFileSizesIsKept) {
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
-  EXPECT_EQ(content().size(), 26u);
+  EXPECT_EQ(content().size(), 43u);
 }
 
 // Many start at once with the same list, and each saw something of its own.
@@ -238,7 +284,7 @@ TEST_F(DeclaredFileTest, TwoHundredProcessesAtOnce) {
   DeclaredFile file(path_, key_, log);
   for (const std::uint64_t name : names) EXPECT_TRUE(file.contains(kServer, name));
   for (std::uint64_t i = 0; i < kProcesses; ++i) EXPECT_TRUE(file.contains(kServer, 1000 + i)) << i;
-  EXPECT_EQ(content().size() % 26, 0u);
+  EXPECT_EQ(content().size() % 43, 0u);
   EXPECT_EQ(said(), "");
 }
 

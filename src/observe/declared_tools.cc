@@ -16,8 +16,8 @@ void DeclaredTools::collect(std::span<const mcp::DeclaredTool> tools, std::vecto
   if (page.size() < kMostOfPage) page.insert(page.end(), tools.begin(), tools.end());
 }
 
-void DeclaredTools::learn(Session& session, const mcp::OpenCall& asked, const std::vector<mcp::DeclaredTool>& page,
-                          bool last) {
+std::size_t DeclaredTools::learn(Session& session, const mcp::OpenCall& asked,
+                                 const std::vector<mcp::DeclaredTool>& page, bool last) {
   const std::size_t before = session.declared_count();
   session.learn_page({.first = (asked.flags & mcp::kCursor) == 0,
                       .last = last,
@@ -26,18 +26,26 @@ void DeclaredTools::learn(Session& session, const mcp::OpenCall& asked, const st
                      page, kMostOfSessions - std::min(of_sessions_, kMostOfSessions));
   of_sessions_ += session.declared_count();
   of_sessions_ -= before;
-  declare(session.route, page);
+  return declare(session.route, page);
 }
 
-void DeclaredTools::declare(std::uint16_t route, const std::vector<mcp::DeclaredTool>& tools) {
-  std::vector<std::uint64_t> fresh;
-  for (const auto& [name, definition] : tools) {
-    if (of_routes_ >= kMostOfRoutes) break;
-    if (!by_route_[options_.place_of(route)].insert(name).second) continue;
-    ++of_routes_;
-    fresh.push_back(name);
+// Whoever keeps them is asked only about what is not as it was here last.
+std::size_t DeclaredTools::declare(std::uint16_t route, const std::vector<mcp::DeclaredTool>& tools) {
+  std::vector<mcp::DeclaredTool> fresh;
+  auto& known = by_route_[options_.place_of(route)];
+  for (const mcp::DeclaredTool& tool : tools) {
+    const auto found = known.find(tool.name);
+    if (found == known.end()) {
+      if (of_routes_ >= kMostOfRoutes) continue;
+      ++of_routes_;
+    } else if (found->second == tool.definition.low) {
+      continue;
+    }
+    known[tool.name] = tool.definition.low;
+    fresh.push_back(tool);
   }
-  if (options_.declared != nullptr && !fresh.empty()) options_.declared->add(options_.route(route).server, fresh);
+  if (options_.declared == nullptr || fresh.empty()) return 0;
+  return options_.declared->add(options_.route(route).server, fresh);
 }
 
 bool DeclaredTools::may_write(const mcp::OpenCall& call, const Session& session) const {

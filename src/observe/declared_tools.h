@@ -1,10 +1,10 @@
-// Which names of tools the servers declared in their tools/lists: of each server, as names that may be written; of each
-// session, as what its client was told. Bounded in both. Observer thread.
+// Which tools the servers declared in their tools/lists: of each server, as names that may be written and definitions
+// that are known; of each session, as what its client was told. Bounded in both. Observer thread.
 #pragma once
 
 #include <cstdint>
 #include <span>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "mcp/call_table.h"
@@ -19,8 +19,10 @@ class DeclaredTools {
 
   // More of a page that is passing.
   static void collect(std::span<const mcp::DeclaredTool> tools, std::vector<mcp::DeclaredTool>& page);
-  // The page has passed: the answer to `asked`. `last`: no more pages come.
-  void learn(Session& session, const mcp::OpenCall& asked, const std::vector<mcp::DeclaredTool>& page, bool last);
+  // The page has passed: the answer to `asked`. `last`: no more pages come. Gives how many of its tools were known here
+  // and never defined so.
+  std::size_t learn(Session& session, const mcp::OpenCall& asked, const std::vector<mcp::DeclaredTool>& page,
+                    bool last);
   // Is the tool's name one that may be written though it has an odd form? Only if its server declared it: a lenient one
   // answers whatever name it is called by.
   [[nodiscard]] bool may_write(const mcp::OpenCall& call, const Session& session) const;
@@ -32,11 +34,11 @@ class DeclaredTools {
   [[nodiscard]] bool is_crowded() const;
 
  private:
-  void declare(std::uint16_t route, const std::vector<mcp::DeclaredTool>& tools);
+  std::size_t declare(std::uint16_t route, const std::vector<mcp::DeclaredTool>& tools);
 
   const TracerOptions& options_;
-  std::vector<std::unordered_set<std::uint64_t>> by_route_;
-  std::size_t of_routes_ = 0, of_sessions_ = 0;  // names, together
+  std::vector<std::unordered_map<std::uint64_t, std::uint64_t>> by_route_;  // definitions, by name
+  std::size_t of_routes_ = 0, of_sessions_ = 0;                             // names, together
 };
 
 }  // namespace mcptrace::observe

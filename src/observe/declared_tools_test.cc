@@ -11,8 +11,9 @@ namespace {
 
 struct OtherProcesses final : DeclaredNames {
   bool contains(std::string_view server, std::uint64_t name) override { return server == "two" && name == 99; }
-  void add(std::string_view server, std::span<const std::uint64_t> names) override {
-    for (const std::uint64_t name : names) told.emplace_back(server, name);
+  std::size_t add(std::string_view server, std::span<const mcp::DeclaredTool> tools) override {
+    for (const mcp::DeclaredTool& tool : tools) told.emplace_back(server, tool.name);
+    return told.size();
   }
   std::vector<std::pair<std::string, std::uint64_t>> told;
 };

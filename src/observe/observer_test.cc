@@ -308,7 +308,7 @@ TEST_F(ObserverTest, AFindingThatBelongsToNoSessionIsTheProcesses) {
 class NamesWithoutMemory final : public DeclaredNames {
  public:
   bool contains(std::string_view, std::uint64_t) override { throw std::bad_alloc(); }
-  void add(std::string_view, std::span<const std::uint64_t>) override { throw std::bad_alloc(); }
+  std::size_t add(std::string_view, std::span<const mcp::DeclaredTool>) override { throw std::bad_alloc(); }
 };
 
 TEST_F(ObserverTest, W5_AnObserverWithoutMemoryIsSaidOnceAndDisturbsNobody) {

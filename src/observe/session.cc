@@ -18,6 +18,7 @@ using trace::Outcome;
 using trace::SpanRecord;
 
 constexpr std::size_t kMaxDeclared = 16384;  // tools of one session that are remembered
+constexpr std::uint32_t kMostChanged = 64;   // ... and that are noted as changed
 
 std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
@@ -68,6 +69,13 @@ void Session::note_findings(mcp::Findings findings, Instant at, mcp::OpenCall* c
   count_findings(findings);
   for (; call != nullptr && findings != 0; findings &= findings - 1) {
     call->add_note({.at = at.wall, .finding = static_cast<mcp::Finding>(std::countr_zero(findings))});
+  }
+}
+
+void Session::note_changed_tools(std::size_t count, Instant at, mcp::OpenCall& list) {
+  const auto& noted = findings_[static_cast<std::size_t>(mcp::Finding::kToolChanged)];
+  for (; count != 0 && noted < kMostChanged; --count) {
+    note_findings(mcp::finding_bit(mcp::Finding::kToolChanged), at, &list);
   }
 }
 

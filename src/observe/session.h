@@ -82,6 +82,8 @@ class Session {
   [[nodiscard]] const FindingCounts& findings() const { return findings_; }
   // On the root, and on the span of the call that they concern, if there is one.
   void note_findings(mcp::Findings findings, Instant at, mcp::OpenCall* call);
+  // By this tools/list; beyond some they are not counted, as a server may tell each client something else.
+  void note_changed_tools(std::size_t count, Instant at, mcp::OpenCall& list);
   // Only the client's calls are counted.
   void count_end(const mcp::OpenCall& call, trace::Outcome outcome, bool is_error);
 

@@ -63,7 +63,9 @@ void Tracer::answer_call(OpenCall& call, const Fact& fact, const std::vector<mcp
     if (call.method == Method::kInitialize && asked_by_client) session.initialize_failed = true;
   } else if (end.outcome != Outcome::kToolError && asked_by_client) {
     learn_from_answer(session, call, message);
-    if (call.method == Method::kToolsList) declared_.learn(session, call, page, !message.has(mcp::kNextCursor));
+    if (call.method == Method::kToolsList) {
+      session.note_changed_tools(declared_.learn(session, call, page, !message.has(mcp::kNextCursor)), fact.at, call);
+    }
   }
   calls_.answered(session, call, end, fact.at.boot);
 }

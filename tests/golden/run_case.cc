@@ -1,6 +1,8 @@
 // Plays a transcript: the same framing, placement and tracer as the product, with time, randomness and files taken out.
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
 #include <sstream>
 
 #include "golden/case_file.h"
@@ -10,15 +12,23 @@
 namespace mcptrace::golden {
 namespace {
 
-// What other processes of the installation saw declared.
+// What other processes of the installation saw declared; and of this one, how it was defined.
 class Elsewhere final : public observe::DeclaredNames {
  public:
   bool contains(std::string_view server, std::uint64_t name) override {
     return std::ranges::find(known, std::pair(std::string(server), name)) != known.end();
   }
-  void add(std::string_view, std::span<const std::uint64_t>) override {}
+  std::size_t add(std::string_view, std::span<const mcp::DeclaredTool> tools) override {
+    std::size_t changed = 0;
+    for (const auto& [name, definition] : tools) {
+      std::set<std::uint64_t>& known_definitions = definitions[name];
+      if (known_definitions.insert(definition.low).second && known_definitions.size() > 1) ++changed;
+    }
+    return changed;
+  }
 
   std::vector<std::pair<std::string, std::uint64_t>> known;
+  std::map<std::uint64_t, std::set<std::uint64_t>> definitions;
 };
 
 struct Settings {
