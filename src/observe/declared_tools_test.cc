@@ -75,7 +75,7 @@ TEST(DeclaredTools, ACallSaysWhichDefinitionItsClientWasTold) {
     mcp::Fact request = TracedParts::request(1, id, seconds, method);
     request.message.name_hash = 7;
     request.message.flags = mcp::kJsonrpc2 | mcp::kNamesMcp;
-    tracer.feed(request);
+    tracer.feed(mcp::Fact(request));
     mcp::Fact answer = request;
     answer.context = {};
     answer.message.direction = mcp::Direction::kServerToClient;
@@ -83,10 +83,10 @@ TEST(DeclaredTools, ACallSaysWhichDefinitionItsClientWasTold) {
       mcp::Fact tools = answer;
       tools.kind = mcp::FactKind::kDeclaredTools;
       tools.declared = listed;
-      tracer.feed(tools);
+      tracer.feed(mcp::Fact(tools));
     }
     answer.message.kind = mcp::MessageKind::kResult;
-    tracer.feed(answer);
+    tracer.feed(mcp::Fact(answer));
     return kept.records.back().header.definition;
   };
   EXPECT_EQ(ask(mcp::Method::kToolsCall), 0u);

@@ -71,7 +71,7 @@ Tracer::Tracer(TracerOptions options, Random& random, Activity& activity, Record
       calls_(options_, sessions_, exchanges_, declared_, recollection_, writer_, activity),
       pairing_(calls_, exchanges_) {}
 
-void Tracer::feed(Fact fact) {
+void Tracer::feed(Fact&& fact) {
   if (fact.kind == FactKind::kMessage) put_in_order(fact.at);
   last_seen_ = std::max(last_seen_, fact.at.boot);
   if (calls_.table().full() && opens_call(fact)) calls_.make_room();

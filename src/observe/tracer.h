@@ -32,7 +32,7 @@ class Tracer {
   // References must outlive this. `activity` is written: what the relay has to know of open requests.
   Tracer(TracerOptions options, Random& random, Activity& activity, RecordSink& sink);
 
-  void feed(mcp::Fact fact);
+  void feed(mcp::Fact&& fact);  // its time is put in order
   // Facts that were lost on their way here; none of them of a later moment than `last` (boot clock).
   void add_dropped(std::uint64_t count, Nanos last);
   // What was lost behind us.
