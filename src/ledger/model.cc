@@ -13,6 +13,7 @@ Counts& Counts::operator+=(const Counts& other) {
   not_json_bytes += other.not_json_bytes;
   unmatched += other.unmatched;
   not_injected += other.not_injected;
+  for (const auto& [finding, count] : other.findings) findings[finding] += count;
   return *this;
 }
 

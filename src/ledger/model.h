@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,6 +40,7 @@ struct Counts {
   std::int64_t not_json_bytes = 0;
   std::int64_t unmatched = 0;
   std::int64_t not_injected = 0;
+  std::map<mcp::Finding, std::int64_t> findings;  // docs/findings.md; none is zero
 
   [[nodiscard]] std::int64_t of(trace::Outcome outcome) const { return outcomes[static_cast<std::size_t>(outcome)]; }
   Counts& operator+=(const Counts& other);

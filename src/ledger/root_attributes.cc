@@ -57,6 +57,11 @@ Counts root_counts(const otlp::Span& root) {
   counts.not_json_bytes = number(Attr::kNotJsonBytes);
   counts.unmatched = number(Attr::kUnmatched);
   counts.not_injected = number(Attr::kNotInjectedCount);
+  const std::string prefix = std::string(trace::attr_key(Attr::kFinding)) + ".";
+  for (const auto& [key, value] : root.attributes) {
+    if (!key.starts_with(prefix) || value.integer() == nullptr || *value.integer() <= 0) continue;
+    if (const auto finding = trace::finding_of(key.substr(prefix.size()))) counts.findings[*finding] = *value.integer();
+  }
   return counts;
 }
 

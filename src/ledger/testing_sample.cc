@@ -108,6 +108,14 @@ SpanId Sample::call(const SampleCall& call) {
   if (!call.tool.empty()) span_.add(Attr::kToolName, std::string_view(call.tool));
   if (!call.open) span_.add(Attr::kOutcome, trace::outcome_text(call.outcome));
   if (call.code != 0) span_.add(Attr::kErrorCode, call.code);
+  if (call.status != 0) span_.add(Attr::kHttpStatusCode, call.status);
+  if (!call.auth_scheme.empty()) {
+    span_.events.push_back({span_.start, "mcp.auth.challenge", {{Attr::kAuthScheme, call.auth_scheme}}});
+  }
+  for (const mcp::Finding finding : call.findings) {
+    const std::string_view key = trace::attr_key(Attr::kFinding);
+    span_.events.push_back({span_.start, key, {{Attr::kFinding, trace::finding_code(finding)}}});
+  }
   const bool error = !call.open && trace::outcome_is_error(call.outcome);
   if (error) {
     span_.status = trace::StatusCode::kError;

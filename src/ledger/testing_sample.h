@@ -44,6 +44,9 @@ struct SampleCall {
   Nanos duration{};  // of an open one: so far
   trace::Outcome outcome = trace::Outcome::kOk;
   std::int64_t code = 0;    // of an rpc_error
+  std::int64_t status = 0;  // of HTTP
+  std::string auth_scheme;  // of a challenge
+  std::vector<mcp::Finding> findings;
   TraceId trace_id;         // zero: the session's
   SpanId span_id;           // zero: random
   SpanId parent_id;         // zero: the root

@@ -7,6 +7,7 @@
 
 #include "json/object.h"
 #include "otlp/json.h"
+#include "query/findings.h"
 #include "query/text.h"
 #include "trace/conventions.h"
 
@@ -95,6 +96,14 @@ void append_counts(std::string& out, const Session& session) {
   object.end();
 }
 
+void append_finding_count(std::string& out, const FindingCount& counted) {
+  Object object(out);
+  object.text("code", trace::finding_code(counted.first));
+  object.text("severity", trace::severity_text(trace::finding_text(counted.first).severity));
+  object.number("count", counted.second);
+  object.end();
+}
+
 void append_stretch(std::string& out, const Stretch& stretch) {
   Object object(out);
   object.text("trace_id", stretch.root.trace_id.hex());
@@ -131,6 +140,11 @@ void append_session(std::string& out, const Session& session) {
   } else {
     object.key("counts") += "null";
   }
+  if (session.of_roots || !session.counts.findings.empty()) {
+    append_list(object.key("findings"), worst_first(session.counts), append_finding_count);
+  } else {
+    object.key("findings") += "null";
+  }
   append_list(object.key("stretches"), session.stretches, append_stretch);
   object.end();
 }
@@ -140,6 +154,14 @@ void append_event(std::string& out, const otlp::Event& event) {
   object.text("name", event.name);
   object.text("at", format_utc(event.at));
   append_members(object.key("attributes"), event.attributes, 0);
+  object.end();
+}
+
+void append_finding(std::string& out, const NotedFinding& noted) {
+  Object object(out);
+  object.text("code", trace::finding_code(noted.finding));
+  object.text("severity", trace::severity_text(trace::finding_text(noted.finding).severity));
+  object.text("at", format_utc(noted.at));
   object.end();
 }
 
@@ -170,6 +192,7 @@ void append_span(std::string& out, const TraceSpan& span) {
   if (decoded) {
     object.text_if("status_message", decoded->status_message);
     append_members(object.key("attributes"), decoded->attributes, 0);
+    append_list(object.key("findings"), findings_on(*decoded), append_finding);
     append_list(object.key("events"), decoded->events, append_event);
     append_list(object.key("links"), decoded->links, append_link);
   }

@@ -85,6 +85,26 @@ TEST_F(Exported, TraceJson) {
   expect_in(text, R"("trace_id":"abababababababababababababababab")");
 }
 
+TEST_F(Exported, FindingsOfTheRootAndOfEachSpan) {
+  sample.extra = {{trace::finding_count(mcp::Finding::kLateAnswer), 3},
+                  {trace::finding_count(mcp::Finding::kNullId), 1}};
+  sample.open();
+  SampleCall call;
+  call.findings = {mcp::Finding::kNullId};
+  sample.call(call);
+  // Of one that runs on only its spans tell, in a trace.
+  expect_in(sessions_json({session()}, false), R"("findings":null,)");
+  expect_in(trace_json(view()), R"("findings":[{"code":"null_id","severity":"error","count":1}])");
+  sample.close(5s);
+  const std::string of_root = R"("findings":[{"code":"null_id","severity":"error","count":1},)"
+                              R"({"code":"late_answer","severity":"notice","count":3}])";
+  expect_in(sessions_json({session()}, false), of_root);
+  expect_in(trace_json(view()), of_root);
+  expect_in(trace_json(view()),
+            R"("findings":[{"code":"null_id","severity":"error","at":"2023-11-14T22:13:20.000000000Z"}])");
+  EXPECT_EQ(occurrences(trace_json(view()), R"("findings":[])"), 1u);
+}
+
 TEST_F(Exported, OtlpOneLineATrace) {
   fill();
   const std::string text = trace_otlp(view(), "9.9");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ledger/killed.h"
+#include "query/findings.h"
 
 namespace mcptrace::query {
 namespace {
@@ -71,6 +72,15 @@ void SpanSet::add_missing_root() {
   spans_.push_back({root->header, std::move(root->bytes), initialize.resource, Ending::kRunning});
 }
 
+void SpanSet::count_findings(Session& session) const {
+  for (const TraceSpan& span : spans_) {
+    if (span.bytes.find(trace::attr_key(trace::Attr::kFinding)) == std::string::npos) continue;
+    const auto decoded = otlp::decode_span(span.bytes);
+    if (!decoded) continue;
+    for (const NotedFinding& noted : findings_on(*decoded)) ++session.counts.findings[noted.finding];
+  }
+}
+
 TraceView SpanSet::finish(std::optional<Session> session, std::vector<otlp::Resource> resources, Nanos now) && {
   add_missing_root();
   Nanos last = session ? session->end : Nanos(0);
@@ -85,6 +95,7 @@ TraceView SpanSet::finish(std::optional<Session> session, std::vector<otlp::Reso
       ledger::end_killed(span.header, span.bytes, last);
     }
   }
+  if (session && !session->of_roots) count_findings(*session);
   std::ranges::sort(spans_, [](const TraceSpan& a, const TraceSpan& b) {
     if (a.header.start != b.header.start) return a.header.start < b.header.start;
     return a.key() < b.key();

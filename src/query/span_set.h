@@ -31,13 +31,15 @@ class SpanSet {
 
   [[nodiscard]] const std::vector<TraceSpan>& spans() const { return spans_; }
 
-  // Semantics.md 7: calls and roots that have no end run on where the session is open; else they ended, as far as
-  // anybody knows, with the last record of it. `session`: none for a trace of which we know a part.
+  // Calls and roots that have no end run on where a living process holds them, an idle root no further than its last
+  // message; else they ended, as far as anybody knows, with the last record. Where no root tells of findings, those of
+  // spans are counted. `session`: none for a trace of which we know a part.
   TraceView finish(std::optional<Session> session, std::vector<otlp::Resource> resources, Nanos now) &&;
 
  private:
   [[nodiscard]] bool wants(const ledger::Entry& entry) const;
   void add_missing_root();
+  void count_findings(Session& session) const;
 
   SpanSelection selection_;
   std::vector<TraceSpan> spans_;

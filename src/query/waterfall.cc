@@ -6,6 +6,7 @@
 
 #include "ledger/ledger.h"
 #include "query/axis.h"
+#include "query/findings.h"
 #include "query/rows.h"
 
 namespace mcptrace::query {
@@ -16,6 +17,7 @@ using trace::Outcome;
 constexpr std::string_view kRed = "\x1b[31m", kDim = "\x1b[2m", kBold = "\x1b[1m", kPlain = "\x1b[0m";
 constexpr std::size_t kLeastBar = 10;
 constexpr std::size_t kFollowLabel = 36;
+constexpr std::size_t kMostFindings = 5;
 
 std::string painted(const TextOptions& options, std::string_view color, std::string text) {
   if (!options.color || text.empty()) return text;
@@ -113,6 +115,9 @@ std::string session_summary(const Session& session, const TextOptions& options) 
                  options);
   out += line_of(counts_line(session), options);
   for (const std::string& note : session_notes(session)) out += line_of("note: " + note, options);
+  for (const std::string& line : finding_lines(session.counts, kMostFindings)) {
+    out += plain_symbols(line, options) + "\n";
+  }
   return out;
 }
 

@@ -100,6 +100,23 @@ TEST(Waterfall, KilledSession) {
   EXPECT_NE(text.find("✗ abandoned (killed), end unk…\n"), std::string::npos) << text;
 }
 
+TEST(Waterfall, FindingsTheWorstFirstAndNotAll) {
+  Drawn drawn;
+  using enum mcp::Finding;
+  for (const mcp::Finding finding : {kLateAnswer, kLost, kBadEncoding, kUndeclaredTool, kNullId, kStdoutNotJson}) {
+    drawn.sample.extra.push_back({trace::finding_count(finding), finding == kStdoutNotJson ? 3 : 1});
+  }
+  drawn.sample.open();
+  drawn.sample.close(1s);
+  const std::string text = drawn.text(5min);
+  EXPECT_NE(
+      text.find("\nerror null_id: A request has `\"id\":null`.\nwarning stdout_not_json, 3 times: The server wrote"),
+      std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("late_answer"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nand 1 finding more: --format json\n"), std::string::npos) << text;
+}
+
 TEST(Waterfall, LongGapsAreDrawnShorterAndSaidToBe) {
   Drawn drawn;
   drawn.sample.open();

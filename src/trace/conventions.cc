@@ -98,6 +98,13 @@ std::string_view finding_code(mcp::Finding finding) {
   return attr_key(finding_count(finding)).substr(attr_key(Attr::kFinding).size() + 1);
 }
 
+std::optional<mcp::Finding> finding_of(std::string_view code) {
+  for (std::size_t i = 0; i < mcp::kFindingCount; ++i) {
+    if (const auto finding = static_cast<mcp::Finding>(i); finding_code(finding) == code) return finding;
+  }
+  return std::nullopt;
+}
+
 std::string_view attr_key(Attr attr) { return kAttrs[static_cast<std::size_t>(attr)].key; }
 
 bool attr_in(Attr attr, Naming naming) { return set_in(kAttrs[static_cast<std::size_t>(attr)].set, naming); }

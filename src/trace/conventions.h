@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -123,6 +124,8 @@ constexpr Attr finding_count(mcp::Finding finding) {
 }
 static_assert(finding_count(mcp::Finding::kLost) == Attr::kFindingLost);
 std::string_view finding_code(mcp::Finding finding);
+// Nothing: a newer version's.
+std::optional<mcp::Finding> finding_of(std::string_view code);
 
 // The span's name. `target` = tool or prompt name as it may be written, for semconv names; may be empty.
 // guide/both: "mcp.tool_call", "mcp.resources_read", "mcp._OTHER"; semconv: "tools/call weather.get". Written into
