@@ -84,7 +84,8 @@ void RecordWriter::drop_missing_root(const OpenCall& call) {
 
 void RecordWriter::root(Session& session, RecordType type) {
   session.build_root(style_, type != RecordType::kSessionOpen, span_);
-  emit(type, session, nullptr, trace::kRootSpan);
+  const bool unseen = type == RecordType::kSessionClose && session.rests;
+  emit(type, session, nullptr, trace::kRootSpan | (unseen ? trace::kEndUnseen : 0u));
 }
 
 bool RecordWriter::call(const OpenCall& call, const Session& session, const trace::CallEnd& end) {
@@ -104,7 +105,7 @@ void RecordWriter::call_open(const OpenCall& call, const Session& session, bool 
 
 void RecordWriter::notification(const OpenCall& call, const Session& session) {
   builder_.build_notification(call, session.text, span_);
-  emit(RecordType::kSpan, session, &call, trace::kTreeRoot | (options_.over_http() ? trace::kStanding : 0u));
+  emit(RecordType::kSpan, session, &call, trace::kTreeRoot | trace::kStanding);
 }
 
 void RecordWriter::late_answer(const EndedCall& ended, const Session& session, SpanId span_id, Nanos wall,

@@ -129,6 +129,7 @@ class Session {
   mcp::NestedCalls nestable;  // over HTTP: open calls that server messages may belong to
   bool closed = true;         // not open yet; or its root was written and nothing came since
   bool ending = false;        // its root is to be written once nothing is open
+  bool rests = false;         // it is closed, though nobody ended it
   bool initialize_failed = false;
   std::uint16_t route = 0;  // of a proxy
   Losses lost_before;       // before it began

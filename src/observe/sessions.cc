@@ -96,15 +96,16 @@ void Sessions::placed(const CallContext& context) {
 }
 
 void Sessions::open(Session& session) {
-  session.closed = false;
+  session.closed = session.rests = false;
   ++open_;
   look_at_gap(session);
   write_root(session, RecordType::kSessionOpen);
 }
 
-void Sessions::close(Session& session) {
+void Sessions::close(Session& session, bool rests) {
   if (session.closed) return;
   session.closed = true;
+  session.rests = rests;
   --open_;
   session.ending = false;
   // It may go on: then it knows its tools if there are not too many sessions that do.
@@ -148,7 +149,7 @@ void Sessions::evict() {
   const std::size_t count = std::min(silent.size(), 1 + options_.max_sessions / 64);
   std::ranges::partial_sort(silent, silent.begin() + static_cast<std::ptrdiff_t>(count), {}, &Session::last_boot);
   for (Session* const session : silent | std::views::take(count)) {
-    close(*session);
+    close(*session, true);
     forget(*session);
   }
 }
@@ -165,7 +166,7 @@ void Sessions::on_time(Nanos now) {
   for (auto& [serial, session] : sessions_) {
     if (session->closed || session->open != 0) continue;
     if (now - session->last_boot() > options_.gap) {
-      close(*session);
+      close(*session, true);
     } else {
       look_at_gap(*session);
     }
@@ -185,7 +186,10 @@ void Sessions::begin_end(const TrafficEnd& end, Instant now) {
   const Session* const process = present();
   for (auto& [serial, session] : sessions_) {
     if (session->open == 0 && session.get() != process) continue;
-    if (session->closed && session->begun()) continue;
+    if (session->closed && session->begun()) {
+      if (std::exchange(session->rests, false)) write_root(*session, RecordType::kSessionClose);
+      continue;
+    }
     if (session->closed) open(*session);  // only the server spoke, or nobody did
     session->touch(now);
     session->end = end.root;

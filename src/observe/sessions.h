@@ -48,7 +48,8 @@ class Sessions {
   void placed(const mcp::CallContext& context);
 
   void open(Session& session);
-  void close(Session& session);
+  // `rests`: for silence, or for want of room.
+  void close(Session& session, bool rests = false);
   void write_root(Session& session, spool::RecordType type);
   // Nothing of it may be open any more: then it closes, or its gap begins.
   void rest(Session& session);

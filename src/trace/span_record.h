@@ -162,6 +162,7 @@ enum HeaderFlag : std::uint16_t {
   kTreeRoot = 1u << 7,    // it is nested in no other span of its process but the session's root
   kJoined = 1u << 8,      // its parent is its caller's
   kStarted = 1u << 9,     // there was such a record with this span id: here is what became of it
+  kEndUnseen = 1u << 10,  // of a session_close: nobody ended it; it was silent for long, or there were too many
 };
 
 // What the header has of the span itself; the rest is left as it is made.

@@ -99,6 +99,7 @@ void TextSink::record(spool::RecordType type, const trace::SpanHeader& header, c
   if (header.flags & trace::kGuessedSession) text += " guessed";
   if (header.has(trace::kStarting)) text += " starting";
   if (header.has(trace::kStarted)) text += " started";
+  if (header.has(trace::kEndUnseen)) text += " unseen";
   text += "\n";
   if (type == spool::RecordType::kSessionClose) return;
   if (span.status == trace::StatusCode::kError) text.append("  ERROR ").append(span.status_message).append("\n");
