@@ -41,16 +41,16 @@ int clear_command(World& world, std::span<const std::string> arguments) {
   const auto directory = spool_directory(world);
   if (!directory) return fail(world, directory.error());
   if (older_than.empty()) forget_declared(*state_directory(world));
-  const auto open = query::open_sessions(*directory);
-  if (!open) return fail(world, open.error());
-  const auto removed = spool::remove_files(*directory, before, open->in_use);
+  const auto live = query::live_sessions(*directory);
+  if (!live) return fail(world, live.error());
+  const auto removed = spool::remove_files(*directory, before, live->in_use);
   if (!removed) return fail(world, removed.error());
   if (older_than.empty()) spool::forget_expired(*directory);
   std::string text =
       "Deleted " + query::format_count(removed->files, "file") + " (" + query::format_bytes(removed->bytes) + ").";
-  if (open->count != 0) {
-    text += " " + query::format_count(open->count, "session") +
-            (open->count == 1 ? " still runs; its files were kept." : " still run; their files were kept.");
+  if (live->count != 0) {
+    text += " " + query::format_count(live->count, "session") +
+            (live->count == 1 ? " still runs; its files were kept." : " still run; their files were kept.");
   }
   return print(world, text + "\n");
 }

@@ -37,7 +37,7 @@ class Follow {
       if (wake == Wake::kInterrupted) break;
     }
     say_skips(world_, skips_);
-    const std::optional<query::Session> session = std::move(follower_).finish();
+    const std::optional<query::Session> session = std::move(follower_).finish(world_.clock.wall());
     if (!session) return fail(world_, {Errc::kNotFound, "what became of the session is not known"});
     return print(world_,
                  json_ ? query::session_json(*session) : "\n" + query::session_summary(*session, text_options(world_)));

@@ -15,9 +15,9 @@ together, bracketed at the left.
 options:
   --limit N        at most N sessions (default 20)
   --since AGE      with a sign of life in the last AGE: 30s, 5m, 2h, 7d, 2w
-  --errors         only sessions with errors
+  --errors         only sessions that failed, or with errors
   --server NAME    only sessions of that server
-  --all            probes too: sessions that held nothing but server/discover
+  --all            probes too: sessions that held nothing but an answered server/discover
   --format FORMAT  text (default) or json
   -h, --help       this text
 
@@ -25,11 +25,12 @@ columns:
   CALLS    tool calls; "12+": at least 12, not every file was looked at
   ERRORS   requests of any kind that failed
   DROPS    messages that passed untraced
-  STATE    open    it still runs
-           closed  it ended
-           killed  its wrapper died before it could say so
-           failed  the handshake failed, or the server ended first
-           probe   nothing but server/discover
+  STATE    failed  it could not be used: mcptrace trace says why
+           killed  its wrapper died before it could say that it was over
+           closed  its end was seen
+           open    a request is open, or a message came within a minute
+           idle    none of these
+           probe   a client's question which era the server is of
   ID       what mcptrace trace takes
 
 examples:
@@ -57,9 +58,10 @@ Result<Options> parse(const World& world, std::span<const std::string> arguments
   line.value("--format", format);
   MCPTRACE_TRY_VOID(line.parse(arguments));
   options.help = line.help_wanted();
+  options.query.now = world.clock.wall();
   if (!since.empty()) {
     MCPTRACE_TRY(const std::chrono::seconds age, parse_age("--since", since));
-    options.query.since = world.clock.wall() - age;
+    options.query.since = options.query.now - age;
   }
   if (!limit.empty()) {
     options.query.limit = parse_number<std::size_t>(limit).value_or(0);

@@ -71,7 +71,7 @@ int trace_command(World& world, std::span<const std::string> arguments) {
   const auto directory = spool_directory(world);
   if (!directory) return fail(world, directory.error());
   query::Skips skips;
-  const auto found = query::find_session(*directory, options->id, skips);
+  const auto found = query::find_session(*directory, options->id, world.clock.wall(), skips);
   if (!found) {
     say_skips(world, skips);
     return fail(world, found.error());

@@ -13,7 +13,10 @@ KilledEnd killed_end(const trace::SpanHeader& header) {
   if (header.has(trace::kStanding)) return {.outcome = Outcome::kOk};
   // Another process may have seen the answer.
   if (header.has(trace::kDerivedIds)) return {.outcome = Outcome::kUnobserved, .unobserved = "killed"};
-  return {.outcome = Outcome::kAbandoned, .error_type = "killed"};
+  // Nobody waits for what the server asked; a server may refuse the other one so.
+  const bool error = !header.has(trace::kFromServer) && header.operation != trace::Operation::kDiscover;
+  if (!error) return {.outcome = Outcome::kAbandoned};
+  return {.outcome = Outcome::kAbandoned, .error_type = "killed", .error = true};
 }
 
 void end_killed(trace::SpanHeader& header, std::string& bytes, Nanos last) {
@@ -26,7 +29,7 @@ void end_killed(trace::SpanHeader& header, std::string& bytes, Nanos last) {
   end.outcome = killed.outcome;
   end.error_type = killed.error_type;
   end.unobserved = killed.unobserved;
-  if (trace::outcome_is_error(killed.outcome)) {
+  if (killed.error) {
     header.status = trace::StatusCode::kError;
     end.status_message = trace::outcome_text(killed.outcome);
   }

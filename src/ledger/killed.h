@@ -13,6 +13,7 @@ namespace mcptrace::ledger {
 struct KilledEnd {
   trace::Outcome outcome = trace::Outcome::kNone;  // kNone: a root, which has none
   std::string_view error_type{}, unobserved{};     // empty: not said
+  bool error = false;                              // the span's status is ERROR
 };
 KilledEnd killed_end(const trace::SpanHeader& header);
 

@@ -1,11 +1,13 @@
 #include "ledger/ledger.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 
 #include "base/keyed_hash.h"
 #include "ledger/killed.h"
 #include "ledger/root_attributes.h"
+#include "ledger/verdict.h"
 
 namespace mcptrace::ledger {
 namespace {
@@ -15,6 +17,7 @@ using trace::Operation;
 using trace::Outcome;
 
 constexpr std::int64_t kProbeRequests = 8;  // a session of more is not looked at for being a probe
+constexpr Nanos kFollowedWithin = std::chrono::minutes(1);
 
 bool settles_itself(const Session& session) {
   return !session.stretches.empty() && std::ranges::all_of(session.stretches, [](const Stretch& stretch) {
@@ -22,17 +25,14 @@ bool settles_itself(const Session& session) {
   });
 }
 
-State state_by_roots(const Session& session) {
-  for (const Stretch& stretch : session.stretches) {
-    if (!stretch.live_files.empty()) return State::kOpen;
-  }
-  return session.stretches.back().closed() ? State::kClosed : State::kKilled;
+// Of what waits, nothing came since it was asked; what nothing waits for ends when somebody goes away.
+Nanos last_message_of(const Entry& entry) {
+  const bool only_start = entry.type == RecordType::kCallOpen || entry.header.has(trace::kStanding);
+  return only_start ? entry.header.start : end_of(entry.header);
 }
 
-Class class_of(const Session& session) {
-  const bool only_discover = session.tallied && session.discover_spans > 0 && session.other_spans == 0 &&
-                             session.counts.requests <= static_cast<std::int64_t>(session.discover_spans);
-  return only_discover && session.state != State::kOpen ? Class::kProbe : Class::kAgent;
+auto of_file(std::uint32_t file) {
+  return [file](const Closing& closing) { return closing.file == file; };
 }
 
 bool may_be_probe(const Session& session) {
@@ -42,7 +42,7 @@ bool may_be_probe(const Session& session) {
 }  // namespace
 
 bool needs_count(const Session& session) {
-  return !session.tallied && (!settles_itself(session) || may_be_probe(session));
+  return !session.tallied && (!settles_itself(session) || may_be_probe(session) || !shows_answer(session));
 }
 
 std::string session_id(std::uint64_t print) { return print == 0 ? std::string() : "s-" + hex64(print); }
@@ -89,7 +89,7 @@ Session& Ledger::session_of(const Entry& entry) {
     session.start = entry.header.start;
   }
   session.start = std::min(session.start, entry.header.start);
-  session.end = std::max(session.end, end_of(entry.header));
+  session.end = std::max(session.end, last_message_of(entry));
   session.guessed |= entry.header.has(trace::kGuessedSession);
   if (session.files.empty() || session.files.back() != entry.file) session.files.push_back(entry.file);
   return session;
@@ -104,11 +104,11 @@ Stretch& Ledger::stretch_of(Session& session, const Entry& entry, const SpanKey&
   }
   Stretch& stretch = *known;
   stretch.start = std::min(stretch.start, entry.header.start);
-  stretch.end = std::max(stretch.end, end_of(entry.header));
+  stretch.end = std::max(stretch.end, last_message_of(entry));
   stretch.derived |= entry.header.has(trace::kDerivedIds);
   if (entry.is_open()) {
     if (entry.held) stretch.live_files.push_back(entry.file);
-    std::erase(stretch.closed_in, entry.file);  // it went on
+    std::erase_if(stretch.closings, of_file(entry.file));  // it went on
     session.written = std::max(session.written, entry.modified);
   }
   return stretch;
@@ -129,8 +129,8 @@ void Ledger::add_root(const Entry& entry) {
   stretch.parent = entry.header.parent_id;
   if (entry.type == RecordType::kSessionClose) {
     std::erase(stretch.live_files, entry.file);
-    std::erase(stretch.closed_in, entry.file);
-    stretch.closed_in.push_back(entry.file);
+    std::erase_if(stretch.closings, of_file(entry.file));
+    stretch.closings.push_back({entry.file, !entry.header.has(trace::kEndUnseen)});
   }
   std::optional<otlp::Span> span;
   if (!entry.bytes.empty()) {
@@ -164,7 +164,8 @@ void Ledger::add_part(const Entry& entry, const otlp::Span* span, Stretch& stret
   // A root's span in a block is read after the session_close that repeats it, and after what may have followed that.
   if (entry.type == RecordType::kSpan && same != stretch.parts.end() && same->end >= end_of(header)) return;
   stretch.root_seen = true;
-  stretch.failed = header.status == trace::StatusCode::kError;
+  stretch.error_type.clear();
+  if (header.status == trace::StatusCode::kError) stretch.error_type = text_attribute(*span, trace::Attr::kErrorType);
   std::erase(stretch.without_part, instance);
   Part part{.file = entry.file,
             .instance = std::move(instance),
@@ -185,6 +186,9 @@ void Ledger::describe(Session& session, const Entry& entry, const otlp::Span& sp
       session.service = std::move(name);
     }
   }
+  if (!session.client_process.empty() && !session.command.empty()) {
+    launched_[{session.client_process, session.command}].insert(session.key);
+  }
 }
 
 void Ledger::begin_counting(const std::vector<SessionKey>& sessions) {
@@ -197,16 +201,18 @@ void Ledger::count(const Entry& entry) {
   if (it == tallies_.end() || !entry.is_span()) return;
   const trace::SpanHeader& header = entry.header;
   Tally& tally = it->second;
-  tally.end = std::max(tally.end, end_of(header));
+  tally.end = std::max(tally.end, last_message_of(entry));
+  tally.heard = std::max(tally.heard, end_of(header));
   if (entry.type == RecordType::kCallOpen) tally.open.try_emplace(key_of(header), header);
   tally.opened |= !header.has(trace::kStanding | trace::kFromServer);
   if (entry.type != RecordType::kSpan) return;
   if (header.has(trace::kRootSpan)) return add_root(entry);
   if (header.has(trace::kLateAnswer)) return;
   if (!tally.seen.insert(key_of(header)).second) return;
-  ++(header.operation == Operation::kDiscover ? tally.discover : tally.other);
+  note_ended(entry, tally.course);
   if (header.status == trace::StatusCode::kError) ++tally.counts.errors;
-  if (header.operation == Operation::kToolCall && header.outcome != Outcome::kRedirected) {
+  const bool call = header.operation == Operation::kToolCall && !header.has(trace::kFromServer);
+  if (call && header.outcome != Outcome::kRedirected) {
     ++tally.counts.calls;
     ++tally.counts.outcomes[static_cast<std::size_t>(header.outcome) % kOutcomes];
   }
@@ -222,68 +228,82 @@ void Ledger::count(const Entry& entry) {
 
 void Ledger::count_killed_calls(Tally& tally) {
   for (const auto& [key, header] : tally.open) {
-    if (tally.seen.contains(key)) continue;
     const KilledEnd killed = killed_end(header);
-    if (trace::outcome_is_error(killed.outcome)) ++tally.counts.errors;
-    if (header.operation != Operation::kToolCall) continue;
+    if (killed.error) ++tally.counts.errors;
+    if (header.operation != Operation::kToolCall || header.has(trace::kFromServer)) continue;
     ++tally.counts.calls;
     ++tally.counts.outcomes[static_cast<std::size_t>(killed.outcome)];
   }
 }
 
 // Without a stretch its opening is in a file that is gone, or it never had one: HTTP exchanges that hold no request.
-State Ledger::state_of(const Session& session) const {
-  if (!session.stretches.empty()) return state_by_roots(session);
-  if (!session.left_open) return State::kClosed;
-  const bool live = std::ranges::any_of(session.files, [this](std::uint32_t file) { return held_.contains(file); });
-  return live ? State::kOpen : State::kKilled;
+bool Ledger::is_live(const Session& session) const {
+  if (session.stretches.empty()) {
+    const auto held = [this](std::uint32_t file) { return held_.contains(file); };
+    return session.left_open && std::ranges::any_of(session.files, held);
+  }
+  return std::ranges::any_of(session.stretches, [](const Stretch& stretch) { return !stretch.live_files.empty(); });
+}
+
+// Did its client start the same server again soon after, and get an answer?
+bool Ledger::was_followed(const Session& session) const {
+  const auto launched = launched_.find({session.client_process, session.command});
+  return launched != launched_.end() && std::ranges::any_of(launched->second, [&](const SessionKey& key) {
+           const Session* const other = find(key);
+           return other != nullptr && other != &session && other->start >= session.start &&
+                  other->start <= mcptrace::add(session.end, kFollowedWithin) &&
+                  (shows_answer(*other) || other->course.answered);
+         });
 }
 
 void Ledger::end_counting(bool complete) {
   for (auto& [key, tally] : tallies_) {
     Session& session = sessions_.at(key);
-    session.left_open =
-        std::ranges::any_of(tally.open, [&tally](const auto& entry) { return !tally.seen.contains(entry.first); });
-    session.state = state_of(session);
-    if (session.state != State::kOpen) count_killed_calls(tally);
+    std::erase_if(tally.open, [&tally](const auto& open) { return tally.seen.contains(open.first); });
+    for (const auto& [span, header] : tally.open) note_open(header, tally.course);
+    session.left_open = !tally.open.empty();
+    session.live = is_live(session);
+    if (!session.live) count_killed_calls(tally);
     session.tallied = true;
     session.opened = !session.stretches.empty() || tally.opened;
     session.counted = complete || !tally.seen.empty();
     session.at_least = !complete;
-    session.end = std::max(session.end, tally.end);
-    session.discover_spans = tally.discover;
-    session.other_spans = tally.other;
+    session.end = std::max(session.end, session.live || session.over() ? tally.end : tally.heard);
+    session.course = std::move(tally.course);
     session.counts = tally.counts;
   }
   tallies_.clear();
 }
 
-void Ledger::settle() {
+void Ledger::settle(Nanos now) {
   for (auto& [key, session] : sessions_) {
-    if (session.stretches.empty()) {
-      session.activity = session.end;
-      session.state = state_of(session);
-      continue;
-    }
     std::ranges::sort(session.stretches, [](const Stretch& a, const Stretch& b) {
       return a.start != b.start ? a.start < b.start : a.root < b.root;
     });
     for (const Stretch& stretch : session.stretches) session.end = std::max(session.end, stretch.end);
-    session.state = state_of(session);
+    session.live = is_live(session);
     session.activity = session.end;
-    if (session.state != State::kClosed && !session.tallied)
-      session.activity = std::max(session.activity, session.written);
+    if (!session.over() && !session.tallied) session.activity = std::max(session.activity, session.written);
     session.of_roots = settles_itself(session);
-    if (session.of_roots) {
-      session.counts = {};
-      for (const Stretch& stretch : session.stretches) {
-        for (const Part& part : stretch.parts) session.counts += part.counts;
-      }
-      session.counted = true;
-      session.at_least = false;
+    if (!session.of_roots) continue;
+    session.counts = {};
+    for (const Stretch& stretch : session.stretches) {
+      for (const Part& part : stretch.parts) session.counts += part.counts;
     }
-    session.kind = class_of(session);
+    session.counted = true;
+    session.at_least = false;
   }
+  for (auto& [key, session] : sessions_) judge(session, now);
+}
+
+// Once it is known of all of them whether they got an answer.
+void Ledger::judge(Session& session, Nanos now) const {
+  session.state = state_of(session, now);
+  const bool probe =
+      session.state != State::kOpen && only_discovers(session) && (session.course.answered || was_followed(session));
+  session.kind = probe ? Class::kProbe : Class::kAgent;
+  session.failure = probe ? Failure::kNone : failure_of(session, now);
+  if (session.failure != Failure::kNone) session.state = State::kFailed;
 }
 
 const Session* Ledger::find(const SessionKey& key) const {

@@ -4,7 +4,7 @@
 //   Ledger ledger;
 //   ledger.begin_file(7, held, modified);
 //   while (auto record = reader.next()) if (auto entry = ledger.read(*record)) ledger.add(*entry);
-//   ledger.settle();                                  // ends, states, sums; may be fed and settled again
+//   ledger.settle(now);                               // ends, states, sums; may be fed and settled again
 //   for (const auto& [key, session] : ledger.sessions()) ...
 //
 // add() needs no ended spans, so that blocks, which hold nothing else, can be passed over: where session_close
@@ -17,6 +17,7 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "ledger/entries.h"
@@ -42,8 +43,8 @@ class Ledger {
   // `complete`: all of their files were read.
   void end_counting(bool complete);
 
-  // Brings start, end, state, class and sums up to date.
-  void settle();
+  // Brings start, end, state, class and sums up to date. `now`: wall.
+  void settle(Nanos now);
 
   // A session whose opening is in a file that is gone, or that had none, has no stretches.
   [[nodiscard]] const std::map<SessionKey, Session>& sessions() const { return sessions_; }
@@ -54,8 +55,9 @@ class Ledger {
  private:
   struct Tally {
     Counts counts;
-    Nanos end{};
-    std::uint64_t discover = 0, other = 0;
+    Course course;
+    Nanos end{};                                                       // the last message
+    Nanos heard{};                                                     // the last that any record tells of
     bool opened = false;                                               // by a request
     std::unordered_set<SpanKey, SpanKeyHash> seen;                     // ended
     std::unordered_map<SpanKey, trace::SpanHeader, SpanKeyHash> open;  // call_open
@@ -67,7 +69,9 @@ class Ledger {
   void add_part(const Entry& entry, const otlp::Span* span, Stretch& stretch);
   void add_starting(const Entry& entry);
   static void count_killed_calls(Tally& tally);
-  [[nodiscard]] State state_of(const Session& session) const;
+  [[nodiscard]] bool is_live(const Session& session) const;
+  [[nodiscard]] bool was_followed(const Session& session) const;
+  void judge(Session& session, Nanos now) const;
   void describe(Session& session, const Entry& entry, const otlp::Span& span);
 
   Entries entries_;
@@ -75,6 +79,8 @@ class Ledger {
   std::map<SessionKey, Session> sessions_;
   std::map<SessionKey, SessionKey> started_;
   std::map<SessionKey, Tally> tallies_;
+  // By what started them: client process and command.
+  std::map<std::pair<std::string, std::string>, std::set<SessionKey>> launched_;
 };
 
 // Is there anything that only count() can tell?

@@ -111,10 +111,10 @@ TEST(Ledger, ALockThatIsLetGoEndsIt) {
   Ledger ledger;
   ledger.begin_file(0, true, {});
   add_all(file, ledger);
-  ledger.settle();
+  ledger.settle({});
   EXPECT_EQ(only(ledger).state, State::kOpen);
   ledger.begin_file(0, false, {});
-  ledger.settle();
+  ledger.settle({});
   EXPECT_EQ(only(ledger).state, State::kKilled);
 }
 

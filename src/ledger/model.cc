@@ -1,5 +1,7 @@
 #include "ledger/model.h"
 
+#include <ranges>
+
 namespace mcptrace::ledger {
 
 Counts& Counts::operator+=(const Counts& other) {
@@ -19,21 +21,43 @@ Counts& Counts::operator+=(const Counts& other) {
 
 std::string_view state_text(State state) {
   switch (state) {
-    case State::kOpen:
-      return "open";
-    case State::kClosed:
-      return "closed";
+    case State::kFailed:
+      return "failed";
     case State::kKilled:
       return "killed";
+    case State::kClosed:
+      return "closed";
+    case State::kOpen:
+      return "open";
+    case State::kIdle:
+      return "idle";
   }
   return "";
 }
 
-bool Session::failed() const {
-  for (const Stretch& stretch : stretches) {
-    if (stretch.failed) return true;
+std::string_view failure_text(Failure failure) {
+  switch (failure) {
+    case Failure::kNone:
+      return "";
+    case Failure::kNotStarted:
+      return "not_started";
+    case Failure::kEndedFirst:
+      return "ended_first";
+    case Failure::kRefused:
+      return "refused";
+    case Failure::kNoAnswer:
+      return "no_answer";
+    case Failure::kNeedsSignIn:
+      return "needs_sign_in";
   }
-  return false;
+  return "";
+}
+
+std::string_view Session::error_type() const {
+  for (const Stretch& stretch : stretches | std::views::reverse) {
+    if (!stretch.error_type.empty()) return stretch.error_type;
+  }
+  return {};
 }
 
 }  // namespace mcptrace::ledger

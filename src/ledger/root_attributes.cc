@@ -37,6 +37,7 @@ void describe_session(const otlp::Span& span, Session& session) {
   take(Attr::kEra, session.era);
   take(Attr::kProtocolVersion, session.protocol_version);
   take(Attr::kClientProcess, session.client_process);
+  take(Attr::kCommand, session.command);
   take(Attr::kNetworkTransport, session.transport);
   if (const auto status = integer_attribute(span, Attr::kExitStatus)) session.exit_status = status;
   if (const auto signal = integer_attribute(span, Attr::kExitSignal)) session.exit_signal = signal;

@@ -29,7 +29,7 @@ struct MemoryFile {
 };
 
 // As query does it: frames first, then counts where they are wanting.
-inline Ledger ledger_of(const std::vector<MemoryFile>& files) {
+inline Ledger ledger_of(const std::vector<MemoryFile>& files, Nanos now = {}) {
   Ledger ledger;
   const auto each = [&](auto&& use) {
     for (std::uint32_t i = 0; i < files.size(); ++i) {
@@ -42,7 +42,7 @@ inline Ledger ledger_of(const std::vector<MemoryFile>& files) {
   each([&](const Entry& entry) {
     if (entry.type != spool::RecordType::kSpan) ledger.add(entry);
   });
-  ledger.settle();
+  ledger.settle(now);
   std::vector<SessionKey> wanting;
   for (const auto& [key, session] : ledger.sessions()) {
     if (needs_count(session)) wanting.push_back(key);
@@ -50,7 +50,7 @@ inline Ledger ledger_of(const std::vector<MemoryFile>& files) {
   ledger.begin_counting(wanting);
   each([&](const Entry& entry) { ledger.count(entry); });
   ledger.end_counting(true);
-  ledger.settle();
+  ledger.settle(now);
   return ledger;
 }
 

@@ -39,10 +39,13 @@ void Sample::fill_root(Nanos at, bool ended) {
   name_ = id();
   span_.add(Attr::kSessionId, name_);
   span_.add(Attr::kNetworkTransport, "pipe");
-  const std::pair<Attr, const std::string*> texts[] = {
-      {Attr::kClientName, &options_.client_name},           {Attr::kClientVersion, &options_.client_version},
-      {Attr::kServerName, &options_.server_name},           {Attr::kServerVersion, &options_.server_version},
-      {Attr::kProtocolVersion, &options_.protocol_version}, {Attr::kClientProcess, &options_.client_process}};
+  const std::pair<Attr, const std::string*> texts[] = {{Attr::kClientName, &options_.client_name},
+                                                       {Attr::kClientVersion, &options_.client_version},
+                                                       {Attr::kServerName, &options_.server_name},
+                                                       {Attr::kServerVersion, &options_.server_version},
+                                                       {Attr::kProtocolVersion, &options_.protocol_version},
+                                                       {Attr::kClientProcess, &options_.client_process},
+                                                       {Attr::kCommand, &options_.command}};
   for (const auto& [key, text] : texts) {
     if (!text->empty()) span_.add(key, std::string_view(*text));
   }
@@ -57,6 +60,9 @@ void Sample::fill_root(Nanos at, bool ended) {
   span_.add(Attr::kNotifications, notifications_);
   span_.add(Attr::kErrors, errors_);
   for (const auto& [key, value] : extra) span_.add(key, value);
+  if (options_.error_type.empty()) return;
+  span_.status = trace::StatusCode::kError;
+  span_.add(Attr::kErrorType, std::string_view(options_.error_type));
 }
 
 void Sample::emit(RecordType type, std::uint16_t flags, trace::Operation operation) {

@@ -32,6 +32,8 @@ struct SampleOptions {
   std::string server_version = "1.0.0";
   std::string protocol_version = "2025-11-25";
   std::string client_process = "c0ffee0000000001";
+  std::string command = "c0ffee0000000002";
+  std::string error_type;    // of the root; empty: it is no error
   trace::SpanLink previous;  // the stretch before, if its span id is not zero
   std::uint16_t flags = 0;   // HeaderFlag, of every record
   bool close_tells = false;  // session_close repeats the root

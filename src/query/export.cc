@@ -116,8 +116,10 @@ void append_session(std::string& out, const Session& session) {
   Object object(out);
   object.text_if("id", session.id);
   object.text("state", state_text(session.state));
+  object.text_if("failure", failure_text(session.failure));
+  if (session.failure == Failure::kNeedsSignIn) object.text_if("auth_scheme", session.course.auth_scheme);
   object.text("class", session.kind == Class::kProbe ? "probe" : "agent");
-  object.boolean("failed", session.failed());
+  object.text_if("error_type", session.error_type());
   object.text_if("service", session.service);
   object.text_if("client_name", session.client_name);
   object.text_if("client_version", session.client_version);

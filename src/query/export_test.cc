@@ -105,6 +105,21 @@ TEST_F(Exported, FindingsOfTheRootAndOfEachSpan) {
   EXPECT_EQ(occurrences(trace_json(view()), R"("findings":[])"), 1u);
 }
 
+TEST_F(Exported, WhyASessionFailed) {
+  sample.options().server_name = "";
+  sample.options().error_type = "initialize_failed";
+  sample.open();
+  SampleCall denied;
+  denied.method = mcp::Method::kInitialize;
+  denied.outcome = Outcome::kAuthRequired;
+  denied.auth_scheme = "Bearer";
+  sample.call(denied);
+  sample.close(1s);
+  expect_in(
+      session_json(session()),
+      R"("state":"failed","failure":"needs_sign_in","auth_scheme":"Bearer","class":"agent","error_type":"initialize_failed")");
+}
+
 TEST_F(Exported, OtlpOneLineATrace) {
   fill();
   const std::string text = trace_otlp(view(), "9.9");

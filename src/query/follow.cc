@@ -32,15 +32,15 @@ void Follower::add(const spool::Record& record) {
 }
 
 bool Follower::over() {
-  ledger_.settle();
+  ledger_.settle({});
   const Session* session = ledger_.find(key_);
-  return session == nullptr || session->state != State::kOpen;
+  return session == nullptr || !session->live;
 }
 
-std::optional<Session> Follower::finish() && {
+std::optional<Session> Follower::finish(Nanos now) && {
   if (ledger_.find(key_) == nullptr) return std::nullopt;
   ledger_.end_counting(true);
-  ledger_.settle();
+  ledger_.settle(now);
   return *ledger_.find(key_);
 }
 

@@ -23,8 +23,8 @@ class Follower {
 
   // Nothing more is to come: it was closed, or nobody holds a file of it.
   [[nodiscard]] bool over();
-  // The session as far as it went, with its counts; none if nothing is known of it.
-  std::optional<Session> finish() &&;
+  // The session as far as it went, with its counts; none if nothing is known of it. `now`: wall.
+  std::optional<Session> finish(Nanos now) &&;
 
  private:
   SessionKey key_;

@@ -52,7 +52,7 @@ TEST(Follower, ShowsCallsAsTheyEndAndStopsWithTheSession) {
   it.sample.close(5s);
   EXPECT_TRUE(it.visit(true));
   EXPECT_EQ(it.shown.size(), 2u);
-  const Session session = std::move(it.follower).finish().value();
+  const Session session = std::move(it.follower).finish({}).value();
   EXPECT_EQ(session.state, State::kClosed);
   EXPECT_EQ(session.counts.calls, 1);
 }
@@ -63,7 +63,7 @@ TEST(Follower, StopsWhenTheProcessDied) {
   it.sample.call("echo", 0s, 1ms);
   EXPECT_FALSE(it.visit(true));
   EXPECT_TRUE(it.visit(false));
-  const Session session = std::move(it.follower).finish().value();
+  const Session session = std::move(it.follower).finish({}).value();
   EXPECT_EQ(session.state, State::kKilled);
   EXPECT_EQ(session.counts.calls, 1);
 }
@@ -97,7 +97,7 @@ TEST(Follower, GoesOnInTheSessionThatItsInitializeProvedToBe) {
   told.close(5s);
   EXPECT_TRUE(it.visit(true));
   EXPECT_EQ(it.shown, (std::vector<std::string>{"mcp.initialize 3.00 s", "mcp.tool_call 1.00 ms"}));
-  const auto session = std::move(it.follower).finish();
+  const auto session = std::move(it.follower).finish({});
   ASSERT_TRUE(session);
   EXPECT_EQ(session->id, told.id());
   EXPECT_EQ(session->counts.calls, 1);
@@ -108,7 +108,7 @@ TEST(Follower, EndsWithAProcessThatNeverToldWhatItsInitializeWas) {
   it.sample.call(starting());
   EXPECT_FALSE(it.visit(true));
   EXPECT_TRUE(it.visit(false));
-  EXPECT_EQ(std::move(it.follower).finish()->state, State::kKilled);
+  EXPECT_EQ(std::move(it.follower).finish({})->state, State::kKilled);
 }
 
 TEST(Follower, EndsWhereAnInitializeProvedToBeOfNoSession) {
@@ -120,7 +120,7 @@ TEST(Follower, EndsWhereAnInitializeProvedToBeOfNoSession) {
   it.sample.options().print = 0;
   it.sample.call(initialize);
   EXPECT_TRUE(it.visit(true));
-  EXPECT_FALSE(std::move(it.follower).finish());
+  EXPECT_FALSE(std::move(it.follower).finish({}));
 }
 
 TEST(Follower, GoesOnInTheNextFile) {
@@ -152,7 +152,7 @@ TEST(Follower, NothingOfOthers) {
 TEST(Follower, UnknownSessionIsOver) {
   Following it;
   EXPECT_TRUE(it.visit(true));
-  EXPECT_FALSE(std::move(it.follower).finish());
+  EXPECT_FALSE(std::move(it.follower).finish({}));
 }
 
 }  // namespace

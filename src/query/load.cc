@@ -53,7 +53,7 @@ void read_frames(const Spool& spool, std::size_t number, Ledger& ledger, Skips& 
 }
 
 // Counts of these sessions from their spans, newest files first, within the bound.
-void read_counts(const Spool& spool, const std::vector<SessionKey>& keys, Ledger& ledger, Skips& skips) {
+void read_counts(const Spool& spool, const std::vector<SessionKey>& keys, Nanos now, Ledger& ledger, Skips& skips) {
   std::set<std::uint32_t> numbers;
   for (const SessionKey& key : keys) {
     const Session& session = *ledger.find(key);
@@ -77,7 +77,7 @@ void read_counts(const Spool& spool, const std::vector<SessionKey>& keys, Ledger
     skips.note(file.path, reader);
   }
   ledger.end_counting(complete);
-  ledger.settle();
+  ledger.settle(now);
 }
 
 // Could files last written before `modified` say more of it?
@@ -88,8 +88,8 @@ bool is_whole(const Session& session, Nanos modified) {
     // Another process may have written of the same ids, on the same day.
     if (stretch.derived && modified >= subtract(stretch.start, std::chrono::hours(24))) return false;
   }
-  // The root of a closed one, with its counts, stands before its session_close in the same file.
-  return session.state == State::kClosed || modified < session.start;
+  // The root of one that is over, with its counts, stands before its session_close in the same file.
+  return session.over() || modified < session.start;
 }
 
 class SessionLoader {
@@ -102,7 +102,7 @@ class SessionLoader {
       std::vector<const Session*> best = candidates();
       if (!enough(best)) {
         read_frames(spool_, next_++, ledger_, list_.skips);
-        ledger_.settle();
+        ledger_.settle(query_.now);
         continue;
       }
       best.resize(std::min(best.size(), query_.limit));
@@ -123,7 +123,8 @@ class SessionLoader {
       return false;
     if (needs_count(session)) return true;  // not known yet
     if (!session.opened || (session.kind == Class::kProbe && !query_.all)) return false;
-    return !query_.errors || session.counts.errors > 0 || session.failed();
+    return !query_.errors || session.counts.errors > 0 || session.state == State::kFailed ||
+           !session.error_type().empty();
   }
 
   std::vector<const Session*> candidates() {
@@ -163,7 +164,7 @@ class SessionLoader {
       if (needs_count(*session)) wanting.push_back(session->key);
     }
     looked_closer_ = true;
-    read_counts(spool_, wanting, ledger_, list_.skips);
+    read_counts(spool_, wanting, query_.now, ledger_, list_.skips);
     return true;
   }
 
@@ -321,7 +322,7 @@ Result<Found> find_by_id(const Spool& spool, const Ledger& ledger, std::string_v
 }
 
 // Of those that `mcptrace sessions` shows.
-Result<Found> find_newest(const Spool& spool, Ledger& ledger, Skips& skips) {
+Result<Found> find_newest(const Spool& spool, Nanos now, Ledger& ledger, Skips& skips) {
   for (;;) {
     const Session* newest = nullptr;
     std::uint64_t others = 0;
@@ -330,19 +331,19 @@ Result<Found> find_newest(const Spool& spool, Ledger& ledger, Skips& skips) {
       if (!session.opened || session.kind == Class::kProbe) continue;
       ++others;
       if (newest == nullptr || session.activity > newest->activity) newest = &session;
-      if (session.state != State::kOpen && needs_count(session)) wanting.push_back(key);
+      if (!session.live && needs_count(session)) wanting.push_back(key);
     }
     if (newest == nullptr) {
       return std::unexpected(Error{Errc::kNotFound, "no session is stored yet; trace one with: mcptrace run CMD"});
     }
-    if (newest->state == State::kOpen && needs_count(*newest)) {
-      // Of those that are open, too: its activity is at most that of its file, which it shares.
+    if (newest->live && needs_count(*newest)) {
+      // Of those that live, too: its activity is at most that of its file, which it shares.
       for (const auto& [key, session] : ledger.sessions()) {
-        if (session.state == State::kOpen && needs_count(session)) wanting.push_back(key);
+        if (session.live && needs_count(session)) wanting.push_back(key);
       }
     }
     if (!wanting.empty()) {
-      read_counts(spool, wanting, ledger, skips);
+      read_counts(spool, wanting, now, ledger, skips);
       continue;
     }
     Found found = found_session(spool, *newest);
@@ -353,16 +354,16 @@ Result<Found> find_newest(const Spool& spool, Ledger& ledger, Skips& skips) {
 
 }  // namespace
 
-Result<Found> find_session(const std::string& directory, std::string_view id, Skips& skips) {
+Result<Found> find_session(const std::string& directory, std::string_view id, Nanos now, Skips& skips) {
   MCPTRACE_TRY(const Spool spool, open_spool(directory));
   skips.note(spool::read_expired(directory));
   Ledger ledger;
   for (std::size_t i = 0; i < spool.files.size(); ++i) read_frames(spool, i, ledger, skips);
-  ledger.settle();
-  if (id.empty()) return find_newest(spool, ledger, skips);
+  ledger.settle(now);
+  if (id.empty()) return find_newest(spool, now, ledger, skips);
   MCPTRACE_TRY(Found found, find_by_id(spool, ledger, id, skips));
   if (found.session && needs_count(*found.session)) {
-    read_counts(spool, {found.session->key}, ledger, skips);
+    read_counts(spool, {found.session->key}, now, ledger, skips);
     found.session = *ledger.find(found.session->key);
   }
   return found;
@@ -387,23 +388,23 @@ Result<TraceView> load_spans(const Found& found, Nanos now, Skips& skips) {
   return std::move(spans).finish(found.session, entries.resources(), now);
 }
 
-Result<OpenSessions> open_sessions(const std::string& directory) {
+Result<LiveSessions> live_sessions(const std::string& directory) {
   MCPTRACE_TRY(Spool spool, open_spool(directory));
   std::erase_if(spool.files, [](const FileInfo& file) { return !file.locked; });
   Ledger ledger;
   Skips skips;
   for (std::size_t i = 0; i < spool.files.size(); ++i) read_frames(spool, i, ledger, skips);
-  ledger.settle();
-  OpenSessions open;
+  ledger.settle({});
+  LiveSessions live;
   for (const auto& [key, session] : ledger.sessions()) {
-    if (session.state != State::kOpen) continue;
-    ++open.count;
+    if (!session.live) continue;
+    ++live.count;
     for (const std::uint32_t file : session.files) {
-      Nanos& since = open.in_use.try_emplace(spool.files[file].process, session.start).first->second;
+      Nanos& since = live.in_use.try_emplace(spool.files[file].process, session.start).first->second;
       since = std::min(since, session.start);
     }
   }
-  return open;
+  return live;
 }
 
 }  // namespace mcptrace::query

@@ -18,9 +18,10 @@
 namespace mcptrace::query {
 
 struct SessionQuery {
+  Nanos now{};  // wall: states are told by it
   std::size_t limit = 20;
   std::optional<Nanos> since;  // wall: with a sign of life from then on
-  bool errors = false;         // with errors only
+  bool errors = false;         // with errors only: of requests, or of the session
   bool all = false;            // probes too
   std::string server;          // service.name or the server's own name; empty: any
 };
@@ -45,15 +46,16 @@ struct Found {
 };
 // `id`: a trace id, a session id with or without "s-", or a prefix of either of at least 4 digits; empty: the newest
 // session. Errors: kInvalidArgument (no id), kNotFound, kAmbiguous (the message names the candidates).
-Result<Found> find_session(const std::string& directory, std::string_view id, Skips& skips);
+Result<Found> find_session(const std::string& directory, std::string_view id, Nanos now, Skips& skips);
 
 Result<TraceView> load_spans(const Found& found, Nanos now, Skips& skips);
 
-// Sessions that are open, by the records of files that a living process holds; and which files of theirs it has let go.
-struct OpenSessions {
+// Sessions that somebody may go on with, by the records of files that a living process holds; and which files of theirs
+// it has let go.
+struct LiveSessions {
   std::uint64_t count = 0;
   spool::InUse in_use;
 };
-Result<OpenSessions> open_sessions(const std::string& directory);
+Result<LiveSessions> live_sessions(const std::string& directory);
 
 }  // namespace mcptrace::query

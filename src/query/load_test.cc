@@ -92,7 +92,7 @@ TEST_F(Load, AnEmptySpool) {
   EXPECT_TRUE(list->empty_spool);
   EXPECT_TRUE(list->sessions.empty());
   Skips skips;
-  const auto found = find_session(directory_, "", skips);
+  const auto found = find_session(directory_, "", base_, skips);
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().code, Errc::kNotFound);
 }
@@ -159,10 +159,46 @@ TEST_F(Load, ProbesAreHidden) {
   query.all = true;
   EXPECT_EQ(ids(query).size(), 2u);
   Skips skips;
-  const auto found = find_session(directory_, "", skips);
+  const auto found = find_session(directory_, "", base_, skips);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->session->id, agent);
   EXPECT_EQ(found->others, 0u);
+}
+
+// A server that died at its client's first question is no probe before the client has found an answer elsewhere.
+TEST_F(Load, WhatWasNoUseIsShownUntilItIsKnownToBeAProbe) {
+  const std::string before = ended(1, base_ - 100s);
+  const auto run = [&](std::uint64_t seed, mcp::Method method, Outcome outcome) {
+    Process process(directory_, clock_, seed, base_ + 1s * static_cast<int>(seed));
+    if (outcome != Outcome::kOk) process.sample.options().server_name = "";
+    process.sample.open();
+    SampleCall call;
+    call.method = method;
+    call.outcome = outcome;
+    process.sample.call(call);
+    process.sample.close(1s);
+    EXPECT_TRUE(process.writer.flush());
+    touch(process.writer.path(), base_ + 1s * static_cast<int>(seed + 1));
+    return process.sample.id();
+  };
+  const std::string asked = run(2, mcp::Method::kServerDiscover, Outcome::kAbandoned);
+  Skips skips;
+  SessionQuery query;
+  query.now = base_ + 1h;
+  query.limit = 1;
+  EXPECT_EQ(ids(query), std::vector{asked});
+  EXPECT_EQ(load_sessions(directory_, query)->sessions[0].state, State::kFailed);
+  EXPECT_EQ(find_session(directory_, "", query.now, skips)->session->id, asked);
+  const std::string tried = run(3, mcp::Method::kInitialize, Outcome::kAbandoned);
+  query.limit = 20;
+  query.errors = true;
+  EXPECT_EQ(ids(query), (std::vector{tried, asked})) << "neither got an answer";
+  EXPECT_EQ(find_session(directory_, "", query.now, skips)->session->id, tried);
+  const std::string used = run(4, mcp::Method::kInitialize, Outcome::kOk);
+  EXPECT_EQ(ids(query), std::vector{tried});
+  query.errors = false;
+  EXPECT_EQ(ids(query), (std::vector{used, tried, before}));
+  EXPECT_EQ(find_session(directory_, "", query.now, skips)->session->id, used);
 }
 
 // A stream to which nobody sends a request: it has the session's id, and is found by it.
@@ -183,11 +219,11 @@ TEST_F(Load, WhatNoRequestOpenedIsNoSession) {
   EXPECT_EQ(ids({}).size(), 1u);
   EXPECT_EQ(ids(all).size(), 1u);
   Skips skips;
-  const auto newest = find_session(directory_, "", skips);
+  const auto newest = find_session(directory_, "", base_, skips);
   ASSERT_TRUE(newest);
   EXPECT_EQ(newest->session->id, ids({}).front());
   EXPECT_EQ(newest->others, 0u);
-  EXPECT_TRUE(find_session(directory_, process.sample.id(), skips));
+  EXPECT_TRUE(find_session(directory_, process.sample.id(), base_, skips));
 }
 
 TEST_F(Load, WhatIsOlderThanWasAskedForIsNotMore) {
@@ -213,7 +249,7 @@ TEST_F(Load, ATraceThatSeveralSessionsShareIsFoundByItsPrefixAndWhole) {
   ASSERT_TRUE(first.writer.flush() && second.writer.flush());
   Skips skips;
   const std::string trace = first.sample.trace_id().hex();
-  const auto found = find_session(directory_, trace.substr(0, 31), skips);
+  const auto found = find_session(directory_, trace.substr(0, 31), base_, skips);
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_EQ(found->session->id, first.sample.id());
   EXPECT_EQ(load_spans(*found, base_ + 1h, skips)->spans.size(), 3u) << "root, call, and the other session's call";
@@ -233,7 +269,7 @@ TEST_F(Load, AKilledCallInACallersTraceIsOver) {
     ASSERT_TRUE(process->writer.flush());
     if (!alive) process.reset();
     Skips skips;
-    const auto found = find_session(directory_, trace.hex(), skips);
+    const auto found = find_session(directory_, trace.hex(), base_, skips);
     ASSERT_TRUE(found) << found.error().message;
     const auto view = load_spans(*found, base_ + 1h, skips);
     ASSERT_EQ(view->spans.size(), 1u);
@@ -265,7 +301,7 @@ TEST_F(Load, OfSeveralSessionsInAFileTheOneThatSpokeLastIsTheNewest) {
   query.since = base_ + 20s;
   EXPECT_EQ(ids(query), (std::vector{process.sample.id(), closed.id()}));
   Skips skips;
-  EXPECT_EQ(find_session(directory_, "", skips)->session->id, process.sample.id());
+  EXPECT_EQ(find_session(directory_, "", base_, skips)->session->id, process.sample.id());
 }
 
 TEST_F(Load, WhatWasStartingIsFoundByItsTraceUntilItHasASession) {
@@ -280,7 +316,7 @@ TEST_F(Load, WhatWasStartingIsFoundByItsTraceUntilItHasASession) {
   ASSERT_TRUE(process.writer.flush());
   Skips skips;
   const std::string trace = process.sample.trace_id().hex();
-  const auto starting = find_session(directory_, trace, skips);
+  const auto starting = find_session(directory_, trace, base_, skips);
   ASSERT_TRUE(starting);
   // Its root is made up.
   const auto view = load_spans(*starting, base_ + 5s, skips);
@@ -299,7 +335,7 @@ TEST_F(Load, WhatWasStartingIsFoundByItsTraceUntilItHasASession) {
   initialize.flags = trace::kStarted;
   told.call(initialize);
   ASSERT_TRUE(process.writer.flush());
-  const auto found = find_session(directory_, trace, skips);
+  const auto found = find_session(directory_, trace, base_, skips);
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().code, Errc::kNotFound);
 }
@@ -316,7 +352,7 @@ TEST_F(Load, OthersAreWhatSessionsShows) {
   ASSERT_TRUE(process.writer.flush());
   touch(process.writer.path(), base_ - 99s);
   Skips skips;
-  const auto found = find_session(directory_, "", skips);
+  const auto found = find_session(directory_, "", base_, skips);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->session->id, newest);
   EXPECT_EQ(found->others, 1u);
@@ -331,7 +367,7 @@ TEST_F(Load, CountsComeOutOfBlocksToo) {
   EXPECT_EQ(list->sessions[0].counts.calls, 2000);
   EXPECT_EQ(list->sessions[0].counts.errors, 7);
   Skips skips;
-  const auto found = find_session(directory_, id, skips);
+  const auto found = find_session(directory_, id, base_, skips);
   ASSERT_TRUE(found);
   const auto view = load_spans(*found, base_, skips);
   ASSERT_TRUE(view);
@@ -370,11 +406,11 @@ TEST_F(Load, ALivingProcessIsOpenAndADeadOneKilled) {
   process->sample.call("echo", 2s, 1ms);
   ASSERT_TRUE(process->writer.flush());
   EXPECT_EQ(load_sessions(directory_, {})->sessions.at(0).state, State::kOpen);
-  EXPECT_EQ(open_sessions(directory_)->count, 1u);
+  EXPECT_EQ(live_sessions(directory_)->count, 1u);
   process.reset();
   EXPECT_EQ(load_sessions(directory_, {})->sessions.at(0).state, State::kKilled);
   EXPECT_EQ(load_sessions(directory_, {})->sessions.at(0).counts.calls, 1);
-  EXPECT_EQ(open_sessions(directory_)->count, 0u);
+  EXPECT_EQ(live_sessions(directory_)->count, 0u);
 }
 
 TEST_F(Load, FindsByEveryKindOfId) {
@@ -391,15 +427,15 @@ TEST_F(Load, FindsByEveryKindOfId) {
   std::string upper = id;
   for (char& c : upper) c = c >= 'a' && c <= 'f' ? static_cast<char>(c - 32) : c;
   for (const std::string& text : {id, id.substr(2), id.substr(0, 8), upper, trace.hex(), trace.hex().substr(0, 6)}) {
-    const auto found = find_session(directory_, text, skips);
+    const auto found = find_session(directory_, text, base_, skips);
     ASSERT_TRUE(found) << text << ": " << found.error().message;
     ASSERT_TRUE(found->session) << text;
     EXPECT_EQ(found->session->id, id);
     EXPECT_EQ(load_spans(*found, base_, skips)->spans.size(), 4u);
   }
-  const auto joined = find_session(directory_, std::string(32, 'a').replace(1, 1, "b"), skips);
+  const auto joined = find_session(directory_, std::string(32, 'a').replace(1, 1, "b"), base_, skips);
   EXPECT_FALSE(joined);
-  const auto caller = find_session(directory_, "abababab", skips);
+  const auto caller = find_session(directory_, "abababab", base_, skips);
   ASSERT_TRUE(caller);
   EXPECT_FALSE(caller->session);
   EXPECT_EQ(load_spans(*caller, base_, skips)->spans.size(), 1u);
@@ -418,12 +454,13 @@ TEST_F(Load, WrongAndAmbiguousIds) {
                                    {"123", Errc::kInvalidArgument},
                                    {"hello", Errc::kInvalidArgument},
                                    {"s-12340000000000001", Errc::kInvalidArgument}}) {
-    const auto found = find_session(directory_, text, skips);
+    const auto found = find_session(directory_, text, base_, skips);
     ASSERT_FALSE(found) << text;
     EXPECT_EQ(found.error().code, code) << found.error().message;
   }
-  EXPECT_NE(find_session(directory_, "1234", skips).error().message.find("s-1234000000000002"), std::string::npos);
-  EXPECT_TRUE(find_session(directory_, "s-1234000000000002", skips));
+  EXPECT_NE(find_session(directory_, "1234", base_, skips).error().message.find("s-1234000000000002"),
+            std::string::npos);
+  EXPECT_TRUE(find_session(directory_, "s-1234000000000002", base_, skips));
 }
 
 TEST_F(Load, SaysWhatWasDeletedToMakeRoom) {
@@ -435,9 +472,9 @@ TEST_F(Load, SaysWhatWasDeletedToMakeRoom) {
   EXPECT_EQ(list->sessions.size(), 1u);
   EXPECT_EQ(list->skips.lines(), wanted);
   Skips skips, of_missing;
-  EXPECT_TRUE(find_session(directory_, id, skips));
+  EXPECT_TRUE(find_session(directory_, id, base_, skips));
   EXPECT_EQ(skips.lines(), wanted);
-  EXPECT_FALSE(find_session(directory_, "s-0123456789abcdef", of_missing));  // it may have been among them
+  EXPECT_FALSE(find_session(directory_, "s-0123456789abcdef", base_, of_missing));  // it may have been among them
   EXPECT_EQ(of_missing.lines(), wanted);
 }
 

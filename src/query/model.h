@@ -13,6 +13,7 @@ namespace mcptrace::query {
 
 using ledger::Class;
 using ledger::Counts;
+using ledger::Failure;
 using ledger::kOutcomes;
 using ledger::Session;
 using ledger::SessionKey;

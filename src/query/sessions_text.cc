@@ -66,7 +66,7 @@ Cells cells_of(const Session& session, std::size_t id, const TextOptions& option
   cells[kErrors] = number(session, session.counts.errors);
   cells[kDrops] = session.of_roots || !session.counted ? number(session, session.counts.dropped) : "-";
   cells[kDuration] = format_duration(subtract(end, session.start));
-  cells[kState] = session.failed() ? "failed" : std::string(state_text(session.state));
+  cells[kState] = std::string(state_text(session.state));
   if (session.kind == Class::kProbe) cells[kState] = "probe";
   cells[kId] = (session.id.empty() ? "" : "s-") + digits_of(session).substr(0, id);
   return cells;
@@ -114,7 +114,7 @@ std::string line_of(const Cells& cells, const Widths& widths, const TextOptions&
     if (options.color && session != nullptr) {
       if (c == kErrors && session->counts.errors > 0) color = kRed;
       if (c == kDrops && session->counts.dropped > 0) color = kRed;
-      if (c == kState && (session->failed() || session->state == State::kKilled)) color = kRed;
+      if (c == kState && (session->state == State::kFailed || session->state == State::kKilled)) color = kRed;
       if (c == kState && session->state == State::kOpen) color = kGreen;
     }
     line += color.empty() ? text : std::string(color).append(text).append(kPlain);

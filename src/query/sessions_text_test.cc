@@ -44,17 +44,20 @@ TEST(SessionsTable, LinesUp) {
   killed.counts.errors = 3;
   killed.at_least = true;
   Session failed = session("3333333300000000", "", "fs", 50h);
-  failed.stretches.emplace_back().failed = true;
+  failed.state = State::kFailed;
   failed.era = "modern";
   failed.counts.dropped = 12;
   failed.server_name = "fs-server";
+  Session idle = session("5555555500000000", "x", "y", 3min);
+  idle.state = State::kIdle;
   Session unknown = session("4444444400000000", "x", "y", 1min);
   unknown.counted = false;
-  EXPECT_EQ(sessions_table({open, killed, failed, unknown}, text(120)),
+  EXPECT_EQ(sessions_table({open, killed, failed, idle, unknown}, text(120)),
             R"(  STARTED      CLIENT       SERVER          PROTOCOL           CALLS  ERRORS  DROPS  DURATION  STATE   ID
 ╭ 5s ago       claude-code  everything      2025-11-25             7       0      -    5.00 s  open    s-11111111
 ╰ 2h ago       claude-code  日本語サーバー  2025-11-25            7+      3+      -    12.0 s  killed  s-22222222
   11-12 20:13  -            fs-server       2025-11-25 modern      7       0     12    12.0 s  failed  s-33333333
+  3m ago       x            y               2025-11-25             7       0      0    12.0 s  idle    s-55555555
   1m ago       x            y               2025-11-25             ?       ?      ?    12.0 s  closed  s-44444444
 )");
 }

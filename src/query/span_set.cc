@@ -89,7 +89,8 @@ TraceView SpanSet::finish(std::optional<Session> session, std::vector<otlp::Reso
     TraceSpan& span = spans_[i];
     if (span.ending != Ending::kRunning) continue;
     if (open_in_held_.contains(i)) {
-      span.header.duration = std::max(subtract(now, span.header.start), trace::kShortest);
+      const bool rests = span.is_root() && session && session->state == State::kIdle;
+      span.header.duration = std::max(subtract(rests ? session->end : now, span.header.start), trace::kShortest);
     } else {
       span.ending = Ending::kUnknown;
       ledger::end_killed(span.header, span.bytes, last);

@@ -90,6 +90,25 @@ std::vector<std::string> session_notes(const Session& session) {
   return notes;
 }
 
+std::string failure_line(const Session& session) {
+  const std::string& scheme = session.course.auth_scheme;
+  switch (session.failure) {
+    case Failure::kNone:
+      break;
+    case Failure::kNotStarted:
+      return "failed: the server could not be started";
+    case Failure::kEndedFirst:
+      return "failed: the server ended before it had answered anything";
+    case Failure::kRefused:
+      return "failed: the server refused the handshake, or could not be reached";
+    case Failure::kNoAnswer:
+      return "failed: the server did not answer the handshake";
+    case Failure::kNeedsSignIn:
+      return "failed: the server needs sign-in" + (scheme.empty() ? "" : " (" + scheme + ")");
+  }
+  return {};
+}
+
 std::string ids_line(const Session& session) {
   std::string line = session.id.empty() ? "session without id" : "session " + session.id;
   if (session.stretches.size() == 1) line += "  trace " + session.stretches.front().root.trace_id.hex();
@@ -113,6 +132,7 @@ std::string session_summary(const Session& session, const TextOptions& options) 
                      (session.state == State::kOpen ? "open for " : "took ") +
                      format_duration(subtract(end, session.start)) + ", " + std::string(state_text(session.state)),
                  options);
+  if (session.failure != Failure::kNone) out += line_of(failure_line(session), options);
   out += line_of(counts_line(session), options);
   for (const std::string& note : session_notes(session)) out += line_of("note: " + note, options);
   for (const std::string& line : finding_lines(session.counts, kMostFindings)) {

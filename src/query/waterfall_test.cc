@@ -100,6 +100,32 @@ TEST(Waterfall, KilledSession) {
   EXPECT_NE(text.find("✗ abandoned (killed), end unk…\n"), std::string::npos) << text;
 }
 
+TEST(Waterfall, AFailedSessionSaysWhy) {
+  Drawn drawn;
+  drawn.sample.options().server_name = "";
+  drawn.sample.options().error_type = "server_exit";
+  drawn.sample.open();
+  drawn.sample.close(1s);
+  const std::string text = drawn.text(5min);
+  EXPECT_NE(text.find(", took 1.00 s, failed\nfailed: the server ended before it had answered anything\n"),
+            std::string::npos)
+      << text;
+}
+
+TEST(Waterfall, AnIdleSessionEndsWithItsLastMessage) {
+  Drawn drawn;
+  drawn.files[0].held = true;
+  drawn.sample.open();
+  drawn.sample.call("echo", 0s, 4s);
+  const Nanos now = drawn.sample.options().start + 1h;
+  const Session session = *ledger_of(drawn.files, now).find({drawn.sample.print(), {}});
+  const TraceView view = view_of(drawn.files, session, now);
+  EXPECT_EQ(view.spans.front().header.duration, 4s);
+  EXPECT_EQ(view.spans.front().ending, Ending::kRunning);
+  const std::string text = waterfall(view, plain_text(now));
+  EXPECT_NE(text.find(", took 4.00 s, idle\n"), std::string::npos) << text;
+}
+
 TEST(Waterfall, FindingsTheWorstFirstAndNotAll) {
   Drawn drawn;
   using enum mcp::Finding;

@@ -22,7 +22,8 @@ test('sessions and trace say in text and JSON what the spans say', async (t) => 
   assert.match(session.id, /^s-[0-9a-f]{16}$/);
   assert.equal(session.state, 'closed');
   assert.equal(session.class, 'agent');
-  assert.equal(session.failed, false);
+  assert.equal(session.failure, undefined);
+  assert.deepEqual(session.findings, []);
   assert.equal(session.client_name, clientInfo.name);
   assert.equal(session.server_name, 'mcp-servers/everything');
   assert.equal(session.protocol_version, '2025-11-25');

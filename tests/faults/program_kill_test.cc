@@ -140,7 +140,7 @@ TEST(ProgramKill, D3_KilledAtRandomInstantsItLosesNothingThatWasWritten) {
 // The reader's part of docs/spans.md.
 void expect_killed_call(const std::string& spool) {
   query::Skips skips;
-  const auto found = query::find_session(spool, "", skips);
+  const auto found = query::find_session(spool, "", {}, skips);
   ASSERT_TRUE(found) << found.error().message;
   ASSERT_TRUE(found->session);
   EXPECT_EQ(found->session->state, query::State::kKilled);

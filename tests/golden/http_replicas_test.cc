@@ -107,7 +107,7 @@ class ReplicasTest : public testing::Test {
     EXPECT_EQ(session.server_name, "srv");
     EXPECT_FALSE(session.guessed);
     query::Skips skips;
-    auto found = query::find_session(spool_, session.id, skips);
+    auto found = query::find_session(spool_, session.id, {}, skips);
     ASSERT_TRUE(found.has_value());
     auto view = query::load_spans(*found, HttpPipeline::start().wall + std::chrono::seconds(1), skips);
     ASSERT_TRUE(view.has_value());

@@ -21,7 +21,6 @@ function checkTrace(home, steps, client, transport) {
   assert.equal(list.length, 1, `one session: ${JSON.stringify(list)}`);
   const [session] = list;
   assert.equal(session.state, 'closed');
-  assert.ok(!session.failed, 'the session did not fail');
   const spans = trace(home, session.id);
   const session_root = root(spans);
   assert.equal(status(session_root), 0);
