@@ -30,6 +30,11 @@ inline std::string_view trim(std::string_view text) {
   return trim_end(text);
 }
 
+// Without the white space before a JSON value (RFC 8259 2).
+inline std::string_view trim_json(std::string_view text) {
+  return text.substr(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+}
+
 // Without regard to case.
 inline bool same_text(std::string_view left, std::string_view right) {
   return left == right || std::ranges::equal(left, right, {}, lower, lower);

@@ -1,6 +1,7 @@
 #include "http/stream.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -172,12 +173,27 @@ bool nothing_to_read(Socket& socket) {
   return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
+// Both sides have finished: the connection is gone once the peer's system has taken our last byte, and by an error if
+// it refused it.
+Receipt receipt_of(Socket& socket) {
+  int error = 0;
+  socklen_t size = sizeof(error);
+  if (getsockopt(socket.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
+    return Receipt::kReset;
+  }
+  tcp_info info{};
+  size = sizeof(info);
+  if (getsockopt(socket.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return Receipt::kUnclear;
+  return info.tcpi_state == TCP_CLOSE ? Receipt::kTaken : Receipt::kUnclear;
+}
+
 class PlainStream final : public Stream {
  public:
   explicit PlainStream(Socket socket) : Stream(socket.get_executor()), socket_(std::move(socket)) {}
   void close() override { end(false); }
   void abort() override { end(true); }
   bool is_quiet() override { return read_end() == StreamEnd::kOpen && unread().empty() && nothing_to_read(socket_); }
+  Receipt receipt() override { return write_failed_ ? Receipt::kReset : receipt_of(socket_); }
 
  protected:
   void start_read(char* into, std::size_t size) override {
@@ -222,6 +238,7 @@ class TlsStream final : public Stream {
   // Beyond the socket, bytes may have been decrypted already; an idle connection always has a read under way, which
   // would have told. A session ticket makes it look noisy: then it is not used again, no harm.
   bool is_quiet() override { return read_end() == StreamEnd::kOpen && unread().empty() && nothing_to_read(socket()); }
+  Receipt receipt() override { return write_failed_ ? Receipt::kReset : receipt_of(socket()); }
 
  protected:
   void start_read(char* into, std::size_t size) override {

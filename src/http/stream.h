@@ -28,6 +28,13 @@ namespace mcptrace::http {
 // How a direction of a connection ended.
 enum class StreamEnd : std::uint8_t { kOpen, kFinished, kReset };
 
+// What became of all that was written.
+enum class Receipt : std::uint8_t {
+  kUnclear,
+  kTaken,  // the peer's system has taken it to its last byte
+  kReset,  // nobody was there for it
+};
+
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
   virtual ~Stream() = default;
@@ -57,6 +64,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   [[nodiscard]] bool write_failed() const { return write_failed_; }
   // FIN (TLS: close_notify before it) once all is written.
   void finish_writing();
+  // After that, of a peer that had finished before. It fires no signal: somebody has to look.
+  [[nodiscard]] virtual Receipt receipt() = 0;
 
   // Closes: what waits to be written is given up; what the socket has taken still goes out.
   virtual void close() = 0;

@@ -45,7 +45,10 @@ class FakeStream final : public Stream {
   std::string take_written() { return std::exchange(written_, {}); }
   enum class Ended : std::uint8_t { kNo, kFinished, kClosed, kAborted };
   [[nodiscard]] Ended ended() const { return ended_; }
+  // Of what is written to a peer that has finished.
+  void peer_receives(Receipt receipt) { receipt_ = receipt; }
 
+  Receipt receipt() override { return receipt_; }
   void close() override { end(Ended::kClosed); }
   void abort() override { end(Ended::kAborted); }
   bool is_quiet() override {
@@ -111,6 +114,7 @@ class FakeStream final : public Stream {
   std::size_t room_ = std::numeric_limits<std::size_t>::max();
   std::span<char> into_;       // of the read that is under way
   std::string_view flushing_;  // of the write that is
+  Receipt receipt_ = Receipt::kTaken;
   Ended ended_ = Ended::kNo;
 };
 

@@ -95,7 +95,8 @@ struct OpenCall : CallState {
   HookedList<OpenCall, &OpenCall::in_parent> children;  // open server requests nested in this call
 
   // Only where the state says so.
-  Nanos cut_at{};                            // is_cut(): when
+  Nanos cut_at{};  // is_cut(): when
+  bool cut_by_client = false;
   std::array<CallerLink, 2> caller_links{};  // contexts that were not chosen for parent
   std::string client;
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/ids.h"
@@ -17,7 +18,27 @@ enum class AuthScheme : std::uint8_t { kNone, kBearer, kBasic, kDigest, kDpop, k
 // How the exchange ended, as http::ExchangeEnd says; kOpen = not yet.
 enum class HttpEnd : std::uint8_t { kOpen, kComplete, kClientClosed, kServerClosed, kFailed, kStopped, kClientLeft };
 // Why there was no answer to be had.
-enum class HttpError : std::uint8_t { kNone, kRefused, kDns, kTls, kTimeout, kReset, kClosed, kProxy, kOther };
+enum class HttpError : std::uint8_t {
+  kNone,
+  kRefused,
+  kDns,
+  kTls,
+  kTimeout,
+  kReset,
+  kClosed,
+  kTruncated,   // it closed in the middle of an answer
+  kBadHead,     // the answer's head was refused
+  kBadFraming,  // ... or a chunk of its body
+  kProxy,
+  kOther,
+};
+// What the body of an answer to messages looked like.
+enum class AnswerBody : std::uint8_t {
+  kEmpty,
+  kNotJson,
+  kBrokenJson,  // it begins as JSON, and is not whole
+  kReadable,    // JSON, or an event stream
+};
 // Why the answer's messages were not seen.
 enum class BodyProblem : std::uint8_t { kNone, kEncoding, kTooLarge, kNoRoom };
 
@@ -48,6 +69,10 @@ struct HttpFact {
   std::uint64_t resumes = 0;  // of Last-Event-ID; 0 = none
   Instant began;              // the request's first byte
   Nanos answered{};           // boot clock: the answer's head; zero = not yet
+  // Boot clock: the client's side of the connection has ended; zero = not yet. With `end` it is known what that meant:
+  // kClientLeft, it took its answer all the same; kClientClosed, it was gone from then on.
+  Nanos left{};
+  std::string_view reason{};  // with kBadHead: one of a fixed set of texts
   std::array<CallerLink, 2> links{};
   std::uint16_t status = 0;  // of the answer; 0 = none yet
   std::uint16_t client_port = 0;
@@ -60,6 +85,7 @@ struct HttpFact {
   HttpEnd end = HttpEnd::kOpen;
   HttpError error = HttpError::kNone;
   BodyProblem problem = BodyProblem::kNone;
+  AnswerBody body = AnswerBody::kEmpty;
 
   [[nodiscard]] bool has(HttpFlag flag) const { return (flags & flag) != 0; }
 };

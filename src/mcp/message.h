@@ -127,6 +127,7 @@ struct MessageFields {
   std::uint64_t task = 0;           // keyed hash of params.taskId or result.task.taskId; 0 = none
 
   [[nodiscard]] bool has(MessageFlag flag) const { return (flags & flag) != 0; }
+  [[nodiscard]] bool is_answer() const { return kind == MessageKind::kResult || kind == MessageKind::kError; }
 };
 
 struct Message : MessageFields {

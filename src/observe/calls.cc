@@ -21,8 +21,6 @@ using Start = mcp::OpenCall::Start;
 constexpr Nanos kReportOpenAfter = std::chrono::seconds(1);
 // How long a call is waited for whose answer may have been dropped: its session stays open with it.
 constexpr Nanos kGiveUpAfter = std::chrono::minutes(5);
-// How long a call whose stream was cut waits for the stream to be resumed.
-constexpr Nanos kKeepFor = std::chrono::minutes(5);
 
 // What a late answer needs of its call's: all, or of a long one our own member, by which the two are sampled alike.
 std::string short_trace_state(std::string_view trace_state) {
@@ -187,8 +185,9 @@ void Calls::end_in(Session& session, OpenCall& call, CallEnd& how, Nanos at_boot
     recollection_.answered(call.direction, call.id, session.root.session);
   } else if (how.outcome != Outcome::kRedirected) {  // else it is asked elsewhere, perhaps by the same id
     const bool given_up = how.outcome == Outcome::kCancelled || how.outcome == Outcome::kAbandoned;
-    recollection_.ended({call.direction, call.method, call.id, session.root.session, call.context.trace_id,
-                         call.context.span_id, call.context.flags, short_trace_state(call.trace_state), given_up});
+    recollection_.ended({call.direction, call.method, call.id, session.root.session, call.exchange_serial,
+                         call.context.trace_id, call.context.span_id, call.context.flags,
+                         short_trace_state(call.trace_state), given_up});
   }
   count(session, call, -1);
   while (!call.children.empty()) {
@@ -214,10 +213,14 @@ void Calls::count(Session& session, const OpenCall& call, int more) {
   activity_.open_requests.store(waiting_, std::memory_order_relaxed);
 }
 
-void Calls::cut(OpenCall& call, Nanos at_boot) {
+void Calls::cut(OpenCall& call, Nanos at_boot, bool by_client) {
   call.cut_at = at_boot;
+  call.cut_by_client = by_client;
   call.in_cut.unlink();
-  cut_.push_back(call);
+  // That a client has left may be known long after.
+  auto place = cut_.end();
+  while (place != cut_.begin() && std::prev(place)->cut_at > at_boot) --place;
+  cut_.insert(place, call);
 }
 
 void Calls::resume(HttpExchange& exchange) {
@@ -266,9 +269,6 @@ void Calls::give_up_dropped(Nanos now) {
 void Calls::on_time(Nanos now) {
   while (!unreported_.empty() && now - unreported_.front().start.boot >= kReportOpenAfter) {
     report(session_of(unreported_.front()), unreported_.front(), now);
-  }
-  while (!cut_.empty() && cut_.front().cut_at + kKeepFor <= now) {
-    end(cut_.front(), unobserved("stream_cut"), cut_.front().cut_at);
   }
   give_up_dropped(now);
 }

@@ -48,8 +48,12 @@ class Calls {
   void end(mcp::OpenCall& call, trace::CallEnd how, Nanos at_boot);
   // By its answer; `session` is the call's.
   void answered(Session& session, mcp::OpenCall& call, trace::CallEnd& how, Nanos at_boot);
-  // Its stream was cut: it waits for the stream to be resumed, until it has waited too long.
-  void cut(mcp::OpenCall& call, Nanos at_boot);
+  // Its stream was cut, or its client left it: it waits for the stream to be resumed, until it has waited too long.
+  void cut(mcp::OpenCall& call, Nanos at_boot, bool by_client);
+  // Of those that have, the first; null: none.
+  mcp::OpenCall* overdue(Nanos now) {
+    return !cut_.empty() && cut_.front().cut_at + kKeepFor <= now ? &cut_.front() : nullptr;
+  }
   void resume(HttpExchange& exchange);
   // `visit` sees each of `list` that is still open when it is its turn: one may end with another.
   template <class List, class Visit>
@@ -69,6 +73,8 @@ class Calls {
   void write_open(Nanos now);
 
  private:
+  static constexpr Nanos kKeepFor = std::chrono::minutes(5);
+
   mcp::OpenCall& enter(HttpExchange& exchange, const mcp::Fact& fact);
   mcp::OpenCall* same_id(const HttpExchange& exchange, const mcp::Message& message);
   void end_in(Session& session, mcp::OpenCall& call, trace::CallEnd& how, Nanos at_boot, bool answered);

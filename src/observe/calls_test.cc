@@ -83,14 +83,19 @@ TEST(Calls, OneWhoseStreamWasCutWaitsFiveMinutesUnlessItIsResumed) {
   HttpExchange& exchange = parts.exchanges.add(1);
   const mcp::Fact fact = TracedParts::request(1, 1, 0);
   mcp::OpenCall& call = parts.calls.open(parts.sessions.open_for(fact), exchange, fact);
-  parts.calls.cut(call, TracedParts::at(0).boot);
+  parts.calls.cut(call, TracedParts::at(0).boot, false);
   parts.calls.resume(exchange);
   parts.calls.on_time(TracedParts::at(400).boot);
   EXPECT_TRUE(call.open);
-  parts.calls.cut(call, TracedParts::at(400).boot);
+  parts.calls.cut(call, TracedParts::at(400).boot, false);
   EXPECT_EQ(parts.calls.next_deadline(), TracedParts::at(700).boot);
-  parts.calls.on_time(TracedParts::at(700).boot);
-  EXPECT_FALSE(call.open);
+  EXPECT_EQ(parts.calls.overdue(TracedParts::at(699).boot), nullptr);
+  EXPECT_EQ(parts.calls.overdue(TracedParts::at(700).boot), &call);
+  // That its client has left was known late.
+  const mcp::Fact other = TracedParts::request(1, 2, 100);
+  mcp::OpenCall& left = parts.calls.open(parts.sessions.open_for(other), exchange, other);
+  parts.calls.cut(left, TracedParts::at(200).boot, true);
+  EXPECT_EQ(parts.calls.overdue(TracedParts::at(500).boot), &left);
 }
 
 TEST(Calls, WhatMayHaveBeenAnsweredByALostFactIsGivenUp) {

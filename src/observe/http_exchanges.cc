@@ -1,12 +1,15 @@
 #include "observe/http_exchanges.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
 namespace mcptrace::observe {
 
 using mcp::OpenCall;
+
+constexpr std::size_t kMostHeldBytes = 4 << 20;
 
 HttpExchange& HttpExchanges::add(std::uint64_t serial) {
   MCPTRACE_CHECK(!full() && serial != 0);
@@ -22,7 +25,7 @@ HttpExchange& HttpExchanges::add(std::uint64_t serial) {
   HttpExchange& exchange = free_.back();
   free_.pop_back();
   exchange.serial = serial;
-  exchange.scope = exchange.resumes = 0;
+  exchange.scope = exchange.resumes = exchange.resumed = 0;
   exchange.answered = {};
   exchange.status = exchange.flags = 0;
   exchange.ended = false;
@@ -36,6 +39,7 @@ HttpExchange& HttpExchanges::add(std::uint64_t serial) {
 }
 
 void HttpExchanges::remove(HttpExchange& exchange) {
+  take_held(exchange);
   by_serial_.erase(by_serial_.iterator_to(exchange));
   by_age_.erase(by_age_.iterator_to(exchange));
   exchange.serial = 0;
@@ -60,6 +64,25 @@ void HttpExchanges::leave(OpenCall& call) {
   HttpExchange& exchange = slots_[call.exchange];
   call.in_exchange.unlink();
   if (exchange.ended && exchange.calls.empty()) remove(exchange);
+}
+
+bool HttpExchanges::hold(HttpExchange& exchange, const mcp::Fact& fact) {
+  PackedFact record = mcp::packed(fact);
+  const std::size_t bytes = record.size() * sizeof(record[0]);
+  if (held_bytes_ + bytes > kMostHeldBytes) return false;
+  held_bytes_ += bytes;
+  exchange.held.push_back(std::move(record));
+  return true;
+}
+
+std::vector<PackedFact> HttpExchanges::take_held(HttpExchange& exchange) {
+  for (const PackedFact& record : exchange.held) held_bytes_ -= record.size() * sizeof(record[0]);
+  return std::exchange(exchange.held, {});
+}
+
+bool HttpExchanges::is_resumed(const HttpExchange& exchange) {
+  const HttpExchange* const other = find(exchange.resumed);
+  return other != nullptr && !other->ended;
 }
 
 bool HttpExchanges::has_stream(std::uint64_t scope) const {

@@ -17,10 +17,13 @@
 
 namespace mcptrace::observe {
 
+using PackedFact = std::vector<std::uint64_t>;
+
 struct HttpExchange {
   std::uint64_t serial = 0;
   std::uint64_t scope = 0;
   std::uint64_t resumes = 0;  // serial of the exchange whose stream this one goes on with; 0 = none
+  std::uint64_t resumed = 0;  // serial of the newest that goes on with this one's
   Instant began;
   Nanos answered{};
   std::uint16_t status = 0, client_port = 0, route = 0, flags = 0;
@@ -31,6 +34,7 @@ struct HttpExchange {
   std::vector<mcp::DeclaredTool> declared;           // of the tools/list result that is passing
   mcp::CallList<&mcp::OpenCall::in_exchange> calls;  // its open calls, the oldest first
   std::uint32_t messages = 0;                        // requests and notifications that came in it
+  std::vector<PackedFact> held;                      // answers that came after its client had left
 
   // The table's own.
   std::uint32_t index = mcp::kNoExchange;
@@ -81,6 +85,12 @@ class HttpExchanges {
   // Before the call is closed. An exchange that has ended goes with its last call.
   void leave(mcp::OpenCall& call);
 
+  // False: there is no room for it.
+  bool hold(HttpExchange& exchange, const mcp::Fact& fact);
+  std::vector<PackedFact> take_held(HttpExchange& exchange);
+
+  // Does another exchange, which is not over, go on with the stream of this one?
+  [[nodiscard]] bool is_resumed(const HttpExchange& exchange);
   // Is a GET stream of the session open here, on which an answer may come?
   [[nodiscard]] bool has_stream(std::uint64_t scope) const;
 
@@ -116,7 +126,7 @@ class HttpExchanges {
       boost::intrusive::hash<std::hash<std::uint64_t>>, boost::intrusive::constant_time_size<false>>;
 
   std::size_t most_;
-  std::size_t count_ = 0;
+  std::size_t count_ = 0, held_bytes_ = 0;
   std::deque<HttpExchange> slots_;
   ByAge by_age_, free_;
   std::vector<BySerial::bucket_type> buckets_{64};

@@ -27,6 +27,12 @@ std::string_view error_text(mcp::HttpError error) {
       return "timeout";
     case mcp::HttpError::kReset:
       return "reset";
+    case mcp::HttpError::kTruncated:
+      return "truncated";
+    case mcp::HttpError::kBadHead:
+      return "bad_head";
+    case mcp::HttpError::kBadFraming:
+      return "bad_framing";
     case mcp::HttpError::kProxy:
       return "proxy";
     case mcp::HttpError::kOther:
@@ -36,6 +42,21 @@ std::string_view error_text(mcp::HttpError error) {
       break;
   }
   return "closed";
+}
+
+// Of an answer that is whole, and has none to the request.
+std::string_view body_text(mcp::AnswerBody body) {
+  switch (body) {
+    case mcp::AnswerBody::kEmpty:
+      return "empty";
+    case mcp::AnswerBody::kNotJson:
+      return "not_json";
+    case mcp::AnswerBody::kBrokenJson:
+      return "truncated";
+    case mcp::AnswerBody::kReadable:
+      break;
+  }
+  return "no_answer";
 }
 
 CallEnd failed(std::string_view error_type) {
@@ -53,7 +74,14 @@ bool is_whole(const HttpFact& http) { return http.end == HttpEnd::kComplete || h
 
 // What the answer's head alone says, for whatever it answers; nothing where the body matters.
 std::optional<CallEnd> end_by_status(const HttpFact& http) {
-  if (http.end == HttpEnd::kFailed) return failed(error_text(http.error));
+  // Whatever the server said to a client that had left before: nobody heard it.
+  if (http.end == HttpEnd::kClientClosed && (http.answered == Nanos{} || http.left < http.answered))
+    return std::nullopt;
+  if (http.end == HttpEnd::kFailed) {
+    CallEnd end = failed(error_text(http.error));
+    end.reason = http.reason;
+    return end;
+  }
   if ((http.status == 401 || http.status == 403) && http.auth != mcp::AuthScheme::kNone) {
     CallEnd end = ended(Outcome::kAuthRequired);
     end.auth = http.auth;
@@ -74,9 +102,9 @@ CallEnd end_of_http(const HttpExchange& exchange, const HttpFact& http) {
   }
   // What it was could not be read.
   if (http.problem != mcp::BodyProblem::kNone) return unobserved(problem_text(http.problem));
+  if (http.end == HttpEnd::kServerClosed) return failed(error_text(http.error));
   if (exchange.has(mcp::kStreamed) || is_whole(http)) return {};
   if (http.end == HttpEnd::kStopped) return unobserved("stopped");
-  if (http.end == HttpEnd::kServerClosed) return failed(error_text(http.error));
   CallEnd end = abandoned("client_closed");
   end.status_unset = true;
   return end;
@@ -190,7 +218,7 @@ std::optional<CallEnd> judge_exchange(const OpenCall& call, const HttpExchange& 
   if (by_client && modern) return ended(Outcome::kCancelled);
   if (exchange.has(mcp::kHasEvents)) return std::nullopt;  // it may be resumed
   if (by_client) return abandoned("client_closed");
-  CallEnd end = failed(error_text(http.error));
+  CallEnd end = failed(is_whole(http) ? body_text(http.body) : error_text(http.error));
   end.status_unset = call.method == Method::kServerDiscover;
   return end;
 }

@@ -2,6 +2,7 @@
 // to link a retry to the leg before it and a poll to its task. All fixed-size rings: the oldest makes room. One thread.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -18,6 +19,7 @@ struct EndedCall {
   mcp::Method method = mcp::Method::kNone;
   mcp::RequestId id;
   std::uint32_t session = 0;
+  std::uint64_t exchange = 0;  // serial of its HTTP exchange; 0 = not over HTTP
   TraceId trace_id;
   SpanId span_id;
   std::uint8_t flags = 0;
@@ -42,15 +44,23 @@ class Recollection {
     return slot.session;
   }
 
-  // A call ended without its answer: the answer may still come, late; once. Of equal ids it is the newest's.
+  // A call ended without its answer: the answer may still come, late; once. Of equal ids it is that of its own
+  // exchange, else the newest's.
   void ended(EndedCall call) { ended_[ended_next_++ % ended_.size()] = std::move(call); }
-  std::optional<EndedCall> take_ended(mcp::Direction direction, const mcp::RequestId& id) {
+  std::optional<EndedCall> take_ended(mcp::Direction direction, const mcp::RequestId& id, std::uint64_t exchange) {
+    EndedCall* found = nullptr;
     for (std::size_t back = 1; back <= ended_.size(); ++back) {
       EndedCall& call = ended_[(ended_next_ - back) % ended_.size()];
       if (call.session == 0 || call.direction != direction || call.id != id) continue;
-      return std::exchange(call, {});
+      if (call.exchange == exchange) return std::exchange(call, {});
+      if (found == nullptr) found = &call;
     }
-    return {};
+    return found != nullptr ? std::optional(std::exchange(*found, {})) : std::nullopt;
+  }
+  [[nodiscard]] bool has_ended(mcp::Direction direction, const mcp::RequestId& id, std::uint64_t exchange) const {
+    return std::ranges::any_of(ended_, [&](const EndedCall& call) {
+      return call.session != 0 && call.direction == direction && call.id == id && call.exchange == exchange;
+    });
   }
 
   struct Span {

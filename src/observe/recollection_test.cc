@@ -39,15 +39,19 @@ TEST(Recollection, ALateAnswerIsOfTheNewestCallThatEndedWithoutOne) {
     call.id = id;
     call.session = 1;
     call.span_id = span(number).span_id;
+    call.exchange = number;
     known.ended(std::move(call));
   };
-  for (std::uint8_t i = 1; i <= 3; ++i) ended(i);
-  for (std::uint8_t expected = 3; expected != 0; --expected) {
-    const auto late = known.take_ended(mcp::Direction::kClientToServer, id);
+  for (std::uint8_t i = 1; i <= 4; ++i) ended(i);
+  EXPECT_EQ(known.take_ended(mcp::Direction::kClientToServer, id, 2)->span_id, span(2).span_id) << "its own exchange's";
+  EXPECT_TRUE(known.has_ended(mcp::Direction::kClientToServer, id, 1));
+  EXPECT_FALSE(known.has_ended(mcp::Direction::kClientToServer, id, 2));
+  for (const int expected : {4, 3, 1}) {
+    const auto late = known.take_ended(mcp::Direction::kClientToServer, id, 9);
     ASSERT_TRUE(late);
-    EXPECT_EQ(late->span_id, span(expected).span_id);
+    EXPECT_EQ(late->span_id, span(static_cast<std::uint8_t>(expected)).span_id);
   }
-  EXPECT_FALSE(known.take_ended(mcp::Direction::kClientToServer, id));
+  EXPECT_FALSE(known.take_ended(mcp::Direction::kClientToServer, id, 9));
 }
 
 }  // namespace

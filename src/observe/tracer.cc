@@ -23,10 +23,6 @@ using mcp::OpenCall;
 using mcp::Text;
 using trace::Outcome;
 
-bool is_answer(const Message& message) {
-  return message.kind == MessageKind::kResult || message.kind == MessageKind::kError;
-}
-
 // Is there to be one open call more?
 bool opens_call(const Fact& fact) {
   if (fact.kind == FactKind::kHttpBegin || fact.kind == FactKind::kHttpWaits) return true;
@@ -78,11 +74,11 @@ void Tracer::feed(Fact&& fact) {
   HttpExchange& exchange = fact.http != nullptr ? exchange_of(fact) : apart_;
   switch (fact.kind) {
     case FactKind::kMessage:
-      on_message(exchange, fact);
+      if (!hold_back(exchange, fact)) on_message(exchange, fact);
       if (fact.http != nullptr && fact.http->end != mcp::HttpEnd::kOpen) on_exchange_end(exchange, fact);
       break;
     case FactKind::kDeclaredTools:
-      DeclaredTools::collect(fact.declared, exchange.declared);
+      if (!hold_back(exchange, fact)) DeclaredTools::collect(fact.declared, exchange.declared);
       break;
     case FactKind::kHttpWaits:
       calls_.open_waiting(exchange, fact);
@@ -93,6 +89,7 @@ void Tracer::feed(Fact&& fact) {
     case FactKind::kHttpEvent:
       if (fact.http->has(mcp::kSseSession)) exchanges_.begin_sse(exchange.scope);
       if (exchanges_.origin_of(fact.http->event) == 0) exchanges_.remember_event(fact.http->event, exchange);
+      note_findings(exchange, fact);
       break;
     case FactKind::kHttpEnd:
       on_exchange_end(exchange, fact);
@@ -123,7 +120,7 @@ void Tracer::on_message(HttpExchange& exchange, const Fact& fact) {
     if (exchange.resumes != 0 && exchanges_.origin_of(fact.http->event) != 0) return;  // it was seen when it came first
     exchanges_.remember_event(fact.http->event, exchange);
   }
-  if (is_answer(message)) return on_answer(exchange, fact);
+  if (message.is_answer()) return on_answer(exchange, fact);
   const bool waited = from_client && message.method == Method::kInitialize && calls_.end_waiting(exchange);
   OpenCall* belongs_to = from_client ? nullptr : pairing_.named(exchange, message);
   if (belongs_to == nullptr && !from_client && !over_http) belongs_to = pairing_.served(exchange, nullptr, message);
@@ -315,6 +312,7 @@ void Tracer::add_dropped(std::uint64_t count, Nanos last) {
 void Tracer::on_time(Instant now) {
   last_seen_ = std::max(last_seen_, now.boot);
   calls_.on_time(now.boot);
+  while (OpenCall* const call = calls_.overdue(now.boot)) give_up(*call);
   sessions_.on_time(now.boot);
 }
 

@@ -80,14 +80,20 @@ class Tracer {
   void answer_call(mcp::OpenCall& call, const mcp::Fact& fact, const std::vector<mcp::DeclaredTool>& page,
                    bool id_mismatch);
   void learn_from_answer(Session& session, const mcp::OpenCall& call, const mcp::Message& message);
-  bool is_known_stray(mcp::Direction asked, const mcp::Fact& fact);
+  bool is_known_stray(mcp::Direction asked, const mcp::Fact& fact, std::uint64_t stream);
   void count_unmatched(const HttpExchange& exchange, const mcp::Fact& fact);
 
   // tracer_http.cc
   HttpExchange& exchange_of(const mcp::Fact& fact);
   void drop_oldest_exchange();
+  bool hold_back(HttpExchange& exchange, const mcp::Fact& fact);
+  void feed_held(HttpExchange& exchange);
+  void settle_held(HttpExchange& exchange);
   void on_exchange_end(HttpExchange& exchange, const mcp::Fact& fact);
-  void end_sse_session(const HttpExchange& exchange, const mcp::Fact& fact);
+  void note_findings(HttpExchange& exchange, const mcp::Fact& fact);
+  void judge_calls(HttpExchange& exchange, const mcp::HttpFact& http, Nanos at);
+  void give_up(mcp::OpenCall& call);
+  void end_sse_session(const HttpExchange& exchange, const mcp::Fact& fact, Nanos at);
   void end_session(const mcp::Fact& fact);
 
   const TracerOptions options_;

@@ -31,8 +31,14 @@ void Tracer::on_answer(HttpExchange& exchange, const Fact& fact) {
       (exchange.status >= 300 || (alone != nullptr && message.kind == MessageKind::kError && !from_client));
   if (of_transport && message.has(mcp::kHasErrorCode) && alone != nullptr) call = alone;
   if (call != nullptr && call->kind == CallKind::kHttp) call = nullptr;
+  // What comes in an exchange after its call has ended is no other's of that id.
+  const std::uint64_t stream = exchange.resumes != 0 ? exchange.resumes : exchange.serial;
+  const bool elsewhere = call != nullptr && call->exchange_serial != stream && !exchange.has(mcp::kSseSession);
+  if (elsewhere && recollection_.has_ended(asked, message.id, stream)) {
+    call = nullptr;
+  }
   bool id_mismatch = false;
-  if (call == nullptr && !of_transport && !is_known_stray(asked, fact)) {
+  if (call == nullptr && !of_transport && !is_known_stray(asked, fact, stream)) {
     // Second chance: the only open call whose id differs in form alone.
     if (message.id.usable()) call = calls_.table().find_loose(asked, message.id);
     id_mismatch = call != nullptr;
@@ -88,10 +94,10 @@ void Tracer::learn_from_answer(Session& session, const OpenCall& call, const Mes
 }
 
 // The answer to a call that ended before: late, if it ended without one; else a second one.
-bool Tracer::is_known_stray(Direction asked, const Fact& fact) {
+bool Tracer::is_known_stray(Direction asked, const Fact& fact, std::uint64_t stream) {
   const Message& message = fact.message;
   if (!message.id.usable()) return false;
-  const auto late = recollection_.take_ended(asked, message.id);
+  const auto late = recollection_.take_ended(asked, message.id, stream);
   const auto serial = late ? late->session : recollection_.find_answered(asked, message.id);
   if (serial == Recollection::kForeign) {
     sessions_.process(fact.at).count_foreign(message);

@@ -145,6 +145,7 @@ void AnswerRelay::pump(http::Stream& server, ExchangeTap* tap, bool closing, con
     if (tap != nullptr && !interim) {
       if (head && asked_.fields->leads_away()) tap->leads_away();
       if (head) tap->response(parser_.head(), at);
+      if (rewriting_ != Rewriting::kNo && asked_.endpoint->leads_away()) tap->endpoint_leads_away();
       for (const std::string_view piece : pieces_) tap->response_piece(piece, at);
     }
     server.consume(position);

@@ -61,6 +61,10 @@ class AnswerRelay {
   // The server's connection can be used for another request; for how long it says it waits (zero: it does not say).
   [[nodiscard]] bool server_can_go_on() const { return keeps_server_; }
   [[nodiscard]] std::chrono::seconds server_waits() const { return server_waits_; }
+  // With kNonsense: what is wrong with the head; one of a fixed set of texts.
+  [[nodiscard]] std::string_view fault() const {
+    return parser_.problem().what.empty() ? "an upgrade that nobody asked for" : parser_.problem().what;
+  }
   // The WWW-Authenticate fields of a 401, joined by ", "; empty for every other answer.
   [[nodiscard]] const std::string& challenge() const { return challenge_; }
 

@@ -16,7 +16,7 @@ void EndpointRewriter::begin(const RouteTable& routes, std::size_t route, const 
   route_ = route;
   client_ = client;
   stage_ = Stage::kLooking;
-  unreachable_ = after_cr_ = is_endpoint_ = other_type_ = false;
+  unreachable_ = leads_away_ = after_cr_ = is_endpoint_ = other_type_ = false;
   first_line_ = true;
   data_lines_ = 0;
   line_ = sent_ = 0;
@@ -107,6 +107,7 @@ void EndpointRewriter::end_event(std::string& out) {
     const std::string_view uri = std::string_view(held_).substr(data_begin_, data_size_);
     const ClientUri mapped = client_uri(*routes_, route_, uri, client_);
     unreachable_ = mapped.leads == ClientUri::Leads::kNowhere;
+    leads_away_ = mapped.leads == ClientUri::Leads::kAway;
     held_.replace(data_begin_, data_size_, mapped.uri);
   }
   is_endpoint_ = other_type_ = false;

@@ -37,6 +37,8 @@ class EndpointRewriter {
   // After an `endpoint` event whose URI none of our targets leads to: the session cannot work, and somebody should say
   // so.
   [[nodiscard]] bool unreachable() const { return unreachable_; }
+  // After one whose URI is of another origin: clients refuse it.
+  [[nodiscard]] bool leads_away() const { return leads_away_; }
 
  private:
   enum class Stage : std::uint8_t { kLooking, kPassing };
@@ -51,7 +53,7 @@ class EndpointRewriter {
   std::size_t route_ = 0;
   ClientView client_;
   Stage stage_ = Stage::kPassing;
-  bool unreachable_ = false;
+  bool unreachable_ = false, leads_away_ = false;
   bool first_line_ = true;  // a BOM may stand before it
   bool after_cr_ = false;   // an LF that comes next belongs to that CR
   bool is_endpoint_ = false, other_type_ = false;

@@ -13,6 +13,9 @@ constexpr std::chrono::seconds kConnectTime{10};
 // A body that the client still owes: this long, and a second more for each KiB that came.
 constexpr std::chrono::seconds kBodyTime{10};
 constexpr std::size_t kBodyBytesPerSecond = 1024;
+// After an answer to a client whose side had ended: within this time nobody there says so by a reset.
+constexpr std::chrono::seconds kPartingTime{1};
+constexpr std::chrono::milliseconds kPartingLook{50};
 constexpr std::size_t kMostIdle = 1 << 10;  // of what a connection keeps between its exchanges
 
 // The request's own words are for a proxy: there is no tunnel through it.
@@ -38,13 +41,13 @@ Exchange::~Exchange() {
 }
 
 void Exchange::drain() {
-  if (stage_ == Stage::kRelaying && session_stream_ && answer_.is_event_stream()) stop();
+  if (stage_ == Stage::kParting || (stage_ == Stage::kRelaying && session_stream_ && answer_.is_event_stream())) stop();
 }
 
 void Exchange::stop() {
   if (stage_ == Stage::kIdle) return;
-  // Where the client had left, and nothing came since, it ended then.
-  if (client_finished_) return end(cut(), ExchangeEnd::kClientClosed, {}, *client_finished_);
+  if (stage_ == Stage::kParting) return end(http::After::kClose, parting_.how, parting_.error_type, parting_.since);
+  if (client_left_) return end(cut(), ExchangeEnd::kClientClosed, {});
   end(cut(), ExchangeEnd::kStopped, {});
 }
 
@@ -54,7 +57,8 @@ void Exchange::refuse(int status, std::string_view reason) {
 
 // Ends the exchange, once: the server's connection is let go, and the tap is told.
 void Exchange::end(http::After after, ExchangeEnd how, std::string_view error_type) {
-  end(after, how, error_type, context_.http.clock.now());
+  const bool left = how == ExchangeEnd::kClientClosed && client_left_;
+  end(after, how, error_type, left ? *client_left_ : context_.http.clock.now());
 }
 
 void Exchange::end(http::After after, ExchangeEnd how, std::string_view error_type, Instant at) {
@@ -64,21 +68,24 @@ void Exchange::end(http::After after, ExchangeEnd how, std::string_view error_ty
   deadline_.clear();
   request_.forget();
   connecting_.reset();
-  if (server_) {
-    server_->listen(nullptr);
-    const bool clean = how == ExchangeEnd::kComplete && request_.state() == RequestRelay::State::kDone &&
-                       answer_.state() == AnswerRelay::State::kDone && answer_.server_can_go_on() &&
-                       !client_finished_ && !goes_to_proxy(context_.routes[route_]);
-    if (clean) {
-      context_.pools[route_]->put(std::move(server_), answer_.server_waits());
-    } else if (how == ExchangeEnd::kClientClosed && after == http::After::kReset) {
-      server_->abort();
-    } else {
-      server_->close();
-    }
-    server_.reset();
-  }
+  let_server_go(after, how);
   if (tap_) tap_->end(how, error_type, at);
+}
+
+void Exchange::let_server_go(http::After after, ExchangeEnd how) {
+  if (!server_) return;
+  server_->listen(nullptr);
+  const bool clean = how == ExchangeEnd::kComplete && request_.state() == RequestRelay::State::kDone &&
+                     answer_.state() == AnswerRelay::State::kDone && answer_.server_can_go_on() &&
+                     !goes_to_proxy(context_.routes[route_]);
+  if (clean) {
+    context_.pools[route_]->put(std::move(server_), answer_.server_waits());
+  } else if (how == ExchangeEnd::kClientClosed && after == http::After::kReset) {
+    server_->abort();
+  } else {
+    server_->close();
+  }
+  server_.reset();
 }
 
 // To the tap, of an answer of our own.
@@ -94,6 +101,7 @@ void Exchange::fail(int status, std::string_view reason, std::string_view error_
   if (answer_.anything_sent()) return end(cut(), ExchangeEnd::kServerClosed, error_type);
   client_.write(http::error_response(status, context_.routes.name(route_), reason, !head_only_));
   tell_status(status);
+  if (client_left_) return part(ExchangeEnd::kFailed, error_type);
   end(http::After::kFinish, ExchangeEnd::kFailed, error_type);
 }
 
@@ -127,9 +135,11 @@ bool Exchange::admit() {
 http::Async<http::After> Exchange::run(http::RequestParser& parser, std::size_t head_size, Instant first_byte) {
   begin(parser, head_size, first_byte);
   for (;;) {
+    note_leaving();
     if (stage_ == Stage::kHolding) hold_body();
     if (stage_ == Stage::kConnecting) reach_server();
     if (stage_ == Stage::kRelaying) relay();
+    if (stage_ == Stage::kParting) look_at_receipt();
     if (stage_ == Stage::kIdle) co_return after_;
     before_waiting();
     if (!signal_.take()) co_await signal_.wait();
@@ -144,7 +154,8 @@ void Exchange::begin(http::RequestParser& parser, std::size_t head_size, Instant
   const bool get = head.method == "GET";
   const bool with_session = head.find(http::FieldName::kMcpSessionId) != nullptr;
   session_stream_ = get && with_session && head.find(http::FieldName::kLastEventId) == nullptr;
-  client_finished_.reset();
+  client_left_.reset();
+  end_went_on_ = false;
   body_waited_ = waiting_since_ = {};
   if (!admit()) {
     after_ = http::After::kFinish;
@@ -284,27 +295,56 @@ void Exchange::look_at_server() {
       constexpr auto kRefused = ConnectFailure::kProxyWantsCredentials;
       return fail(status_of(kRefused), describe(kRefused), error_type(kRefused));
     }
+    const bool head = answer_.state() == AnswerRelay::State::kNonsense;
+    if (head && tap_) tap_->bad_head(answer_.fault());
     return fail(
         502, "the server's answer is not HTTP, its head is too large, or it is framed in a way that can be read in two",
-        "closed");
+        head ? "bad_head" : "bad_framing");
   }
   if (answer_.state() != AnswerRelay::State::kDone && !client_.blocked() &&
       server_->read_end() != http::StreamEnd::kOpen) {
     const bool reset = server_->read_end() == http::StreamEnd::kReset;
     if (reset || answer_.end_of_stream() != AnswerRelay::State::kDone) {
-      if (client_finished_) return end(http::After::kClose, ExchangeEnd::kClientClosed, {});
+      if (end_went_on_) return end(http::After::kClose, ExchangeEnd::kClientClosed, {});
       if (client_.blocked()) return;  // what was held goes first
       if (answer_.anything_sent())
-        return end(reset ? http::After::kReset : cut(), ExchangeEnd::kServerClosed, reset ? "reset" : "closed");
+        return end(reset ? http::After::kReset : cut(), ExchangeEnd::kServerClosed, reset ? "reset" : "truncated");
       if (reset) return fail(502, "the server reset the connection", "reset");
       return fail(502, "the server closed the connection without an answer", "closed");
     }
   }
   if (answer_.state() != AnswerRelay::State::kDone || client_.blocked()) return;
   const bool whole = request_.state() == RequestRelay::State::kDone;
-  const bool goes_on = whole && answer_.client_can_go_on() && (!client_finished_ || !client_.unread().empty());
+  const bool goes_on = whole && answer_.client_can_go_on() && (!client_left_ || !client_.unread().empty());
+  if (client_left_ && !goes_on) return part(ExchangeEnd::kClientLeft, {});
   end(goes_on ? http::After::kReuse : http::After::kFinish,
-      client_finished_ ? ExchangeEnd::kClientLeft : ExchangeEnd::kComplete, {});
+      client_left_ ? ExchangeEnd::kClientLeft : ExchangeEnd::kComplete, {});
+}
+
+// As soon as it is seen, for what the server says from here on may be too late.
+void Exchange::note_leaving() {
+  if (client_left_ || stage_ == Stage::kIdle || client_.read_end() == http::StreamEnd::kOpen) return;
+  client_left_ = context_.http.clock.now();
+  if (tap_) tap_->client_left(*client_left_);
+}
+
+// The client has all there is, if it is there: only the tap still waits for that.
+void Exchange::part(ExchangeEnd how, std::string_view error_type) {
+  let_server_go(http::After::kClose, how);
+  request_.forget();
+  deadline_.clear();
+  client_.finish_writing();
+  parting_ = {how, error_type, context_.http.clock.now()};
+  stage_ = Stage::kParting;
+}
+
+void Exchange::look_at_receipt() {
+  const http::Receipt receipt = client_.receipt();
+  const bool reset = receipt == http::Receipt::kReset || client_.read_end() == http::StreamEnd::kReset;
+  if (reset) return end(http::After::kClose, ExchangeEnd::kClientClosed, {});
+  const Nanos waited = context_.http.clock.boot() - parting_.since.boot;
+  if (receipt == http::Receipt::kTaken || waited >= kPartingTime) return stop();
+  deadline_.arm(std::min<Nanos>(kPartingLook, kPartingTime - waited));
 }
 
 // The client's leaving goes on to the server as it came: an end of its bytes as one, a reset as one.
@@ -318,11 +358,11 @@ void Exchange::look_at_client() {
     if (!answer_.anything_sent()) refuse(late ? 408 : 400, late ? kBodyLate : kBodyBroken);
     return end(http::After::kFinish, ExchangeEnd::kClientClosed, late ? "timeout" : "");
   }
-  if (client_.read_end() == http::StreamEnd::kOpen || client_finished_) return;
+  if (client_.read_end() == http::StreamEnd::kOpen || end_went_on_) return;
   // The server has to take the request's rest first, which is here.
   if (request_.state() == RequestRelay::State::kSending) return;
   if (request_.state() != RequestRelay::State::kDone) return end(http::After::kClose, ExchangeEnd::kClientClosed, {});
-  client_finished_ = context_.http.clock.now();
+  end_went_on_ = true;
   server_->finish_writing();
 }
 

@@ -35,6 +35,7 @@ class Exchange final : public http::Handler {
     kHolding,     // the request's body is being collected
     kConnecting,  // to the server
     kRelaying,
+    kParting,  // the answer is whole; is the client, whose side had ended, there for it?
   };
 
   // An answer of our own, to a request that does not go on.
@@ -46,8 +47,11 @@ class Exchange final : public http::Handler {
   void reach_server();
   void send_request();
   void relay();
+  void note_leaving();
   void look_at_client();
   void look_at_server();
+  void part(ExchangeEnd how, std::string_view error_type);
+  void look_at_receipt();
   void before_waiting();
   void after_waiting();
   void tell_status(int status);
@@ -57,6 +61,7 @@ class Exchange final : public http::Handler {
   }
   void end(http::After after, ExchangeEnd how, std::string_view error_type);
   void end(http::After after, ExchangeEnd how, std::string_view error_type, Instant at);
+  void let_server_go(http::After after, ExchangeEnd how);
   void hint_about_challenge();
 
   Context& context_;
@@ -78,8 +83,15 @@ class Exchange final : public http::Handler {
   std::size_t route_ = 0;
   Stage stage_ = Stage::kIdle;
   http::After after_ = http::After::kReuse;
-  Nanos body_waited_{}, waiting_since_{};   // for what the client owes of its body
-  std::optional<Instant> client_finished_;  // it sends nothing more, and may wait for the answer
+  Nanos body_waited_{}, waiting_since_{};  // for what the client owes of its body
+  std::optional<Instant> client_left_;     // when its side ended; it may wait for the answer
+  bool end_went_on_ = false;               // and the server was told
+  struct Parting {
+    ExchangeEnd how = ExchangeEnd::kClientLeft;  // if the client is there
+    std::string_view error_type{};
+    Instant since{};
+  };
+  Parting parting_;
   bool head_only_ = false, session_stream_ = false;
 };
 

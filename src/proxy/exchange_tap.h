@@ -9,9 +9,12 @@
 //   not_held()     once, before the first body_piece(), where body_wish() was kWhole and the body is not held after all
 //   body_piece()*, body_end()   instead of whole_body(). Before the bytes go on.
 //   leads_away()   before that, if the answer redirects its client to where we are not
+//   bad_head()     before response(), which then is our own
 //   response()     the final answer's head is in (not 1xx); of an answer of our own it has a status and no fields
+//   endpoint_leads_away()       before the piece that ends the event
 //   response_piece()*           after the bytes went on to the client; freed of chunk framing, otherwise as they came
 //   end()          once, whatever happened; then begin() of the next exchange on this connection
+// and between begin() and end(), as soon as it is seen, client_left().
 #pragma once
 
 #include <cstdint>
@@ -44,11 +47,11 @@ struct Rewrite {
 
 enum class ExchangeEnd : std::uint8_t {
   kComplete,      // the answer went on to its last byte
-  kClientClosed,  // the client left before that
+  kClientClosed,  // the client left before that, whether the answer came after it or not
   kServerClosed,  // the server's connection ended before the answer did
   kFailed,        // no answer was to be had: error_type says why, and the client got our 502 or 504
   kStopped,       // we ended it: the proxy's own end, and its patience with it, was over
-  kClientLeft,    // the answer went on to its last byte, but the client had closed its side before
+  kClientLeft,    // the client had closed its side before, and took the answer to its last byte all the same
 };
 
 class ExchangeTap {
@@ -65,10 +68,17 @@ class ExchangeTap {
   virtual void body_piece(std::string_view bytes) = 0;
   virtual void body_end(Instant at) = 0;
   virtual void leads_away() = 0;
+  // The `endpoint` event that comes next names another origin.
+  virtual void endpoint_leads_away() = 0;
+  // The answer's head was refused; `why` is one of a fixed set of texts.
+  virtual void bad_head(std::string_view why) = 0;
+  // The client's side of the connection has ended. It may be half a connection's end, and the client wait for its
+  // answer: end() tells.
+  virtual void client_left(Instant at) = 0;
   virtual void response(const http::ResponseHead& head, Instant at) = 0;
   virtual void response_piece(std::string_view bytes, Instant at) = 0;
-  // `error_type`: refused, dns, tls, timeout, reset, closed, proxy (docs/spans.md); empty for kComplete and
-  // kClientLeft.
+  // `error_type`: refused, dns, tls, timeout, reset, closed, truncated, bad_head, bad_framing, proxy (docs/spans.md);
+  // empty for kComplete and kClientLeft.
   virtual void end(ExchangeEnd how, std::string_view error_type, Instant at) = 0;
 };
 

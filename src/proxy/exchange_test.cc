@@ -44,6 +44,9 @@ class FakeTap final : public ExchangeTap {
   void body_piece(std::string_view bytes) override { note("piece", std::to_string(bytes.size())); }
   void body_end(Instant) override { note("body", "end"); }
   void leads_away() override { note("leads", "away"); }
+  void endpoint_leads_away() override { note("endpoint leads", "away"); }
+  void bad_head(std::string_view why) override { note("bad head:", why); }
+  void client_left(Instant) override { note("client's side", "ended"); }
   void response(const http::ResponseHead& head, Instant) override { note("answer", std::to_string(head.status)); }
   void response_piece(std::string_view bytes, Instant) override { note("got", bytes); }
   void end(ExchangeEnd how, std::string_view error_type, Instant) override {
@@ -239,8 +242,8 @@ TEST_F(ExchangeTest, AHeldBodyThatBreaksOffReachesNoServer) {
   poll();
   EXPECT_TRUE(over);
   EXPECT_EQ(server->written(), "");
-  EXPECT_THAT(taps.notes,
-              ElementsAre("POST /mcp", "answer 400", "complete", "POST /mcp", "client closed", "POST /mcp", "stopped"));
+  EXPECT_THAT(taps.notes, ElementsAre("POST /mcp", "answer 400", "complete", "POST /mcp", "client's side ended",
+                                      "client closed", "POST /mcp", "stopped"));
 }
 
 // --- answers ---
@@ -284,14 +287,14 @@ TEST_F(ExchangeTest, AnAnswerThatIsCutDoesNotLookWhole) {
     EXPECT_EQ(end_server(server_end), "");
     EXPECT_EQ(client->ended(), client_end) << head;
     EXPECT_TRUE(over);
-    EXPECT_EQ(taps.notes.back(), server_end == StreamEnd::kReset ? "server closed reset" : "server closed closed");
+    EXPECT_EQ(taps.notes.back(), server_end == StreamEnd::kReset ? "server closed reset" : "server closed truncated");
   }
 }
 
 TEST_F(ExchangeTest, WithoutAnAnswerTheClientIsToldWhy) {
   for (const auto& [sent, end, note] : {std::tuple("", StreamEnd::kFinished, "failed closed"),
                                         std::tuple("HTTP/1.1 200", StreamEnd::kReset, "failed reset"),
-                                        std::tuple("SSH-2.0-x\r\n\r\n", StreamEnd::kOpen, "failed closed")}) {
+                                        std::tuple("SSH-2.0-x\r\n\r\n", StreamEnd::kOpen, "failed bad_head")}) {
     connect();
     add_server();
     ask(kGet);
@@ -307,7 +310,7 @@ TEST_F(ExchangeTest, WhatIsInOrderGoesOnBeforeABodyBreaks) {
   ask(kGet);
   EXPECT_THAT(answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n"), EndsWith("abc\r\n"));
   EXPECT_EQ(client->ended(), Ended::kClosed);
-  EXPECT_EQ(taps.notes.back(), "server closed closed");
+  EXPECT_EQ(taps.notes.back(), "server closed bad_framing");
 }
 
 TEST_F(ExchangeTest, AnAnswerMayComeBeforeTheRequestIsWhole) {
@@ -374,6 +377,45 @@ TEST_F(ExchangeTest, AClientThatHasFinishedIsAnsweredAllTheSame) {
   EXPECT_TRUE(over);
   EXPECT_EQ(taps.notes.back(), "client left");
   EXPECT_EQ(server->ended(), Ended::kClosed);
+}
+
+TEST_F(ExchangeTest, AClientThatHasFinishedMayBeGoneAltogether) {
+  for (const auto& [then, note] :
+       {std::pair(http::Receipt::kReset, "client closed"), std::pair(http::Receipt::kTaken, "client left")}) {
+    connect();
+    add_server();
+    client->peer_receives(http::Receipt::kUnclear);
+    ask(kGet);
+    end_client(StreamEnd::kFinished);
+    EXPECT_EQ(answer(kOk), kOk);
+    EXPECT_EQ(client->ended(), Ended::kFinished) << "at once";
+    EXPECT_EQ(server->ended(), Ended::kClosed);
+    EXPECT_FALSE(over);
+    client->peer_receives(then);
+    while (!over) io.run_one();
+    EXPECT_EQ(taps.notes.back(), note);
+  }
+}
+
+TEST_F(ExchangeTest, OfAClientThatSaysNothingMoreASecondIsEnough) {
+  client->peer_receives(http::Receipt::kUnclear);
+  ask(kGet);
+  end_client(StreamEnd::kFinished);
+  answer(kOk);
+  clock.advance(std::chrono::seconds(1));
+  while (!over) io.run_one();
+  EXPECT_EQ(taps.notes.back(), "client left");
+}
+
+TEST_F(ExchangeTest, TheProxysEndDoesNotWaitForAClientThatHasLeft) {
+  client->peer_receives(http::Receipt::kUnclear);
+  ask(kGet);
+  end_client(StreamEnd::kFinished);
+  answer(kOk);
+  connection->drain();
+  poll();
+  EXPECT_TRUE(over);
+  EXPECT_EQ(taps.notes.back(), "client left");
 }
 
 TEST_F(ExchangeTest, AServerThatLeavesAFinishedClientLetItGo) {

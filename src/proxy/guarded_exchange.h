@@ -37,6 +37,9 @@ class GuardedExchange final : public ExchangeTap {
   void leads_away() override {
     guard([&] { traced_.leads_away(); });
   }
+  void endpoint_leads_away() override { traced_.endpoint_leads_away(); }
+  void bad_head(std::string_view why) override { traced_.bad_head(why); }
+  void client_left(Instant at) override { traced_.client_left(at); }
   void response(const http::ResponseHead& head, Instant at) override {
     at_ = at;
     guard([&] { traced_.response(head, at); });

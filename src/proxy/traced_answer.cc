@@ -1,4 +1,6 @@
 // The half of a connection's tap that looks at answers.
+#include <utility>
+
 #include "base/text.h"
 #include "http/field_table.h"
 #include "proxy/field_rewriter.h"
@@ -44,8 +46,8 @@ void TracedExchange::response(const http::ResponseHead& head, Instant at) {
   if (good && http::is_type(type, "text/event-stream")) {
     http_.flags |= mcp::kStreamed;
     if (messages_ != 0 || http_.method == HttpMethod::kGet) answer_ = Answer::kEvents;
-  } else if (messages_ != 0 && http::is_type(type, "application/json")) {
-    answer_ = Answer::kJson;
+  } else if (messages_ != 0) {
+    answer_ = http::is_type(type, "application/json") ? Answer::kJson : Answer::kUntyped;
   }
   if (good && !held_.empty()) {
     const std::string_view session = head.value(http::FieldName::kMcpSessionId);
@@ -96,8 +98,23 @@ void TracedExchange::note_undecodable(const Error& error) {
   if (error.code == Errc::kCorrupt) findings_ |= mcp::finding_bit(mcp::Finding::kBadEncoding);
 }
 
+// An answer is what its body says: JSON begins with what no field of an event stream and no page does.
+void TracedExchange::look_at_body(std::string_view bytes) {
+  const std::string_view text = trim_json(bytes);
+  if (text.empty()) return;
+  const bool json = text.front() == '{' || text.front() == '[';
+  http_.body = json || answer_ == Answer::kEvents ? mcp::AnswerBody::kReadable : mcp::AnswerBody::kNotJson;
+  if (json && messages_ != 0) {
+    mistyped_ = answer_ != Answer::kJson;
+    answer_ = Answer::kJson;
+  } else if (answer_ == Answer::kUntyped) {
+    answer_ = Answer::kNothing;
+  }
+}
+
 void TracedExchange::feed_answer(std::string_view bytes) {
-  if (answer_ == Answer::kNothing) return;
+  if (http_.body == mcp::AnswerBody::kEmpty) look_at_body(bytes);
+  if (answer_ == Answer::kNothing || answer_ == Answer::kUntyped) return;
   if (answer_ == Answer::kJson && !scanner_) scanner_ = shared_.lend_scanner(mcp::Direction::kServerToClient);
   if (answer_ == Answer::kEvents && !framer_) framer_ = shared_.lend_framer();
   if (!scanner_ && !framer_) {
@@ -154,6 +171,10 @@ void TracedExchange::refresh_session() {
 }
 
 void TracedExchange::on_server_message(Message& message) {
+  if (ending_ && message.kind == MessageKind::kNotMessage) http_.body = mcp::AnswerBody::kReadable;
+  if (ending_ && message.kind == MessageKind::kNotJson && http_.body == mcp::AnswerBody::kReadable) {
+    http_.body = mcp::AnswerBody::kBrokenJson;
+  }
   if (!known_ || message.kind == MessageKind::kNotJson || message.kind == MessageKind::kNotMessage) return;
   const bool answers = message.kind == MessageKind::kResult || message.kind == MessageKind::kError;
   if (!answers && !message.has(mcp::kJsonrpc2)) return;
@@ -171,6 +192,10 @@ void TracedExchange::on_server_message(Message& message) {
     http_.flags |= mcp::kHasEvents;
   }
   message_in_event_ = true;
+  const bool good = http_.status >= 200 && http_.status < 300;  // of others clients do not read the type
+  if (answers && good && std::exchange(mistyped_, false)) {
+    findings_ |= mcp::finding_bit(mcp::Finding::kBadContentType);
+  }
   mcp::FactHead fact;
   fact.at = now_;
   fact.context = context_;
@@ -220,12 +245,14 @@ void TracedExchange::set_endpoint(std::string_view uri) {
 }
 
 void TracedExchange::end_answer(ExchangeEnd how) {
+  // To a client that was gone by then it may have been said to the end, too.
   const bool whole = how == ExchangeEnd::kComplete || how == ExchangeEnd::kClientLeft;
+  const bool may_be_whole = whole || how == ExchangeEnd::kClientClosed;
   if (decoder_ && whole && answer_ != Answer::kNothing) {
     if (const auto ended = decoder_->end(); !ended) note_undecodable(ended.error());
   }
   if (scanner_) {
-    if (whole && answer_ == Answer::kJson) {
+    if (may_be_whole && answer_ == Answer::kJson) {
       ending_ = true;
       scanner_->end_line(answer_bytes_);
       take(*scanner_);

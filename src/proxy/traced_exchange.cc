@@ -26,10 +26,6 @@ mcp::HttpEnd end_of(ExchangeEnd how) {
   return static_cast<mcp::HttpEnd>(static_cast<std::uint8_t>(how) + 1);
 }
 
-std::string_view trim_blank(std::string_view json) {
-  return json.substr(std::min(json.find_first_not_of(" \t\r\n"), json.size()));
-}
-
 }  // namespace
 
 TracedExchange::~TracedExchange() { release(); }
@@ -59,7 +55,7 @@ void TracedExchange::begin(const http::RequestHead& head, std::string_view targe
   answer_session_.clear();
   message_in_event_ = ending_ = end_told_ = false;
   findings_ = 0;
-  misnamed_ = false;
+  misnamed_ = mistyped_ = false;
   head_.read(head, target, client.address, shared_.options());
   read_caller();
   know();
@@ -123,7 +119,7 @@ Rewrite TracedExchange::whole_body(std::string_view body, Instant at) {
   now_ = at;
   request_done_ = true;
   mcp::MessageScanner& scanner = shared_.whole_scanner();
-  if (!known_ && trim_blank(body).starts_with('[')) look_for_mcp(body);
+  if (!known_ && trim_json(body).starts_with('[')) look_for_mcp(body);
   scanner.feed(body);
   scanner.end_line(body.size());
   take(scanner);
@@ -233,6 +229,7 @@ void TracedExchange::on_client_message(Message& message, const mcp::SpliceMap* m
   if (request && message.method == Method::kInitialize && !message.has(mcp::kInBatch) && caller_.endpoint.empty()) {
     return hold_initialize(message, map);
   }
+  mcp::FactHead fact;
   const NotInjected may = judge(message, map);
   if (caller_.modern && message.method != Method::kInitialize) message.flags |= mcp::kModern;
   if (message[Text::kProtocolVersion].empty()) message[Text::kProtocolVersion] = head_.text().version;
@@ -244,7 +241,6 @@ void TracedExchange::on_client_message(Message& message, const mcp::SpliceMap* m
     ++waiting_;
     shared_.placement().request_began(stretch_);
   }
-  mcp::FactHead fact;
   fact.at = now_;
   fact.context = placed.context;
   fact.trace_state = placed.trace_state;
@@ -328,8 +324,9 @@ void TracedExchange::begin_http() {
 void TracedExchange::push(mcp::FactHead& fact, const Message& message, bool ends) {
   fact.http = &http_;
   const bool answers = fact.kind == FactKind::kMessage && message.direction == mcp::Direction::kServerToClient &&
-                       (message.kind == MessageKind::kResult || message.kind == MessageKind::kError);
-  if (answers || fact.kind == FactKind::kHttpEnd) fact.findings |= std::exchange(findings_, 0);
+                       message.is_answer();
+  const bool opens_sse = fact.kind == FactKind::kHttpEvent && http_.has(mcp::kSseSession);
+  if (answers || opens_sse || fact.kind == FactKind::kHttpEnd) fact.findings |= std::exchange(findings_, 0);
   http_.end = ends ? end_ : mcp::HttpEnd::kOpen;
   if (!began_) {
     http_.flags |= mcp::kBegins;
@@ -350,10 +347,15 @@ void TracedExchange::push_bare(FactKind kind, bool ends) {
   push(fact, fact.message, ends);
 }
 
-void TracedExchange::end(ExchangeEnd how, std::string_view error_type, Instant at) {
-  finish_request(false);
+void TracedExchange::note_end(ExchangeEnd how, std::string_view error_type, Instant at) {
   end_ = end_of(how);
   http_.error = error_of(error_type);
+  if (how == ExchangeEnd::kClientClosed && http_.left == Nanos{}) http_.left = at.boot;
+}
+
+void TracedExchange::end(ExchangeEnd how, std::string_view error_type, Instant at) {
+  finish_request(false);
+  note_end(how, error_type, at);
   end_answer(how);
   now_ = at;
   observe::Acceptance* const server = shared_.placement().acceptance(caller_.route);
@@ -381,8 +383,7 @@ void TracedExchange::lose() {
 
 void TracedExchange::end_lost(ExchangeEnd how, std::string_view error_type, Instant at) {
   if (!began_) return;
-  end_ = end_of(how);
-  http_.error = error_of(error_type);
+  note_end(how, error_type, at);
   http_.flags |= mcp::kLost;
   now_ = at;
   push_bare(FactKind::kHttpEnd, true);

@@ -29,6 +29,12 @@ class TracedExchange final : public ExchangeTap {
   void body_piece(std::string_view bytes) override;
   void body_end(Instant at) override;
   void leads_away() override { findings_ |= mcp::finding_bit(mcp::Finding::kForeignRedirect); }
+  void endpoint_leads_away() override { findings_ |= mcp::finding_bit(mcp::Finding::kForeignEndpoint); }
+  void bad_head(std::string_view why) override {
+    findings_ |= mcp::finding_bit(mcp::Finding::kBadAnswerHead);
+    http_.reason = why;
+  }
+  void client_left(Instant at) override { http_.left = at.boot; }
   void response(const http::ResponseHead& head, Instant at) override;
   void response_piece(std::string_view bytes, Instant at) override;
   void end(ExchangeEnd how, std::string_view error_type, Instant at) override;
@@ -38,7 +44,12 @@ class TracedExchange final : public ExchangeTap {
   void end_lost(ExchangeEnd how, std::string_view error_type, Instant at);
 
  private:
-  enum class Answer : std::uint8_t { kNothing, kJson, kEvents };
+  enum class Answer : std::uint8_t {
+    kNothing,  // is not read
+    kJson,
+    kEvents,
+    kUntyped,  // JSON, if it looks so
+  };
 
   void take(mcp::MessageScanner& scanner);
   void on_found(const mcp::Found& found);
@@ -62,6 +73,7 @@ class TracedExchange final : public ExchangeTap {
   void hold_initialize(const mcp::Message& message, const mcp::SpliceMap* map);
   void release_initialize(bool failed);
 
+  void look_at_body(std::string_view bytes);
   void feed_answer(std::string_view bytes);
   void feed_encoded(std::string_view bytes);
   void note_plain(bool plain);
@@ -71,6 +83,7 @@ class TracedExchange final : public ExchangeTap {
   void keep_session_only();
   void refresh_session();
   std::uint64_t event_print(std::uint64_t id) const;
+  void note_end(ExchangeEnd how, std::string_view error_type, Instant at);
   void end_answer(ExchangeEnd how);
   // `ends`: and the exchange is over.
   void push(mcp::FactHead& fact, const mcp::Message& message, bool ends = false);
@@ -116,6 +129,7 @@ class TracedExchange final : public ExchangeTap {
   std::uint64_t last_event_ = 0;
   bool message_in_event_ = false;
   bool misnamed_ = false;  // a body is plain, whatever it says
+  bool mistyped_ = false;  // the answer is JSON, whatever it says
   bool ending_ = false, end_told_ = false;
   mcp::HttpEnd end_ = mcp::HttpEnd::kOpen;
   std::string endpoint_, endpoint_target_;

@@ -52,6 +52,9 @@ mcp::HttpError error_of(std::string_view type) {
   if (type == "timeout") return mcp::HttpError::kTimeout;
   if (type == "reset") return mcp::HttpError::kReset;
   if (type == "closed") return mcp::HttpError::kClosed;
+  if (type == "truncated") return mcp::HttpError::kTruncated;
+  if (type == "bad_head") return mcp::HttpError::kBadHead;
+  if (type == "bad_framing") return mcp::HttpError::kBadFraming;
   if (type == "proxy") return mcp::HttpError::kProxy;
   return type.empty() ? mcp::HttpError::kNone : mcp::HttpError::kOther;
 }

@@ -47,6 +47,7 @@ enum class Set : std::uint8_t { kCommon, kGuide, kSemconv };
   X(kProgressCount, "mcp.progress.count", kCommon)                               \
   X(kCommand, "mcptrace.command", kCommon)                                       \
   X(kUnobserved, "mcptrace.unobserved", kCommon)                                 \
+  X(kReason, "mcptrace.reason", kCommon)                                         \
   X(kInjected, "mcptrace.injected", kCommon)                                     \
   X(kNotInjectedWhy, "mcptrace.not_injected", kCommon)                           \
   X(kAmbiguous, "mcptrace.ambiguous", kCommon)                                   \

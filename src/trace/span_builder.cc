@@ -207,6 +207,7 @@ void SpanBuilder::add_status(const OpenCall& call, const CallEnd& end, SpanRecor
     span.add(Attr::kRpcStatusCode, code_);
   }
   if (end.outcome == Outcome::kUnobserved && !end.unobserved.empty()) span.add(Attr::kUnobserved, end.unobserved);
+  if (!end.reason.empty()) span.add(Attr::kReason, end.reason);
   if (!outcome_is_error(end.outcome) || end.status_unset) return;
   if (end.outcome == Outcome::kRpcError && error_is_unset(call, naming_, end.has_code, end.code)) return;
   span.status = StatusCode::kError;

@@ -45,6 +45,7 @@ struct CallEnd {
   std::uint64_t answer_bytes = 0;
   std::string_view error_type;  // abandoned: client_closed, server_exit, server_closed
   std::string_view unobserved;  // why; only with that outcome
+  std::string_view reason;      // of error_type bad_head: what was wrong with it
   bool id_mismatch = false;
   bool status_unset = false;                      // no error for the span, whatever the outcome
   mcp::AuthScheme auth = mcp::AuthScheme::kNone;  // auth_required: of the challenge

@@ -250,7 +250,7 @@ test('a stream that the server ends is taken up again: one call, answered on the
   assert.equal(root(spans).attributes['mcptrace.calls'], 1);
 });
 
-test('a stream with event ids that is cut and never taken up again: nobody knows how its call ended', async (t) => {
+test('a stream with event ids that is never taken up again: cut by its server, nobody knows how its call ended; left, it is known', async (t) => {
   const home = freshHome(t);
   const server = legacyHttpServer();
   const proxy = await startProxy(home, (await listen(t, server.handler)).origin);
@@ -264,8 +264,9 @@ test('a stream with event ids that is cut and never taken up again: nobody knows
   await session.delete();
   await proxy.stop();
   const [spans] = sessions(home);
-  assert.deepEqual(calls(spans).map(outcome), ['unobserved', 'unobserved']);
-  for (const span of calls(spans)) assert.notEqual(status(span), ERROR);
+  const [cut, left] = calls(spans);
+  assert.deepEqual([outcome(cut), status(cut)], ['unobserved', 0]);
+  assert.deepEqual([outcome(left), left.attributes['error.type']], ['abandoned', 'client_closed']);
 });
 
 // Its session is known from the answer only: until then, and if there is none, it stands in one of its own.

@@ -21,7 +21,10 @@
 //   away`
 //                                      redirects to another origin
 //   0.011 #1 << data: {…}\n\n          a piece of the answer's body
-//   0.012 #1 end                       it is complete; end client, end server [TYPE], end failed TYPE
+//   0.012 #1 left                      the client's side of the connection ended
+//   0.013 #1 end                       it is complete; end client, end left, end server [TYPE], end failed TYPE; with
+//                                      `left` before: the client was gone, or took the answer
+//   0.013 #1 bad_head, endpoint_away   the answer's head was refused; its endpoint is of another origin
 //   9.000 shutdown
 //
 // Everything after a section's line up to the next "--- " line belongs to it, byte for byte.

@@ -128,7 +128,7 @@ class Chaos {
   }
 
   void answer(int connection) {
-    HeaderLines headers = {{"Content-Type", one_of({"application/json", "text/event-stream", "text/html"})}};
+    HeaderLines headers = {{"Content-Type", one_of({"application/json", "text/event-stream", "text/html", ""})}};
     if (pick(3) == 0) headers.emplace_back("Mcp-Session-Id", one_of({"s1", "s2", "s9"}));
     if (pick(5) == 0) headers.emplace_back("WWW-Authenticate", one_of({"Bearer x", "Odd", ""}));
     if (pick(9) == 0) headers.emplace_back("Content-Encoding", one_of({"gzip", "odd"}));
@@ -154,6 +154,7 @@ class Chaos {
         break;
     }
     if (pick(4) == 0) return end(connection);
+    if (pick(12) == 0) pipeline_.client_left(connection);
     const std::string bytes = pick(2) == 0 ? event() : message();
     const auto cut = static_cast<std::size_t>(pick(static_cast<int>(bytes.size()) + 1));
     pipeline_.piece(connection, std::string_view(bytes).substr(0, cut));
@@ -161,9 +162,9 @@ class Chaos {
   }
 
   void end(int connection) {
-    static constexpr ExchangeEnd kEnds[] = {ExchangeEnd::kComplete,     ExchangeEnd::kComplete,
-                                            ExchangeEnd::kClientClosed, ExchangeEnd::kServerClosed,
-                                            ExchangeEnd::kFailed,       ExchangeEnd::kStopped};
+    static constexpr ExchangeEnd kEnds[] = {
+        ExchangeEnd::kComplete, ExchangeEnd::kComplete, ExchangeEnd::kClientClosed, ExchangeEnd::kServerClosed,
+        ExchangeEnd::kFailed,   ExchangeEnd::kStopped,  ExchangeEnd::kClientLeft};
     pipeline_.end(connection, kEnds[pick(std::size(kEnds))], one_of({"", "refused", "odd"}));
     stages_[connection] = 0;
   }

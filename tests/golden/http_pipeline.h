@@ -49,6 +49,9 @@ class HttpPipeline final : private proxy::FactSink {
   };
   Forwarded request(int connection, const Request& request);
   void leads_away(int connection) { tap(connection).leads_away(); }
+  void endpoint_leads_away(int connection) { tap(connection).endpoint_leads_away(); }
+  void bad_head(int connection, std::string_view why) { tap(connection).bad_head(why); }
+  void client_left(int connection) { tap(connection).client_left(clock_.now()); }
   void answer(int connection, int status, const HeaderLines& headers);
   void piece(int connection, std::string_view bytes);
   void end(int connection, proxy::ExchangeEnd how, std::string_view error_type = {});

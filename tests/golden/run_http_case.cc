@@ -191,6 +191,15 @@ Result<> Player::play(const Step& step) {
     pipeline_.piece(step.connection, unescape(step.rest));
   } else if (step.verb == "end") {
     return end(step);
+  } else if (step.verb == "left") {
+    pipeline_.client_left(step.connection);
+  } else if (step.verb == "endpoint_away") {
+    pipeline_.endpoint_leads_away(step.connection);
+  } else if (step.verb == "bad_head") {
+    // It is a text that lives for ever.
+    static constexpr std::string_view kWhy = "two Content-Length fields";
+    if (step.rest != kWhy) return std::unexpected(bad("unknown fault: " + step.rest));
+    pipeline_.bad_head(step.connection, kWhy);
   } else if (step.verb == "shutdown") {
     pipeline_.tracer().finish({}, pipeline_.now());
   } else if (step.verb == "wall") {

@@ -1,9 +1,11 @@
 """A client of one Python SDK, which does what every client here does and says what it got, a line of JSON a step:
 client.py mcp|fastmcp stdio COMMAND ARGUMENT... | client.py mcp|fastmcp http|sse URL
+With INTEROP_LEAVES it is gone when its patience is.
 """
 import datetime
 import importlib.metadata
 import json
+import os
 import sys
 
 import anyio
@@ -53,6 +55,8 @@ async def steps(list_tools, call, timeout_argument):
         await all_there.wait()
     say("progressed", seen)
     await ask("slow", lambda: call("slow", {}, **{timeout_argument: seconds(1)}))
+    if "INTEROP_LEAVES" in os.environ:
+        os._exit(0)
     await ask("after", lambda: call("echo", {"message": "still here"}))
     if not second:  # This SDK tells the server nothing; while the server answers this, it answers that too.
         await ask("patient", lambda: call("slow", {}))

@@ -1,5 +1,6 @@
 // A server and a client of mark3labs' mcp-go:
 // mcpgo server stdio|http|sse [--stateless] [--json] | mcpgo client stdio COMMAND ARGUMENT... | mcpgo client http|sse URL
+// With INTEROP_LEAVES the client is gone when its patience is.
 package main
 
 import (
@@ -148,6 +149,9 @@ func drive(ctx context.Context, transport string, target []string) error {
 	said.Step("progressed", said.Three(progressed))
 	brief, cancel := context.WithTimeout(ctx, time.Second)
 	ask(brief, "slow", "slow", map[string]any{})
+	if os.Getenv("INTEROP_LEAVES") != "" {
+		os.Exit(0)
+	}
 	cancel()
 	ask(ctx, "after", "echo", map[string]any{"message": "still here"})
 	if err := asked.Close(); err != nil {

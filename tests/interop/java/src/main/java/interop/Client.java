@@ -20,7 +20,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import reactor.core.publisher.Mono;
 
-/** A client of the Java SDK, which says what it got: Client stdio COMMAND ARGUMENT... | Client http|sse URL */
+/** A client of the Java SDK, which says what it got: Client stdio COMMAND ARGUMENT... | Client http|sse URL. With INTEROP_LEAVES it is gone when its patience is. */
 public final class Client {
   private static McpAsyncClient client;
   private static final Duration LONG = Duration.ofSeconds(20);
@@ -50,6 +50,7 @@ public final class Client {
     ask("progress", "progress", Map.of("steps", 3));
     say("progressed", three());
     ask("slow", "slow", Map.of(), Duration.ofSeconds(1));
+    if (System.getenv("INTEROP_LEAVES") != null) Runtime.getRuntime().halt(0);
     ask("after", "echo", Map.of("message", "still here"));
     // This SDK tells the server nothing of giving up; while the server answers this, it answers that too.
     ask("patient", "slow", Map.of());
