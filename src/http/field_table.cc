@@ -126,6 +126,7 @@ FieldName of_2_to_9(const char* name, std::size_t size) {
       if (is(name, "baggage")) return FieldName::kBaggage;
       break;
     case 8:
+      if (is(name, "mcp-name")) return FieldName::kMcpName;
       if (is(name, "location")) return FieldName::kLocation;
       break;
     case 9:

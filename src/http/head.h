@@ -46,6 +46,7 @@ enum class FieldName : std::uint8_t {
   kLink,
   kLastEventId,
   kMcpMethod,
+  kMcpName,
   kMcpProtocolVersion,
   kMcpSessionId,
   kTraceparent,

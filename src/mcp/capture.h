@@ -35,6 +35,7 @@ enum class Slot : std::uint8_t {
   kTracestate,
   kBaggage,
   kConversation,
+  kUri,
   kResultType,
   kCode,
   kErrorMessage,  // this and what follows keep no byte, only the hash
@@ -66,6 +67,7 @@ inline constexpr std::array<SlotRule, kSlotCount> kRules = {{
     {text_limit(Text::kTracestate), ""},
     {text_limit(Text::kBaggage), ""},
     {text_limit(Text::kConversation), ""},
+    {text_limit(Text::kUri), ""},
     {16, ""},  // result type
     {24, ""},  // error code
     {0, "error-message"},

@@ -88,6 +88,7 @@ constexpr Field kRows[] = {
     {Place::kRoot, "result", Take::kResult},
     {Place::kRoot, "error", Take::kError},
     {Place::kParams, "name", Slot::kName},
+    {Place::kParams, "uri", Slot::kUri},
     {Place::kParams, "protocolVersion", Slot::kVersion},
     {Place::kParams, "clientInfo", Place::kBodyPeer},
     {Place::kParams, "requestId", IdSlot::kRequestId},

@@ -220,6 +220,7 @@ OpenCall& Tracer::open_call(HttpExchange& exchange, Session& session, const Fact
   }
   if (fact.http != nullptr) exchanges_.ask_in_sse(exchange.scope);
   session.learn_client(message);
+  session.note_findings(fact.findings, fact.at, &call);
   if (call.context.not_injected == mcp::NotInjected::kStrict) {
     session.count_findings(finding_bit(Finding::kStrictServer));
   }

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "http/field_table.h"
 #include "observe/placing.h"
+#include "proxy/header_rules.h"
 
 namespace mcptrace::proxy {
 namespace {
@@ -230,6 +231,7 @@ void TracedExchange::on_client_message(Message& message, const mcp::SpliceMap* m
     return hold_initialize(message, map);
   }
   mcp::FactHead fact;
+  if (request && !message.has(mcp::kInBatch)) fact.findings = header_findings(head_.text(), message, shared_.key());
   const NotInjected may = judge(message, map);
   if (caller_.modern && message.method != Method::kInitialize) message.flags |= mcp::kModern;
   if (message[Text::kProtocolVersion].empty()) message[Text::kProtocolVersion] = head_.text().version;

@@ -13,10 +13,6 @@ namespace {
 constexpr std::size_t kMostValue = 16 << 10;  // longer values count as absent
 constexpr std::size_t kMostIdle = 1 << 10;    // room that stays between exchanges
 
-bool is_modern_version(std::string_view version) {
-  return (version.starts_with("20") && version >= "2026-07-28") || version.starts_with("DRAFT-2026");
-}
-
 struct Conversation {
   std::string_view name, value;
 };
@@ -33,6 +29,10 @@ Conversation conversation_of(const http::RequestHead& head, const TracingOptions
 }
 
 }  // namespace
+
+bool is_modern_version(std::string_view version) {
+  return (version.starts_with("20") && version >= "2026-07-28") || version.starts_with("DRAFT-2026");
+}
 
 mcp::HttpMethod method_of(std::string_view method) {
   if (method == "POST") return mcp::HttpMethod::kPost;
@@ -97,10 +97,13 @@ void KeptHead::read(const http::RequestHead& head, std::string_view target, std:
   const std::string forwarded = trusted ? http::forwarded_client(head, options.trusted_proxies) : std::string{};
   // The values together, counted generously, so that the string does not move while views of it are taken.
   std::size_t total = target.size() + client.size() + forwarded.size() + 64;
-  std::size_t parents = 0;
+  std::size_t parents = 0, versions = 0, methods = 0, names = 0;
   for (const http::Field& field : head.fields) {
     if (field.id != http::FieldName::kOther) total += field.value.size() + 1;
     parents += field.id == http::FieldName::kTraceparent;
+    versions += field.id == http::FieldName::kMcpProtocolVersion;
+    methods += field.id == http::FieldName::kMcpMethod;
+    names += field.id == http::FieldName::kMcpName;
   }
   const auto conversation = conversation_of(head, options);
   total += conversation.name.size() + conversation.value.size() + 1;
@@ -110,10 +113,10 @@ void KeptHead::read(const http::RequestHead& head, std::string_view target, std:
   text_.session_id = keep(head.value(http::FieldName::kMcpSessionId));
   text_.version = keep(head.value(http::FieldName::kMcpProtocolVersion));
   text_.modern = is_modern_version(text_.version);
-  text_.mcp = std::ranges::any_of(head.fields, [](const http::Field& field) {
-    return field.id == http::FieldName::kMcpMethod || field.id == http::FieldName::kMcpProtocolVersion ||
-           field.id == http::FieldName::kMcpSessionId;
-  });
+  text_.mcp = methods + versions != 0 || head.find(http::FieldName::kMcpSessionId) != nullptr;
+  if (methods != 0) text_.method = keep(head.value(http::FieldName::kMcpMethod));
+  if (names != 0) text_.name = keep(head.value(http::FieldName::kMcpName));
+  text_.repeats = std::max({versions, methods, names}) > 1;
   text_.last_event_id = keep(head.value(http::FieldName::kLastEventId));
   text_.user_agent = keep(head.value(http::FieldName::kUserAgent));
   text_.authorization = keep(head.value(http::FieldName::kAuthorization));

@@ -12,6 +12,8 @@
 
 namespace mcptrace::proxy {
 
+// 2026-07-28 or later.
+bool is_modern_version(std::string_view version);
 mcp::HttpMethod method_of(std::string_view method);
 // ExchangeTap::end()'s error_type.
 mcp::HttpError error_of(std::string_view type);
@@ -28,6 +30,8 @@ struct HeadText {
   bool forwarded = false;                    // client is
   bool modern = false;                       // by its version
   bool mcp = false;                          // has a field of MCP's
+  std::string_view method, name;             // of the modern era: Mcp-Method and Mcp-Name
+  bool repeats = false;                      // one of these two, or MCP-Protocol-Version, is there twice
 };
 
 class KeptHead {

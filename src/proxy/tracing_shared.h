@@ -21,6 +21,7 @@ class TracingShared {
 
   [[nodiscard]] const TracingOptions& options() const { return options_; }
   observe::HttpPlacement& placement() { return placement_; }
+  [[nodiscard]] const HashKey& key() const { return key_; }
   FactSink& sink() { return sink_; }
   std::uint64_t next_serial() { return ++last_serial_; }
   // For a body that is there as a whole: used and done with within one call.

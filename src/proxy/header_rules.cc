@@ -1,0 +1,93 @@
+#include "proxy/header_rules.h"
+
+#include <sodium/utils.h>
+
+#include <optional>
+#include <string>
+
+#include "mcp/long_hash.h"
+
+namespace mcptrace::proxy {
+namespace {
+
+using mcp::Finding;
+using mcp::finding_bit;
+using mcp::Message;
+using mcp::Method;
+using mcp::Text;
+
+constexpr std::string_view kEncodedBegin = "=?base64?";
+constexpr std::string_view kEncodedEnd = "?=";
+
+// Nothing: it is said to be encoded, and is not.
+std::optional<std::string> decode(std::string_view value) {
+  if (!value.starts_with(kEncodedBegin) || !value.ends_with(kEncodedEnd)) return std::string(value);
+  value.remove_prefix(kEncodedBegin.size());
+  if (value.size() < kEncodedEnd.size()) return std::nullopt;
+  value.remove_suffix(kEncodedEnd.size());
+  std::string decoded(value.size(), '\0');
+  std::size_t size = 0;
+  const char* end = nullptr;
+  const int failed = sodium_base642bin(reinterpret_cast<unsigned char*>(decoded.data()), decoded.size(), value.data(),
+                                       value.size(), nullptr, &size, &end, sodium_base64_VARIANT_ORIGINAL);
+  if (failed != 0 || end != value.data() + value.size()) return std::nullopt;
+  decoded.resize(size);
+  return decoded;
+}
+
+// Of `text` a message may hold the beginning alone.
+bool equal(std::string_view header, std::string_view text, bool cut) {
+  return cut ? header.starts_with(text) : header == text;
+}
+
+bool method_differs(std::string_view header, const Message& message) {
+  const bool known = message.method != Method::kUnknown;
+  return !equal(header, known ? mcp::method_text(message.method) : message[Text::kMethod],
+                message.has(mcp::kMethodCut));
+}
+
+bool is_task_method(Method method) {
+  return method == Method::kTasksGet || method == Method::kTasksUpdate || method == Method::kTasksCancel;
+}
+
+std::uint64_t task_print(std::string_view id, const HashKey& key) {
+  mcp::LongHash hash(key, "task");
+  hash.update(id);
+  return hash.finish();
+}
+
+// What Mcp-Name has to repeat is there.
+bool has_name(const Message& message) {
+  return !message[Text::kName].empty() || !message[Text::kUri].empty() ||
+         (is_task_method(message.method) && message.task != 0);
+}
+
+bool name_differs(std::string_view header, const Message& message, const HashKey& key) {
+  const auto name = decode(header);
+  if (!name) return true;
+  if (is_task_method(message.method)) return task_print(*name, key) != message.task;
+  const Text text = message.method == Method::kResourcesRead ? Text::kUri : Text::kName;
+  return !equal(*name, message[text], message.has(mcp::kNameCut));
+}
+
+}  // namespace
+
+mcp::Findings header_findings(const HeadText& head, const Message& message, const HashKey& key) {
+  if (!head.modern) {
+    const bool lacks = message.method != Method::kInitialize && head.version.empty() &&
+                       is_modern_version(message[Text::kProtocolVersion]);
+    return lacks ? finding_bit(Finding::kMissingHeader) : 0;
+  }
+  const bool named = has_name(message);
+  mcp::Findings findings = 0;
+  if (head.repeats) findings |= finding_bit(Finding::kRepeatedHeader);
+  if (head.method.empty() || (named && head.name.empty())) findings |= finding_bit(Finding::kMissingHeader);
+  const std::string_view version = message[Text::kProtocolVersion];
+  if ((!version.empty() && version != head.version) || (!head.method.empty() && method_differs(head.method, message)) ||
+      (named && !head.name.empty() && name_differs(head.name, message, key))) {
+    findings |= finding_bit(Finding::kHeaderMismatch);
+  }
+  return findings;
+}
+
+}  // namespace mcptrace::proxy
