@@ -149,6 +149,8 @@ void Session::add_counts(SpanRecord& span) const {
     if (const auto count = calls_[static_cast<std::size_t>(outcome)]; count != 0) span.add(attr, number(count));
   }
   span.add(Attr::kRequests, number(requests_));
+  if (unauthorized_ != 0) span.add(Attr::kUnauthorized, number(unauthorized_));
+  if (auth_scheme_ != mcp::AuthScheme::kNone) span.add(Attr::kAuthScheme, trace::auth_scheme_text(auth_scheme_));
   span.add(Attr::kNotifications, number(notifications_));
   span.add(Attr::kErrors, number(errors_));
   span.add(Attr::kBytesToServer, number(bytes_[0]));

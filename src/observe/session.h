@@ -86,6 +86,11 @@ class Session {
   void note_changed_tools(std::size_t count, Instant at, mcp::OpenCall& list);
   // Only the client's calls are counted.
   void count_end(const mcp::OpenCall& call, trace::Outcome outcome, bool is_error);
+  // A request was refused by 401 or 403.
+  void count_unauthorized(mcp::AuthScheme scheme) {
+    ++unauthorized_;
+    if (scheme != mcp::AuthScheme::kNone) auth_scheme_ = scheme;
+  }
 
   // What the peers say of themselves; empty strings are passed over. Of either's names the first counts: of a server's,
   // true if this is it.
@@ -152,6 +157,8 @@ class Session {
   std::array<std::uint64_t, static_cast<std::size_t>(trace::Outcome::kCount)> calls_{};
   std::uint64_t tool_calls_ = 0, requests_ = 0, notifications_ = 0, errors_ = 0, not_injected_ = 0;
   std::array<std::uint64_t, 2> bytes_{};  // by Direction
+  std::uint64_t unauthorized_ = 0;
+  mcp::AuthScheme auth_scheme_ = mcp::AuthScheme::kNone;
   FindingCounts findings_{};
   std::uint64_t foreign_from_client_ = 0;  // of what is counted as no message of MCP's
   bool saw_legacy_ = false, saw_modern_ = false;

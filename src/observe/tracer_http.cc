@@ -18,6 +18,12 @@ using mcp::OpenCall;
 using trace::CallEnd;
 using trace::Outcome;
 
+namespace {
+
+bool refuses(const HttpFact& http) { return http.status == 401 || http.status == 403; }
+
+}  // namespace
+
 HttpExchange& Tracer::exchange_of(const Fact& fact) {
   const HttpFact& http = *fact.http;
   HttpExchange* exchange = exchanges_.find(http.exchange);
@@ -131,6 +137,7 @@ void Tracer::judge_calls(HttpExchange& exchange, const HttpFact& http, Nanos at)
     if (const auto end = judge_exchange(call, exchange, http, exchanges_, calls_.may_have_lost(call))) {
       // A root lasts as long as its calls do, and one without its initialize has failed.
       if (call.kind == CallKind::kRequest) calls_.session_of(call).touch({.wall = {}, .boot = at});
+      if (call.kind == CallKind::kRequest && refuses(http)) calls_.session_of(call).count_unauthorized(http.auth);
       const bool by_leaving = end->outcome == Outcome::kAbandoned || end->outcome == Outcome::kCancelled;
       calls_.end(call, *end, by_leaving ? http.left : at);
     } else if (!exchanges_.is_sse(exchange.scope) && !exchanges_.is_resumed(exchange)) {

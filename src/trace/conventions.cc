@@ -118,4 +118,23 @@ std::string_view span_name(mcp::Method method, Naming naming, std::string_view t
   return buffer;
 }
 
+std::string_view auth_scheme_text(mcp::AuthScheme scheme) {
+  switch (scheme) {
+    case mcp::AuthScheme::kBearer:
+      return "Bearer";
+    case mcp::AuthScheme::kBasic:
+      return "Basic";
+    case mcp::AuthScheme::kDigest:
+      return "Digest";
+    case mcp::AuthScheme::kDpop:
+      return "DPoP";
+    case mcp::AuthScheme::kNegotiate:
+      return "Negotiate";
+    case mcp::AuthScheme::kNone:
+    case mcp::AuthScheme::kOther:
+      break;
+  }
+  return "_OTHER";
+}
+
 }  // namespace mcptrace::trace

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "mcp/finding.h"
+#include "mcp/http_fact.h"
 #include "mcp/message.h"
 
 namespace mcptrace::trace {
@@ -66,6 +67,7 @@ enum class Set : std::uint8_t { kCommon, kGuide, kSemconv };
   X(kCallsAuthRequired, "mcptrace.calls.auth_required", kCommon)                 \
   X(kCallsInputRequired, "mcptrace.calls.input_required", kCommon)               \
   X(kRequests, "mcptrace.requests", kCommon)                                     \
+  X(kUnauthorized, "mcptrace.requests.unauthorized", kCommon)                    \
   X(kErrors, "mcptrace.errors", kCommon)                                         \
   X(kNotifications, "mcptrace.notifications", kCommon)                           \
   X(kBytesToServer, "mcptrace.bytes.to_server", kCommon)                         \

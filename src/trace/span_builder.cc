@@ -82,25 +82,6 @@ std::string_view method_name(mcp::HttpMethod method) {
   return "_OTHER";
 }
 
-std::string_view auth_scheme_text(mcp::AuthScheme scheme) {
-  switch (scheme) {
-    case mcp::AuthScheme::kBearer:
-      return "Bearer";
-    case mcp::AuthScheme::kBasic:
-      return "Basic";
-    case mcp::AuthScheme::kDigest:
-      return "Digest";
-    case mcp::AuthScheme::kDpop:
-      return "DPoP";
-    case mcp::AuthScheme::kNegotiate:
-      return "Negotiate";
-    case mcp::AuthScheme::kNone:
-    case mcp::AuthScheme::kOther:
-      break;
-  }
-  return "_OTHER";
-}
-
 void append_number(std::string& out, std::int64_t value) {
   std::array<char, 24> digits;
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
