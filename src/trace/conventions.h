@@ -127,6 +127,7 @@ constexpr Attr finding_count(mcp::Finding finding) {
 }
 static_assert(finding_count(mcp::Finding::kLost) == Attr::kFindingLost);
 std::string_view finding_code(mcp::Finding finding);
+std::string_view auth_scheme_text(mcp::AuthScheme scheme);  // "Bearer"
 // Nothing: a newer version's.
 std::optional<mcp::Finding> finding_of(std::string_view code);
 
