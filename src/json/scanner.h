@@ -223,7 +223,7 @@ class Scanner {
 };
 
 template <class Handler>
-std::size_t Scanner<Handler>::feed(std::string_view piece) {
+[[gnu::always_inline]] inline std::size_t Scanner<Handler>::feed(std::string_view piece) {
   if (piece.empty()) return 0;
   if (state_ == State::kPaused) value_ended();
   const char* data = piece.data();
@@ -249,7 +249,7 @@ std::size_t Scanner<Handler>::feed(std::string_view piece) {
 
 // A character that is cut off at the end of the batch is looked at again with what follows, ASCII or not.
 template <class Handler>
-void Scanner<Handler>::check_utf8(std::string_view batch) {
+[[gnu::cold, gnu::noinline]] void Scanner<Handler>::check_utf8(std::string_view batch) {
   if constexpr (requires { handler_.on_bad_utf8(); }) {
     if (!utf8_.feed(batch)) handler_.on_bad_utf8();
     carry_.not_ascii = utf8_.inside() ? 1 : 0;
@@ -279,7 +279,7 @@ void Scanner<Handler>::reset() {
 }
 
 template <class Handler>
-std::size_t Scanner<Handler>::scan(const char* data, std::size_t size) {
+[[gnu::always_inline]] inline std::size_t Scanner<Handler>::scan(const char* data, std::size_t size) {
   Quotes quotes(blocks_.data());
   std::size_t at = 0;
   while (at < size) {

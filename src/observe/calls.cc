@@ -75,7 +75,7 @@ OpenCall& Calls::enter(HttpExchange& exchange, const Fact& fact) {
 
 // The open request whose answer nobody can tell from this one's. Of several it is the newest: the others are marked.
 OpenCall* Calls::same_id(const HttpExchange& exchange, const mcp::Message& message) {
-  if (!message.id.usable()) return nullptr;
+  if (table_.size() == 0 || !message.id.usable()) return nullptr;
   OpenCall* const other = table_.find(message.direction, message.id, exchange.serial);
   if (other == nullptr || other->kind != CallKind::kRequest) return nullptr;
   return other->exchange_serial == exchange.serial || exchanges_.is_sse(exchange.scope) ? other : nullptr;

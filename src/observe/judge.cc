@@ -118,6 +118,7 @@ bool is_dropped_batch(const Session& session, const Message& message) {
 }
 
 mcp::Findings findings_of_any(const Session& session, const Message& message) {
+  if ((message.flags & (mcp::kInvalidUtf8 | mcp::kInBatch)) == 0) return 0;
   mcp::Findings findings = 0;
   if (message.has(mcp::kInvalidUtf8)) findings |= finding_bit(Finding::kInvalidUtf8);
   if (is_dropped_batch(session, message)) findings |= finding_bit(Finding::kDeprecated);

@@ -66,6 +66,7 @@ void Session::count_findings(mcp::Findings findings) {
 }
 
 void Session::note_findings(mcp::Findings findings, Instant at, mcp::OpenCall* call) {
+  if (findings == 0) return;
   count_findings(findings);
   for (; call != nullptr && findings != 0; findings &= findings - 1) {
     call->add_note({.at = at.wall, .finding = static_cast<mcp::Finding>(std::countr_zero(findings))});
