@@ -19,7 +19,8 @@ bool check(std::string_view text, std::size_t step) {
 
 void expect_as_text_says(std::string_view text) {
   const bool wanted = is_utf8(text);
-  for (const std::size_t step : {1u, 2u, 3u, 5u, 64u}) ASSERT_EQ(check(text, step), wanted) << testing::PrintToString(text);
+  for (const std::size_t step : {1u, 2u, 3u, 5u, 64u})
+    ASSERT_EQ(check(text, step), wanted) << testing::PrintToString(text);
 }
 
 // All sequences of up to four bytes that differ in what decides: the edges of each range.
