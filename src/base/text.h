@@ -76,5 +76,7 @@ inline Taken take_decoded(std::string_view& text) {
 std::optional<std::string> percent_decode(std::string_view text);
 
 std::string base64(std::string_view bytes);
+// Nothing: it is none.
+std::optional<std::string> base64_decode(std::string_view text);
 
 }  // namespace mcptrace

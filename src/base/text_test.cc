@@ -52,6 +52,10 @@ TEST(Text, HowATextBegins) {
 TEST(Text, Base64) {
   EXPECT_EQ(base64("") + base64("f") + base64("fo") + base64("foo"), "Zg==Zm8=Zm9v");
   EXPECT_EQ(base64("\xfb\xef"), "++8=");
+  for (const std::string_view bytes : {"", "f", "fo", "foo", "\xfb\xef"})
+    EXPECT_EQ(base64_decode(base64(bytes)), bytes);
+  for (const std::string_view text : {"Zg", "Zg=", "Z", "Zm8=x", "Z g==", "_-8="})
+    EXPECT_FALSE(base64_decode(text)) << text;
 }
 
 TEST(Text, PercentSignsHaveTwoDigitsBehindThem) {

@@ -13,7 +13,6 @@ Counts& Counts::operator+=(const Counts& other) {
   dropped += other.dropped;
   not_json_lines += other.not_json_lines;
   not_json_bytes += other.not_json_bytes;
-  unmatched += other.unmatched;
   not_injected += other.not_injected;
   for (const auto& [finding, count] : other.findings) findings[finding] += count;
   return *this;

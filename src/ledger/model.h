@@ -39,7 +39,6 @@ struct Counts {
   std::int64_t dropped = 0;
   std::int64_t not_json_lines = 0;
   std::int64_t not_json_bytes = 0;
-  std::int64_t unmatched = 0;
   std::int64_t not_injected = 0;
   std::map<mcp::Finding, std::int64_t> findings;  // docs/findings.md; none is zero
 

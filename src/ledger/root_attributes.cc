@@ -56,7 +56,6 @@ Counts root_counts(const otlp::Span& root) {
   counts.dropped = number(Attr::kDropped);
   counts.not_json_lines = number(Attr::kNotJsonLines);
   counts.not_json_bytes = number(Attr::kNotJsonBytes);
-  counts.unmatched = number(Attr::kUnmatched);
   counts.not_injected = number(Attr::kNotInjectedCount);
   const std::string prefix = std::string(trace::attr_key(Attr::kFinding)) + ".";
   for (const auto& [key, value] : root.attributes) {

@@ -1,10 +1,9 @@
 #include "proxy/header_rules.h"
 
-#include <sodium/utils.h>
-
 #include <optional>
 #include <string>
 
+#include "base/text.h"
 #include "mcp/long_hash.h"
 
 namespace mcptrace::proxy {
@@ -25,14 +24,7 @@ std::optional<std::string> decode(std::string_view value) {
   value.remove_prefix(kEncodedBegin.size());
   if (value.size() < kEncodedEnd.size()) return std::nullopt;
   value.remove_suffix(kEncodedEnd.size());
-  std::string decoded(value.size(), '\0');
-  std::size_t size = 0;
-  const char* end = nullptr;
-  const int failed = sodium_base642bin(reinterpret_cast<unsigned char*>(decoded.data()), decoded.size(), value.data(),
-                                       value.size(), nullptr, &size, &end, sodium_base64_VARIANT_ORIGINAL);
-  if (failed != 0 || end != value.data() + value.size()) return std::nullopt;
-  decoded.resize(size);
-  return decoded;
+  return base64_decode(value);
 }
 
 // Of `text` a message may hold the beginning alone.

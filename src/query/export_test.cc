@@ -93,12 +93,12 @@ TEST_F(Exported, FindingsOfTheRootAndOfEachSpan) {
   call.findings = {mcp::Finding::kNullId};
   sample.call(call);
   // Of one that runs on only its spans tell, in a trace.
-  expect_in(sessions_json({session()}, false), R"("findings":null,)");
+  expect_in(sessions_json({session()}, false, {}), R"("findings":null,)");
   expect_in(trace_json(view()), R"("findings":[{"code":"null_id","severity":"error","count":1}])");
   sample.close(5s);
   const std::string of_root = R"("findings":[{"code":"null_id","severity":"error","count":1},)"
                               R"({"code":"late_answer","severity":"notice","count":3}])";
-  expect_in(sessions_json({session()}, false), of_root);
+  expect_in(sessions_json({session()}, false, {}), of_root);
   expect_in(trace_json(view()), of_root);
   expect_in(trace_json(view()),
             R"("findings":[{"code":"null_id","severity":"error","at":"2023-11-14T22:13:20.000000000Z"}])");

@@ -74,12 +74,6 @@ std::vector<std::string> session_notes(const Session& session) {
     if (count > 0) notes.push_back(format_count(static_cast<std::uint64_t>(count), what).append(rest));
   };
   note(session.counts.dropped, "message", " could not be traced (dropped): what follows is not all");
-  if (session.counts.not_json_lines > 0) {
-    note(session.counts.not_json_lines, "line",
-         " (" + format_bytes(static_cast<std::uint64_t>(session.counts.not_json_bytes)) +
-             ") on the server's output, not JSON");
-  }
-  note(session.counts.unmatched, "answer", " that nothing had asked for");
   note(session.counts.not_injected, "request", " forwarded without our trace context");
   if (session.exit_status && *session.exit_status != 0) {
     notes.push_back("the server ended with status " + std::to_string(*session.exit_status));

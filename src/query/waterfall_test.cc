@@ -30,7 +30,7 @@ struct Drawn {
 
 TEST(Waterfall, OfASmallSession) {
   Drawn drawn;
-  drawn.sample.extra = {{trace::Attr::kNotJsonLines, 3}, {trace::Attr::kNotJsonBytes, 1234}};
+  drawn.sample.extra = {{trace::Attr::kNotInjectedCount, 3}, {trace::finding_count(mcp::Finding::kLateAnswer), 2}};
   drawn.sample.open();
   drawn.sample.initialize(0ms, 200ms);
   const SpanId outer = drawn.sample.call("get-sum", 250ms, 500ms);
@@ -54,7 +54,8 @@ TEST(Waterfall, OfASmallSession) {
 claude-code 2.1.0 → mcp-servers/everything 1.0.0, protocol 2025-11-25 (legacy), service everything
 started 2023-11-14 22:13:20 (1m ago), took 1.00 s, closed
 3 tool calls, 2 errors (calls: 1 tool_error, 1 rpc_error)
-note: 3 lines (1.2 kB) on the server's output, not JSON
+note: 3 requests forwarded without our trace context
+notice late_answer, 2 times: An answer came after its request was given up.
 
 agent_session                     ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━   1.00 s
 ├─ mcp.initialize                 ███████▍                                200 ms
