@@ -125,7 +125,7 @@ Result<> Writer::write_pending() {
   Result<> done = use_file(clock_.boot());
   const std::string_view batch = encoder_.encode(pending_, file_.salt);
   const std::uint64_t size = file_.size, records = counts_.records;
-  if (done) done = make_room(file_, batch.size());
+  if (done) done = make_room(batch.size());
   if (done) done = write_batch(batch);
   if (!done) {
     write_closing(batch.substr(static_cast<std::size_t>(file_.size - size)));
@@ -147,17 +147,17 @@ Result<> Writer::use_file(Nanos now) {
 }
 
 // For so many bytes, and behind them for what closes. Error: there is none for them; what was kept is kept.
-Result<> Writer::make_room(File& file, std::size_t bytes) {
-  const std::uint64_t end = file.size + bytes;
-  if (end > file.size_limit) {
+Result<> Writer::make_room(std::size_t bytes) {
+  const std::uint64_t end = file_.size + bytes;
+  if (end > file_.size_limit) {
     return std::unexpected(
-        Error{Errc::kLimit, file.path + ": the limit of file sizes (ulimit -f) leaves no room for a batch"});
+        Error{Errc::kLimit, file_.path + ": the limit of file sizes (ulimit -f) leaves no room for a batch"});
   }
   const std::uint64_t kept = options_.kept_bytes;
-  if (kept == 0 || end + kept <= file.room || allocate(file, end + 2 * kept)) return {};
+  if (kept == 0 || end + kept <= file_.room || allocate(file_, end + 2 * kept)) return {};
   // Where nothing could be kept it may do without.
-  if (file.room == 0) return {};
-  return std::unexpected(errno_error("writing to " + file.path, errno));
+  if (file_.room == 0) return {};
+  return std::unexpected(errno_error("writing to " + file_.path, errno));
 }
 
 // False and errno: there is no such room. Whatever else goes wrong, the file system can keep none, and is not asked

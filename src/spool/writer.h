@@ -108,7 +108,7 @@ class Writer {
   Result<> appended();
   Result<> write_pending();
   Result<> use_file(Nanos now);
-  Result<> make_room(File& file, std::size_t bytes);
+  Result<> make_room(std::size_t bytes);
   bool allocate(File& file, std::uint64_t room);
   void give_back();
   Result<> write_batch(std::string_view batch);
