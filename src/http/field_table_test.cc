@@ -43,6 +43,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(FieldName::kCoun
     "Link",
     "Last-Event-ID",
     "Mcp-Method",
+    "Mcp-Name",
     "MCP-Protocol-Version",
     "Mcp-Session-Id",
     "traceparent",

@@ -13,6 +13,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <string>
 
 #include "denied.h"
 
@@ -20,6 +22,25 @@ namespace mcptrace::faults {
 namespace {
 
 using std::chrono::steady_clock;
+
+// What is traced lands in a state directory of this run, and goes with it.
+class OwnHome : public testing::Environment {
+ public:
+  void SetUp() override {
+    std::string path = testing::TempDir() + "mcptrace-faults-XXXXXX";
+    if (::mkdtemp(path.data()) == nullptr) return;
+    home_ = path;
+    setenv("MCPTRACE_HOME", home_.c_str(), 1);
+  }
+  void TearDown() override {
+    std::error_code ignored;
+    if (!home_.empty()) std::filesystem::remove_all(home_, ignored);
+  }
+
+ private:
+  std::string home_;
+};
+[[maybe_unused]] const auto* const kOwnHome = testing::AddGlobalTestEnvironment(new OwnHome);
 
 // Counts down from its making.
 class Deadline {
