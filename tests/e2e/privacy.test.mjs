@@ -199,7 +199,7 @@ test('a name of an odd form is written if this or another process of the install
   assert.deepEqual(await session(list), []);
   assert.deepEqual(await session(call), ['läuft nicht']);
   const file = fs.readFileSync(path.join(home, 'declared'), 'utf8');
-  assert.match(file, /^([0-9a-f]{8} [0-9a-f]{16}\n)+$/);
+  assert.match(file, /^([0-9a-f]{8} [0-9a-f]{16} [0-9a-f]{16}\n)+$/);
   assert.equal(mcptrace(home, ['clear']).status, 0);
   assert.match((await session(call))[0], /^_OTHER#[0-9a-f]{8}$/);
 });
