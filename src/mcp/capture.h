@@ -35,12 +35,12 @@ enum class Slot : std::uint8_t {
   kTracestate,
   kBaggage,
   kConversation,
-  kUri,
   kResultType,
   kCode,
   kErrorMessage,  // this and what follows keep no byte, only the hash
   kRequestState,
   kTask,
+  kUri,
   kCount
 };
 inline constexpr std::size_t kSlotCount = static_cast<std::size_t>(Slot::kCount);
@@ -67,12 +67,12 @@ inline constexpr std::array<SlotRule, kSlotCount> kRules = {{
     {text_limit(Text::kTracestate), ""},
     {text_limit(Text::kBaggage), ""},
     {text_limit(Text::kConversation), ""},
-    {text_limit(Text::kUri), ""},
     {16, ""},  // result type
     {24, ""},  // error code
     {0, "error-message"},
     {0, "request-state"},
     {0, "task"},
+    {0, "uri"},
 }};
 
 constexpr std::size_t start_of(std::size_t slot) {

@@ -42,14 +42,13 @@ const Fixed& fixed_of(std::span<const char> record) {
 
 }  // namespace
 
-// What only the relay reads stays there: what names a conversation, a URI, and of a client's message the tracestate,
-// since `trace_state` says what became of it.
+// What only the relay reads stays there: what names a conversation, and of a client's message the tracestate, since
+// `trace_state` says what became of it.
 Packing::Packing(const FactHead& fact, const Message& message) : fact_(fact), message_(message) {
   for (std::size_t i = 0; i < kTextCount; ++i) sizes_[i] = static_cast<std::uint16_t>(message.text[i].size());
   const auto leave_out = [this](Text text) { sizes_[static_cast<std::size_t>(text)] = 0; };
   leave_out(Text::kBaggage);
   leave_out(Text::kConversation);
-  leave_out(Text::kUri);
   if (message.direction == Direction::kClientToServer) leave_out(Text::kTracestate);
   sizes_[kTraceState] = static_cast<std::uint16_t>(fact.trace_state.size());
   sizes_[kClient] = static_cast<std::uint16_t>(std::min(fact.client.size(), kMostClientBytes));

@@ -32,7 +32,6 @@ TEST(Fact, AMessageCrossesWhole) {
   Fact fact;
   fact.message = kept.message;
   for (std::size_t i = 0; i < kTextCount; ++i) fact.message.text[i] = kept.texts[i];
-  fact.message[Text::kUri] = "file:///secret";
   fact.message.error_code = -5;
   fact.message.error_print = 1, fact.message.name_hash = 2, fact.message.name_print = 3, fact.message.method_print = 4;
   fact.message.direction = Direction::kServerToClient;
@@ -48,7 +47,7 @@ TEST(Fact, AMessageCrossesWhole) {
   std::vector<std::uint64_t> record;
   const Fact read = round_trip(fact, record);
   Message expected = fact.message;
-  expected[Text::kBaggage] = expected[Text::kConversation] = expected[Text::kUri] = {};
+  expected[Text::kBaggage] = expected[Text::kConversation] = {};
   EXPECT_EQ(describe(read.message), describe(expected));
   EXPECT_EQ(read.kind, FactKind::kMessage);
   EXPECT_EQ(read.at.wall, Nanos(17));

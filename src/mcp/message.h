@@ -60,7 +60,6 @@ enum class Text : std::uint8_t {
   kTracestate,   // this and the next: empty if it was longer than its limit, since half of it says something else
   kBaggage,
   kConversation,  // the first configured _meta key that names a conversation: "key=value"
-  kUri,           // params.uri; for the relay alone, to compare a header with it
   kCount
 };
 inline constexpr std::size_t kTextCount = static_cast<std::size_t>(Text::kCount);
@@ -74,7 +73,7 @@ enum MessageFlag : std::uint32_t {
   kCursor = 1u << 5,      // params.cursor is present and not null
   kHasMeta = 1u << 6,     // params._meta is an object
   kModern = 1u << 7,      // carries the 2026-07-28 envelope, or a method that only modern has
-  kNameCut = 1u << 9,     // params.name, or params.uri, was longer than its limit
+  kNameCut = 1u << 9,     // params.name was longer than its limit
   kMethodCut = 1u << 10,
   kIdCut = 1u << 11,  // the id is longer than its limit, or is not printable ASCII: then text kId is empty
   kHasProgressToken = 1u << 13,
@@ -125,6 +124,7 @@ struct MessageFields {
   std::uint64_t peer_name_print = 0;  // keyed hash of a kPeerName that is not at most 64 printable ASCII characters
   std::uint64_t peer_version_print = 0;
   std::uint64_t request_state = 0;  // keyed hash of params.requestState or result.requestState; 0 = none
+  std::uint64_t uri = 0;            // keyed hash of params.uri of a resources/read; 0 = none
   std::uint64_t task = 0;           // keyed hash of params.taskId or result.task.taskId; 0 = none
 
   [[nodiscard]] bool has(MessageFlag flag) const { return (flags & flag) != 0; }
@@ -158,7 +158,6 @@ constexpr std::size_t text_limit(Text which) {
     case Text::kBaggage:
       return 8192;
     case Text::kConversation:
-    case Text::kUri:
       return 512;
     case Text::kCount:
       break;

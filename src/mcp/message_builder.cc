@@ -197,11 +197,7 @@ void MessageHandler::fill_related(Message& message) const {
 
 // Other methods have a name among their parameters, too, but nobody specified what it says.
 void MessageHandler::fill_name(Message& message) const {
-  if (message.method == Method::kResourcesRead) {
-    message[Text::kUri] = texts_.text(Slot::kUri);
-    if (texts_.cut(Slot::kUri)) message.flags |= kNameCut;
-    return;
-  }
+  if (message.method == Method::kResourcesRead) message.uri = texts_.print(Slot::kUri);
   if (message.method != Method::kToolsCall && message.method != Method::kPromptsGet) return;
   if (!texts_.has(Slot::kName)) return;
   const std::string_view name = texts_.text(Slot::kName);

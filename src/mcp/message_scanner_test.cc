@@ -46,11 +46,7 @@ TEST(MessageScanner, NamesAndUrisOfOtherMethodsAreNotKept) {
       scan_one(R"({"id":1,"method":"resources/read","params":{"uri":"file:///secret","name":"secret"}})");
   EXPECT_EQ(read[Text::kName], "");
   EXPECT_EQ(read.message.name_hash, 0u);
-  // The relay compares a header with it; no fact has it (fact_test.cc).
-  EXPECT_EQ(read[Text::kUri], "file:///secret");
-  for (std::size_t i = 0; i < read.texts.size(); ++i) {
-    if (i != static_cast<std::size_t>(Text::kUri)) EXPECT_EQ(read.texts[i].find("secret"), std::string::npos) << i;
-  }
+  for (const std::string& text : read.texts) EXPECT_EQ(text.find("secret"), std::string::npos);
   const Recorded prompt = scan_one(R"({"id":1,"method":"prompts/get","params":{"name":"ask"}})");
   EXPECT_EQ(prompt[Text::kName], "ask");
 }

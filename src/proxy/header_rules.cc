@@ -42,24 +42,24 @@ bool is_task_method(Method method) {
   return method == Method::kTasksGet || method == Method::kTasksUpdate || method == Method::kTasksCancel;
 }
 
-std::uint64_t task_print(std::string_view id, const HashKey& key) {
-  mcp::LongHash hash(key, "task");
-  hash.update(id);
+// As the scanner makes it.
+std::uint64_t print(std::string_view text, std::string_view domain, const HashKey& key) {
+  mcp::LongHash hash(key, domain);
+  hash.update(text);
   return hash.finish();
 }
 
 // What Mcp-Name has to repeat is there.
 bool has_name(const Message& message) {
-  return !message[Text::kName].empty() || !message[Text::kUri].empty() ||
-         (is_task_method(message.method) && message.task != 0);
+  return !message[Text::kName].empty() || message.uri != 0 || (is_task_method(message.method) && message.task != 0);
 }
 
 bool name_differs(std::string_view header, const Message& message, const HashKey& key) {
   const auto name = decode(header);
   if (!name) return true;
-  if (is_task_method(message.method)) return task_print(*name, key) != message.task;
-  const Text text = message.method == Method::kResourcesRead ? Text::kUri : Text::kName;
-  return !equal(*name, message[text], message.has(mcp::kNameCut));
+  if (is_task_method(message.method)) return print(*name, "task", key) != message.task;
+  if (message.uri != 0) return print(*name, "uri", key) != message.uri;
+  return !equal(*name, message[Text::kName], message.has(mcp::kNameCut));
 }
 
 }  // namespace

@@ -325,8 +325,8 @@ void TracedExchange::begin_http() {
 
 void TracedExchange::push(mcp::FactHead& fact, const Message& message, bool ends) {
   fact.http = &http_;
-  const bool answers = fact.kind == FactKind::kMessage && message.direction == mcp::Direction::kServerToClient &&
-                       message.is_answer();
+  const bool answers =
+      fact.kind == FactKind::kMessage && message.direction == mcp::Direction::kServerToClient && message.is_answer();
   const bool opens_sse = fact.kind == FactKind::kHttpEvent && http_.has(mcp::kSseSession);
   if (answers || opens_sse || fact.kind == FactKind::kHttpEnd) fact.findings |= std::exchange(findings_, 0);
   http_.end = ends ? end_ : mcp::HttpEnd::kOpen;

@@ -20,9 +20,10 @@ for (const client of ['python-1-mcp', 'python-2-mcp', 'python-2-fastmcp', 'go-sd
       const { steps } = await drive(t, clients[client], transport, [proxy.origin + at], { INTEROP_LEAVES: '1' });
       assert.ok(!('after' in steps));
       await proxy.stop();
-      // Some say so before they go.
+      // Some say so before they go; and a stream whose events have ids might be resumed for five minutes, which are not over.
       const slow = calls(sessions(home).flat(), 'slow').at(-1);
-      assert.ok(['abandoned', 'cancelled'].includes(outcome(slow)), outcome(slow));
+      const said = slow.attributes['mcptrace.unobserved'] ?? outcome(slow);
+      assert.ok(['abandoned', 'cancelled', 'stream_cut'].includes(said), said);
       if (outcome(slow) === 'abandoned') assert.equal(slow.attributes['error.type'], 'client_closed');
       assert.ok(duration(slow) >= 0.9 && duration(slow) < 2.9, `${duration(slow)} s`);
     });
