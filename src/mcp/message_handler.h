@@ -30,8 +30,8 @@ struct ScanOptions {
 
 // What a line or a body came to: a message, or tools that it declares. Valid until the next call to who gave it.
 struct Found {
-  // Complete; may be changed. Elements of a batch that are no objects come last, at most 1,000 of them, all the same but
-  // for the first, which says whether the batch is UTF-8.
+  // Complete; may be changed. Elements of a batch that are no objects come last, at most 1,000 of them, all the same
+  // but for the first, which says whether the batch is UTF-8.
   Message* message = nullptr;
   const SpliceMap* map = nullptr;  // of the message; null for elements of a batch and for what is no whole JSON object
   // In place of a message: the tools that a tools/list result names, each once its object is over, at most 64 at a
