@@ -46,6 +46,7 @@ TEST(MessageScanner, NamesAndUrisOfOtherMethodsAreNotKept) {
       scan_one(R"({"id":1,"method":"resources/read","params":{"uri":"file:///secret","name":"secret"}})");
   EXPECT_EQ(read[Text::kName], "");
   EXPECT_EQ(read.message.name_hash, 0u);
+  EXPECT_NE(read.message.uri, 0u);
   for (const std::string& text : read.texts) EXPECT_EQ(text.find("secret"), std::string::npos);
   const Recorded prompt = scan_one(R"({"id":1,"method":"prompts/get","params":{"name":"ask"}})");
   EXPECT_EQ(prompt[Text::kName], "ask");
