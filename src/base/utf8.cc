@@ -9,6 +9,10 @@
 namespace mcptrace {
 namespace {
 
+utf8proc_category_t category_of(char32_t code) { return utf8proc_category(static_cast<utf8proc_int32_t>(code)); }
+
+}  // namespace
+
 std::size_t ascii_prefix(std::string_view text) {
   std::size_t size = 0;
   for (; size + 8 <= text.size(); size += 8) {
@@ -19,10 +23,6 @@ std::size_t ascii_prefix(std::string_view text) {
   while (size < text.size() && static_cast<unsigned char>(text[size]) < 0x80) ++size;
   return size;
 }
-
-utf8proc_category_t category_of(char32_t code) { return utf8proc_category(static_cast<utf8proc_int32_t>(code)); }
-
-}  // namespace
 
 Character first_character(std::string_view text) {
   const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };

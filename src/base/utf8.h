@@ -7,6 +7,9 @@
 
 namespace mcptrace {
 
+// How many bytes of ASCII a text begins with.
+std::size_t ascii_prefix(std::string_view text);
+
 // What a text begins with.
 struct Character {
   std::size_t size;  // in bytes

@@ -4,21 +4,12 @@
 #include <cstddef>
 #include <cstring>
 
+#include "base/utf8.h"
+
 namespace mcptrace::json {
 namespace {
 
 static_assert(std::endian::native == std::endian::little);
-
-// ASCII at the front of `text`, in whole words.
-std::size_t count_ascii(std::string_view text) {
-  constexpr std::uint64_t kHighBits = 0x8080808080808080;
-  std::size_t at = 0;
-  for (std::uint64_t word; at + sizeof(word) <= text.size(); at += sizeof(word)) {
-    std::memcpy(&word, text.data() + at, sizeof(word));
-    if ((word & kHighBits) != 0) break;
-  }
-  return at;
-}
 
 // The size of the character of more than one byte that these four begin with; 0: it is none.
 std::size_t size_of_character(std::uint32_t bytes) {
@@ -38,7 +29,7 @@ bool Utf8Check::feed(std::string_view piece) {
   bool valid = true;
   while (!piece.empty()) {
     if (left_ == 0) {
-      piece.remove_prefix(count_ascii(piece));
+      piece.remove_prefix(ascii_prefix(piece));
       std::uint32_t bytes;
       while (piece.size() >= sizeof(bytes)) {
         std::memcpy(&bytes, piece.data(), sizeof(bytes));

@@ -1,19 +1,14 @@
 #include "spool/counters.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "base/text.h"
 
 namespace mcptrace::spool {
 namespace {
 
 constexpr std::string_view kProcess = "process ";
 constexpr std::size_t kMostLines = 256;
-
-bool parse_value(std::string_view text, std::uint64_t& value) {
-  const char* const end = text.data() + text.size();
-  const auto number = std::from_chars(text.data(), end, value);
-  return number.ec == std::errc() && number.ptr == end;
-}
 
 }  // namespace
 
@@ -29,18 +24,19 @@ std::string encode_counters(const ProcessCounters& counters) {
 std::optional<ProcessCounters> decode_counters(std::string_view payload) {
   ProcessCounters counters;
   if (!payload.starts_with(kProcess)) return std::nullopt;
+  if (!payload.ends_with('\n')) return std::nullopt;
   for (std::size_t lines = 0; !payload.empty(); ++lines) {
-    const std::size_t end = payload.find('\n');
-    if (end == payload.npos || lines == kMostLines) return std::nullopt;
-    const std::string_view line = payload.substr(0, end), name = line.substr(0, line.find(' '));
-    if (name.size() == line.size()) return std::nullopt;
-    const std::string_view value = line.substr(name.size() + 1);
-    payload.remove_prefix(end + 1);
+    if (lines == kMostLines) return std::nullopt;
+    std::string_view value = take_until(payload, '\n');
+    if (!value.contains(' ')) return std::nullopt;
+    const std::string_view name = take_until(value, ' ');
     if (lines == 0) {
       counters.process = value;
-    } else if (!parse_value(value, counters.counts[std::string(name)])) {
-      return std::nullopt;
+      continue;
     }
+    const auto count = parse_number<std::uint64_t>(value);
+    if (!count) return std::nullopt;
+    counters.counts[std::string(name)] = *count;
   }
   return counters;
 }
