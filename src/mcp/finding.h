@@ -7,41 +7,41 @@
 
 namespace mcptrace::mcp {
 
-// X(enumerator, "code"). What each means, how bad it is and what to do about it stands in trace/findings.cc. Order is
-// free; nothing on disk depends on it.
-#define MCPTRACE_FINDINGS(X)                        \
-  X(ContentLengthFraming, "content_length_framing") \
-  X(StdoutNotJson, "stdout_not_json")               \
-  X(NotMcpMessage, "not_mcp_message")               \
-  X(Echo, "echo")                                   \
-  X(InvalidUtf8, "invalid_utf8")                    \
-  X(BadJsonrpc, "bad_jsonrpc")                      \
-  X(NullId, "null_id")                              \
-  X(IdMismatch, "id_mismatch")                      \
-  X(ReusedId, "reused_id")                          \
-  X(UnmatchedAnswer, "unmatched_answer")            \
-  X(SecondAnswer, "second_answer")                  \
-  X(LateAnswer, "late_answer")                      \
-  X(CancelledAfterAnswer, "cancelled_after_answer") \
-  X(UndeclaredTool, "undeclared_tool")              \
-  X(ToolChanged, "tool_changed")                    \
-  X(StrictServer, "strict_server")                  \
-  X(ForeignEndpoint, "foreign_endpoint")            \
-  X(ForeignRedirect, "foreign_redirect")            \
-  X(BadContentType, "bad_content_type")             \
-  X(BadEncoding, "bad_encoding")                    \
-  X(BadAnswerHead, "bad_answer_head")               \
-  X(HeaderMismatch, "header_mismatch")              \
-  X(MissingHeader, "missing_header")                \
-  X(RepeatedHeader, "repeated_header")              \
-  X(MissingMeta, "missing_meta")                    \
-  X(BadResultType, "bad_result_type")               \
-  X(Deprecated, "deprecated")                       \
-  X(Lost, "lost")
+// F(X, enumerator, "code"); X is passed on. What each means, how bad it is and what to do about it stands in
+// trace/findings.cc. Order is free; nothing on disk depends on it.
+#define MCPTRACE_FINDINGS(F, X)                        \
+  F(X, ContentLengthFraming, "content_length_framing") \
+  F(X, StdoutNotJson, "stdout_not_json")               \
+  F(X, NotMcpMessage, "not_mcp_message")               \
+  F(X, Echo, "echo")                                   \
+  F(X, InvalidUtf8, "invalid_utf8")                    \
+  F(X, BadJsonrpc, "bad_jsonrpc")                      \
+  F(X, NullId, "null_id")                              \
+  F(X, IdMismatch, "id_mismatch")                      \
+  F(X, ReusedId, "reused_id")                          \
+  F(X, UnmatchedAnswer, "unmatched_answer")            \
+  F(X, SecondAnswer, "second_answer")                  \
+  F(X, LateAnswer, "late_answer")                      \
+  F(X, CancelledAfterAnswer, "cancelled_after_answer") \
+  F(X, UndeclaredTool, "undeclared_tool")              \
+  F(X, ToolChanged, "tool_changed")                    \
+  F(X, StrictServer, "strict_server")                  \
+  F(X, ForeignEndpoint, "foreign_endpoint")            \
+  F(X, ForeignRedirect, "foreign_redirect")            \
+  F(X, BadContentType, "bad_content_type")             \
+  F(X, BadEncoding, "bad_encoding")                    \
+  F(X, BadAnswerHead, "bad_answer_head")               \
+  F(X, HeaderMismatch, "header_mismatch")              \
+  F(X, MissingHeader, "missing_header")                \
+  F(X, RepeatedHeader, "repeated_header")              \
+  F(X, MissingMeta, "missing_meta")                    \
+  F(X, BadResultType, "bad_result_type")               \
+  F(X, Deprecated, "deprecated")                       \
+  F(X, Lost, "lost")
 
 enum class Finding : std::uint8_t {
-#define MCPTRACE_X(name, code) k##name,
-  MCPTRACE_FINDINGS(MCPTRACE_X)
+#define MCPTRACE_X(unused, name, code) k##name,
+  MCPTRACE_FINDINGS(MCPTRACE_X, )
 #undef MCPTRACE_X
       kCount
 };

@@ -56,9 +56,6 @@ constexpr KeyBytes kKeys[] = {
 #define MCPTRACE_X(name, key, set) {key, trace::Set::set},
     MCPTRACE_ATTRIBUTES(MCPTRACE_X)
 #undef MCPTRACE_X
-#define MCPTRACE_X(name, code) {"mcptrace.finding." code, trace::Set::kCommon},
-        MCPTRACE_FINDINGS(MCPTRACE_X)
-#undef MCPTRACE_X
 };
 static_assert(std::size(kKeys) == static_cast<std::size_t>(Attr::kCount));
 

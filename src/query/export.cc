@@ -99,7 +99,7 @@ void append_counts(std::string& out, const Session& session) {
 void append_finding_count(std::string& out, const FindingCount& counted) {
   Object object(out);
   object.text("code", trace::finding_code(counted.first));
-  object.text("severity", trace::severity_text(trace::finding_text(counted.first).severity));
+  object.text("severity", trace::severity_text(counted.first));
   object.number("count", counted.second);
   object.end();
 }
@@ -162,7 +162,7 @@ void append_event(std::string& out, const otlp::Event& event) {
 void append_finding(std::string& out, const NotedFinding& noted) {
   Object object(out);
   object.text("code", trace::finding_code(noted.finding));
-  object.text("severity", trace::severity_text(trace::finding_text(noted.finding).severity));
+  object.text("severity", trace::severity_text(noted.finding));
   object.text("at", format_utc(noted.at));
   object.end();
 }

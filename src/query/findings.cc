@@ -20,11 +20,10 @@ std::vector<FindingCount> worst_first(const Counts& counts) {
 std::vector<std::string> finding_lines(const Counts& counts, std::size_t most) {
   std::vector<std::string> lines;
   for (const auto& [finding, count] : worst_first(counts)) {
-    const trace::FindingText& text = trace::finding_text(finding);
-    std::string line(trace::severity_text(text.severity));
+    std::string line(trace::severity_text(finding));
     line.append(" ").append(trace::finding_code(finding));
     if (count > 1) line.append(", ").append(std::to_string(count)).append(" times");
-    lines.push_back(line.append(": ").append(text.meaning));
+    lines.push_back(line.append(": ").append(trace::finding_text(finding).meaning));
   }
   if (lines.size() <= most) return lines;
   const std::size_t more = lines.size() - most;

@@ -17,9 +17,6 @@ constexpr AttrRow kAttrs[] = {
 #define MCPTRACE_X(name, key, set) {key, Set::set},
     MCPTRACE_ATTRIBUTES(MCPTRACE_X)
 #undef MCPTRACE_X
-#define MCPTRACE_X(name, code) {"mcptrace.finding." code, Set::kCommon},
-        MCPTRACE_FINDINGS(MCPTRACE_X)
-#undef MCPTRACE_X
 };
 static_assert(std::size(kAttrs) == static_cast<std::size_t>(Attr::kCount));
 

@@ -25,6 +25,9 @@ Operation operation_of(mcp::Method method);
 // Which naming an attribute belongs to.
 enum class Set : std::uint8_t { kCommon, kGuide, kSemconv };
 
+// Of a root: how often there was each finding.
+#define MCPTRACE_FINDING_COUNT(X, name, code) X(kFinding##name, "mcptrace.finding." code, kCommon)
+
 // The table. MCPTRACE_ATTRIBUTES(X) with X(enumerator, "key", set). Order is free; nothing on disk depends on it.
 #define MCPTRACE_ATTRIBUTES(X)                                                   \
   X(kOperation, "mcp.operation", kGuide)                                         \
@@ -102,17 +105,14 @@ enum class Set : std::uint8_t { kCommon, kGuide, kSemconv };
   X(kServerPort, "server.port", kCommon)                                         \
   X(kNetworkTransport, "network.transport", kCommon)                             \
   X(kNetworkProtocolName, "network.protocol.name", kCommon)                      \
-  X(kNetworkProtocolVersion, "network.protocol.version", kCommon)
+  X(kNetworkProtocolVersion, "network.protocol.version", kCommon)                \
+  MCPTRACE_FINDINGS(MCPTRACE_FINDING_COUNT, X)
 
 enum class Attr : std::uint8_t {
 #define MCPTRACE_X(name, key, set) name,
   MCPTRACE_ATTRIBUTES(MCPTRACE_X)
 #undef MCPTRACE_X
-// Of a root: how often there was each finding.
-#define MCPTRACE_X(name, code) kFinding##name,
-      MCPTRACE_FINDINGS(MCPTRACE_X)
-#undef MCPTRACE_X
-          kCount
+      kCount
 };
 std::string_view attr_key(Attr attr);
 constexpr bool set_in(Set set, Naming naming) {

@@ -24,6 +24,7 @@ struct FindingText {
   std::string_view source;     // the specification's section; "-" where none speaks of it
 };
 const FindingText& finding_text(mcp::Finding finding);
+inline std::string_view severity_text(mcp::Finding finding) { return severity_text(finding_text(finding).severity); }
 
 // docs/findings.md, whole.
 std::string findings_page();
