@@ -161,8 +161,9 @@ void Session::add_counts(SpanRecord& span) const {
   };
   add_if(Attr::kDropped, lost.messages);
   add_if(Attr::kUnmatched, unmatched);
-  add_if(Attr::kSecondAnswers, second_answers);
-  add_if(Attr::kNotJsonLines, not_json_lines);
+  const auto found = [this](mcp::Finding finding) { return findings_[static_cast<std::size_t>(finding)]; };
+  add_if(Attr::kSecondAnswers, found(mcp::Finding::kSecondAnswer));
+  add_if(Attr::kNotJsonLines, found(mcp::Finding::kStdoutNotJson));
   add_if(Attr::kNotJsonBytes, not_json_bytes);
   add_if(Attr::kNotInjectedCount, not_injected_);
   for (std::size_t i = 0; i < findings_.size(); ++i) {

@@ -141,7 +141,7 @@ class Session {
   Losses lost;
   RootEnd end = RootEnd::kNormal;
   ChildStatus child;
-  std::uint64_t unmatched = 0, second_answers = 0, not_json_lines = 0, not_json_bytes = 0;
+  std::uint64_t unmatched = 0, not_json_bytes = 0;
 
   // All its requests so far were of 2026-07-28.
   [[nodiscard]] bool is_modern() const { return saw_modern_ && !saw_legacy_; }

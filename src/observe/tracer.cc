@@ -139,7 +139,7 @@ void Tracer::on_message(HttpExchange& exchange, const Fact& fact) {
     on_notification(exchange, session, fact, belongs_to);
   } else if (!over_http && message.kind == MessageKind::kNotJson) {
     session.count_findings(finding_bit(Finding::kStdoutNotJson));
-    ++session.not_json_lines, session.not_json_bytes += message.bytes;
+    session.not_json_bytes += message.bytes;
     ++noise_.lines, noise_.bytes += message.bytes;
   }
 }

@@ -110,7 +110,6 @@ bool Tracer::is_known_stray(Direction asked, const Fact& fact, std::uint64_t str
   session->count_message(message);
   if (!late) {
     session->count_findings(finding_bit(Finding::kSecondAnswer));
-    ++session->second_answers;
     return true;
   }
   if (late->given_up) session->count_findings(finding_bit(Finding::kLateAnswer));
