@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "otlp/testing.h"
+#include "otlp/protobuf.h"
 
 namespace mcptrace::otlp {
 namespace {

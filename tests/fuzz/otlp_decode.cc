@@ -9,7 +9,7 @@
 #include "otlp/decode.h"
 #include "otlp/encode.h"
 #include "otlp/json.h"
-#include "otlp/testing.h"
+#include "otlp/protobuf.h"
 
 namespace otlp = mcptrace::otlp;
 

@@ -1,4 +1,6 @@
-// For tests: OTLP's messages as protobuf again, which the product never writes but for its own spans (encode.h).
+// OTLP's messages as protobuf again: of what was decoded to be changed. Spans on their way are never taken apart.
+//
+//   append_protobuf(span, out);     // a Span, Resource, TracesData …, without field tag and length of its own
 #pragma once
 
 #include <bit>
