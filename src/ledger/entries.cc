@@ -56,8 +56,9 @@ void Entries::read_resource(std::string_view payload) {
       place->second = free_.back();
       free_.pop_back();
     }
-    if (place->second == resources_.size()) resources_.emplace_back();
+    if (place->second == resources_.size()) resources_.emplace_back(), bytes_.emplace_back();
     resources_[place->second] = *std::move(resource);
+    bytes_[place->second] = bytes;
   }
 }
 
@@ -94,6 +95,10 @@ void Entries::forget_file(std::uint32_t number) {
 
 const otlp::Resource* Entries::resource_of(const Entry& entry) const {
   return entry.resource == kNoResource ? nullptr : &resources_[entry.resource];
+}
+
+std::string_view Entries::resource_bytes(const Entry& entry) const {
+  return entry.resource == kNoResource ? std::string_view() : bytes_[entry.resource];
 }
 
 }  // namespace mcptrace::ledger

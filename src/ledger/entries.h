@@ -8,6 +8,8 @@
 
 #include <map>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -32,6 +34,8 @@ class Entries {
   [[nodiscard]] const std::vector<otlp::Resource>& resources() const { return resources_; }
   // Null: not known.
   [[nodiscard]] const otlp::Resource* resource_of(const Entry& entry) const;
+  // The same as an OTLP Resource's bytes; empty: not known.
+  [[nodiscard]] std::string_view resource_bytes(const Entry& entry) const;
   // The last counters of each process, by its service.instance.id; and all of them together.
   [[nodiscard]] std::map<std::string, spool::NamedCounts> processes() const;
   [[nodiscard]] spool::NamedCounts counters() const;
@@ -45,6 +49,7 @@ class Entries {
   void read_counters(std::string_view payload);
 
   std::vector<otlp::Resource> resources_;
+  std::vector<std::string> bytes_;  // of each of them
   std::vector<std::uint32_t> free_;  // places in it
   std::map<std::uint32_t, Places> files_;
   std::map<std::uint32_t, spool::ProcessCounters> counters_;  // by file

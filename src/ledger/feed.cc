@@ -24,7 +24,7 @@ Result<Feed> Feed::open(const std::string& directory, const std::string& consume
 // say of resources and open spans is needed, whatever of their spans has been decided.
 Result<> Feed::look() {
   MCPTRACE_TRY(const std::vector<spool::FileInfo> there, spool::list_files(directory_));
-  for (auto& [number, file] : files_) file.held = false;  // where it was deleted, nothing more is to come
+  for (auto& [number, file] : files_) file.held = file.there = false;  // deleted: nothing more is to come
   for (const spool::FileInfo& info : there) {
     const std::string name = name_of(info.path);
     auto number = numbers_.find(name);
@@ -41,10 +41,21 @@ Result<> Feed::look() {
     }
     File& file = files_.at(number->second);
     file.held = info.locked;
+    file.there = true;
     file.bytes = info.bytes;
     file.modified = info.modified;
   }
+  for (auto& [number, file] : files_) note_missed(file);
   return {};
+}
+
+void Feed::note_missed(File& file) {
+  if (file.there || file.missed) return;
+  file.missed = true;
+  const std::uint64_t read = std::max(file.position, file.told);
+  if (file.read_out || file.bytes <= read) return;
+  ++missed_.files;
+  missed_.bytes += file.bytes - read;
 }
 
 // What was left open is judged by how the files were in the round before: whoever let go of one had begun its next by
@@ -191,6 +202,15 @@ std::size_t Feed::end_what_was_left(const Tell& tell) {
   }
   for (auto& [number, file] : files_) file.closed |= file.read_out;
   return told;
+}
+
+void Feed::open_roots(const SeeRoot& see) const {
+  for (const auto& [key, open] : open_) {
+    if (!open.header.has(trace::kRootSpan)) continue;
+    Entry entry;
+    entry.resource = open.resource;
+    see(open.header, open.bytes, sessions_.at(open.session).last, entries_.resource_bytes(entry));
+  }
 }
 
 Result<> Feed::save(std::span<const SpanKey> undecided) {

@@ -39,6 +39,10 @@ class Feed {
   // Tells what came: some `most` of it (a block is never left half told), and then those of what was killed. How many;
   // less than `most`: it was all that there is.
   Result<std::size_t> read(const Tell& tell, std::size_t most = 10'000);
+  // The roots of sessions that are open, as they were written last (session_open), with the last sign of their session.
+  using SeeRoot = std::function<void(const trace::SpanHeader& header, std::string_view bytes, Nanos last,
+                                     std::string_view resource)>;
+  void open_roots(const SeeRoot& see) const;
   // `undecided`: of all that was told, spans that have to be told again after a restart, with what is logged of them.
   Result<> save(std::span<const SpanKey> undecided);
 
@@ -46,6 +50,11 @@ class Feed {
   [[nodiscard]] const Entries& entries() const { return entries_; }
   // What could not be read.
   [[nodiscard]] const spool::Skipped& skipped() const { return skipped_; }
+  // Deleted before all of it was told. What of it had been read is not known of files from before our start.
+  struct Missed {
+    std::uint64_t files = 0, bytes = 0;
+  };
+  [[nodiscard]] const Missed& missed() const { return missed_; }
   // Open spans that were not kept, for want of room.
   [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
 
@@ -55,6 +64,8 @@ class Feed {
     std::uint64_t bytes = 0, position = 0;
     Nanos modified{};
     bool held = false;
+    bool there = false;
+    bool missed = false;    // it is gone, and that was noted
     bool read_out = false;  // nobody adds to it, and it was read to its end
     bool closed = false;    // ... and what was left open in it has been told
     // From before our start: it was closed, and up to there told; of that only `wanted` is told again.
@@ -82,6 +93,7 @@ class Feed {
       : directory_(std::move(directory)), cursor_(std::move(cursor)), options_(options) {}
 
   Result<> look();
+  void note_missed(File& file);
   std::size_t read_file(std::uint32_t number, const Tell& tell, std::size_t most);
   bool take(std::uint64_t position, const Entry& entry, const Tell& tell);
   bool tell_if_new(bool old, std::uint64_t position, const Entry& entry, const Tell& tell);
@@ -103,6 +115,7 @@ class Feed {
   std::map<SessionKey, OpenSession> sessions_;
   std::size_t open_bytes_ = 0;
   std::uint64_t left_out_ = 0;
+  Missed missed_;
   spool::Skipped skipped_;
   std::unordered_multimap<SpanKey, Where, SpanKeyHash> where_;  // of what was told, and is not known to be decided
 };

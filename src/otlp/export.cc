@@ -82,6 +82,12 @@ void append_trace_request(std::span<const std::string_view> resources, std::span
   }
 }
 
+std::size_t count_attributes(std::string_view span) {
+  std::size_t count = 0;
+  for (Reader reader(span); reader.next();) count += reader.is(9, Wire::kBytes) ? 1u : 0u;
+  return count;
+}
+
 Result<ExportAnswer> decode_export_answer(std::string_view protobuf) {
   ExportAnswer answer;
   Reader reader(protobuf);

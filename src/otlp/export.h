@@ -3,6 +3,7 @@
 // error_details.proto.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -23,6 +24,9 @@ struct SpanBytes {
 // their order, in the scope "mcptrace" of `version`.
 void append_trace_request(std::span<const std::string_view> resources, std::span<const SpanBytes> spans,
                           std::string_view version, std::string& out);
+
+// How many attributes a Span has.
+std::size_t count_attributes(std::string_view span);
 
 // ExportTraceServiceResponse. All zero: everything was taken.
 struct ExportAnswer {

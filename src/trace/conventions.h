@@ -58,6 +58,7 @@ enum class Set : std::uint8_t { kCommon, kGuide, kSemconv };
   X(kIdMismatch, "mcptrace.id_mismatch", kCommon)                                \
   X(kGuessed, "mcptrace.session.guessed", kCommon)                               \
   X(kEnd, "mcptrace.end", kCommon)                                               \
+  X(kPartial, "mcptrace.partial", kCommon)                                       \
   X(kLinkRelation, "mcptrace.link", kCommon)                                     \
   X(kCalls, "mcptrace.calls", kCommon)                                           \
   X(kCallsOk, "mcptrace.calls.ok", kCommon)                                      \
@@ -136,6 +137,9 @@ std::optional<mcp::Finding> finding_of(std::string_view code);
 // `buffer` where it has to be built.
 std::string_view span_name(mcp::Method method, Naming naming, std::string_view target, std::string& buffer);
 inline constexpr std::string_view kRootName = "agent_session";
+// Of a root that was shipped before its end, what came after; what another installation's root lacks.
+inline constexpr std::string_view kRootEndName = "agent_session.end";
+inline constexpr std::string_view kRootPartName = "agent_session.part";
 inline constexpr std::string_view kLateAnswerName = "mcp.late_answer";
 inline constexpr std::string_view kHttpName = "http.request";
 
