@@ -29,6 +29,7 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 struct Tls {
   std::string ca;                            // PEM file; empty: the system's store
   std::string certificate, certificate_key;  // PEM files; empty: none
+  bool operator==(const Tls&) const = default;
 };
 
 struct Request {

@@ -204,6 +204,10 @@ std::size_t Feed::end_what_was_left(const Tell& tell) {
   return told;
 }
 
+bool Feed::any_held() const {
+  return std::ranges::any_of(files_, [](const auto& entry) { return entry.second.held; });
+}
+
 void Feed::open_roots(const SeeRoot& see) const {
   for (const auto& [key, open] : open_) {
     if (!open.header.has(trace::kRootSpan)) continue;

@@ -26,6 +26,7 @@ namespace mcptrace::ledger {
 
 struct FeedOptions {
   std::size_t most_open_bytes = 64u << 20;  // of spans that are open; what is open beyond it has no end if it is killed
+  std::string destination{};
 };
 
 class Feed {
@@ -55,6 +56,8 @@ class Feed {
     std::uint64_t files = 0, bytes = 0;
   };
   [[nodiscard]] const Missed& missed() const { return missed_; }
+  // A living process writes to one of the files.
+  [[nodiscard]] bool any_held() const;
   // Open spans that were not kept, for want of room.
   [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "ship/request.h"
 
 namespace mcptrace::ship {
 namespace {
@@ -93,18 +94,6 @@ constexpr Preset kPresets[] = {
 // Of a destination without a preset.
 constexpr Preset kNone = {.name = "", .protocols = kAll};
 
-std::string_view protocol_text(Protocol protocol) {
-  switch (protocol) {
-    case Protocol::kHttpProtobuf:
-      return "http/protobuf";
-    case Protocol::kHttpJson:
-      return "http/json";
-    case Protocol::kGrpc:
-      break;
-  }
-  return "grpc";
-}
-
 class Resolving {
  public:
   Resolving(const Destination& destination, const Preset& preset) : from_(destination), preset_(preset) {}
@@ -119,6 +108,9 @@ class Resolving {
     MCPTRACE_TRY_VOID(make_url(endpoint));
     MCPTRACE_TRY_VOID(make_headers());
     take_the_rest();
+    if (settings_.protocol == Protocol::kGrpc && settings_.compression == config::Compression::kZstd) {
+      return bad("over gRPC compression is gzip or none");
+    }
     return std::move(settings_);
   }
 

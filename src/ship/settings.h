@@ -18,6 +18,7 @@ struct HeaderSetting {
   std::string value;  // a literal, or a reference to the secret
   Form form = Form::kLiteral;
   std::string user{};  // of kBasic
+  bool operator==(const HeaderSetting&) const = default;
 };
 
 // Of one request, before compression, and of one span. Zero: none.
@@ -26,6 +27,7 @@ struct Limits {
   std::size_t batch_bytes = 3'000'000;
   std::size_t attribute_bytes = 0;
   std::size_t attribute_count = 0;
+  bool operator==(const Limits&) const = default;
 };
 
 struct Settings {
@@ -46,6 +48,7 @@ struct Settings {
   bool ships_older = true;  // they are sent all the same
   double fresh_share = 0.5;
   std::string retired;  // what is to be said of a backend that is no more
+  bool operator==(const Settings&) const = default;
 };
 
 }  // namespace mcptrace::ship
