@@ -114,4 +114,15 @@ bool is_loopback_host(std::string_view host) {
   return is_address(AF_INET, host, &address) && ntohl(address.s_addr) >> 24 == 127;
 }
 
+std::optional<UrlOrigin> split_url(std::string_view url) {
+  const auto scheme_end = url.find("://");
+  if (scheme_end == url.npos) return std::nullopt;
+  const std::string_view scheme = url.substr(0, scheme_end);
+  const bool tls = same_text(scheme, "https");
+  if (!tls && !same_text(scheme, "http")) return std::nullopt;
+  const std::string_view rest = url.substr(scheme_end + 3);
+  const std::size_t end = std::min(rest.find_first_of("/?#"), rest.size());
+  return UrlOrigin{tls, rest.substr(0, end), rest.substr(end)};
+}
+
 }  // namespace mcptrace::http

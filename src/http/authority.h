@@ -35,4 +35,12 @@ std::string canonical_address(std::string_view text);
 // "localhost", 127.0.0.0/8 in four decimal parts, or [::1].
 bool is_loopback_host(std::string_view host);
 
+// scheme://authority at the start of an http or https URL.
+struct UrlOrigin {
+  bool tls = false;
+  std::string_view authority;
+  std::string_view rest;  // from the path, query or fragment on
+};
+std::optional<UrlOrigin> split_url(std::string_view url);
+
 }  // namespace mcptrace::http

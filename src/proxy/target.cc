@@ -122,15 +122,14 @@ bool is_below(std::string_view path, std::string_view prefix) {
   return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
 }
 
-std::optional<UrlOrigin> split_url(std::string_view url) {
-  const auto scheme_end = url.find("://");
-  if (scheme_end == url.npos) return std::nullopt;
-  const std::string_view scheme = url.substr(0, scheme_end);
-  const bool tls = same_text(scheme, "https");
-  if (!tls && !same_text(scheme, "http")) return std::nullopt;
-  const std::string_view rest = url.substr(scheme_end + 3);
-  const std::size_t end = std::min(rest.find_first_of("/?#"), rest.size());
-  return UrlOrigin{tls, rest.substr(0, end), rest.substr(end)};
+Result<std::optional<ForwardProxy>> forward_proxy_of(const http::Variables& variables, const ProxiedServer& server) {
+  const auto named = http::named_proxy(variables, server);
+  if (!named) return std::nullopt;
+  auto proxy = parse_forward_proxy(named->url);
+  if (proxy) return *std::move(proxy);
+  Error error = std::move(proxy).error().with_context(named->variable);
+  error.message += " (--upstream-proxy URL names another, --upstream-proxy none goes without)";
+  return std::unexpected(std::move(error));
 }
 
 Result<UpstreamUrl> parse_upstream(std::string_view text) {

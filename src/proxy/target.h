@@ -14,9 +14,12 @@
 #include <vector>
 
 #include "base/result.h"
-#include "proxy/forward_proxy.h"
+#include "http/authority.h"
+#include "http/forward_proxy.h"
 
 namespace mcptrace::proxy {
+
+using http::ForwardProxy, http::parse_forward_proxy, http::ProxiedServer, http::split_url, http::UrlOrigin;
 
 // http://host[:port][/path] or https://…
 struct UpstreamUrl {
@@ -31,6 +34,9 @@ struct UpstreamUrl {
 
 // User, password, query and fragment are refused, as is every scheme but http and https.
 Result<UpstreamUrl> parse_upstream(std::string_view url);
+
+// What the variables name for this server. Error: the one that counts holds what we cannot use; the message names it.
+Result<std::optional<ForwardProxy>> forward_proxy_of(const http::Variables& variables, const ProxiedServer& server);
 
 struct Route {
   std::string name;    // for error bodies and attributes
@@ -86,14 +92,6 @@ class RouteTable {
 
 // Does `path` begin with `prefix`, up to a segment's end?
 bool is_below(std::string_view path, std::string_view prefix);
-
-// scheme://authority at the start of an http or https URL.
-struct UrlOrigin {
-  bool tls = false;
-  std::string_view authority;
-  std::string_view rest;  // from the path, query or fragment on
-};
-std::optional<UrlOrigin> split_url(std::string_view url);
 
 // The path and query that a reference without scheme and authority leads to from `target` (RFC 3986 5.2).
 std::string resolve_reference(std::string_view target, std::string_view reference);

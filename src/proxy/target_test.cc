@@ -218,5 +218,16 @@ TEST(ResolveReference, AsRfc3986Says) {
   EXPECT_EQ(from("../../../m"), "/m");
 }
 
+TEST(ForwardProxyOf, AVariableThatCannotBeUsedIsAnError) {
+  const auto variables = [](std::string_view name) -> std::optional<std::string> {
+    return name == "ALL_PROXY" ? std::optional("socks5://me:SECRET@p:1080") : std::nullopt;
+  };
+  const auto proxy = forward_proxy_of(variables, {.tls = true, .host = "h", .port = 443});
+  ASSERT_FALSE(proxy);
+  EXPECT_THAT(proxy.error().message, testing::StartsWith("ALL_PROXY: a proxy is http://"));
+  EXPECT_THAT(proxy.error().message, AllOf(HasSubstr("--upstream-proxy none"), Not(HasSubstr("SECRET"))));
+  EXPECT_FALSE(*forward_proxy_of(variables, {.tls = true, .host = "localhost", .port = 443}));
+}
+
 }  // namespace
 }  // namespace mcptrace::proxy

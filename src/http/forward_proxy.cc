@@ -1,4 +1,4 @@
-#include "proxy/forward_proxy.h"
+#include "http/forward_proxy.h"
 
 #include <arpa/inet.h>
 
@@ -8,9 +8,8 @@
 
 #include "base/text.h"
 #include "http/authority.h"
-#include "proxy/target.h"
 
-namespace mcptrace::proxy {
+namespace mcptrace::http {
 namespace {
 
 constexpr std::string_view kHttp = "http://";
@@ -31,7 +30,7 @@ struct Bits {
   std::size_t count = 0;  // 0: no address
 };
 Bits bits_of(std::string_view text) {
-  const std::string address = http::canonical_address(text);
+  const std::string address = canonical_address(text);
   Bits bits;
   if (inet_pton(AF_INET, address.c_str(), bits.bytes.data()) == 1) bits.count = 32;
   if (bits.count == 0 && inet_pton(AF_INET6, address.c_str(), bits.bytes.data()) == 1) bits.count = 128;
@@ -88,16 +87,13 @@ bool is_named_by(std::string_view element, const ProxiedServer& server) {
 }
 
 bool is_on_this_machine(std::string_view host) {
-  const std::string address = http::canonical_address(host);
-  if (address.contains(':')) return http::is_loopback_host("[" + address + "]");
-  return http::is_loopback_host(address.empty() ? host : std::string_view(address)) || is_below_name(host, "localhost");
+  const std::string address = canonical_address(host);
+  if (address.contains(':')) return is_loopback_host("[" + address + "]");
+  return is_loopback_host(address.empty() ? host : std::string_view(address)) || is_below_name(host, "localhost");
 }
 
-struct Named {
-  std::string_view variable;
-  std::string value;  // empty: not set
-};
-Named first_set(const Variables& variables, std::initializer_list<std::string_view> names) {
+// An empty value: none of them is set.
+NamedProxy first_set(const Variables& variables, std::initializer_list<std::string_view> names) {
   for (const std::string_view name : names) {
     if (auto value = variables(name); value && !value->empty()) return {name, *std::move(value)};
   }
@@ -113,7 +109,7 @@ Result<ForwardProxy> parse_forward_proxy(std::string_view text) {
   if (!parts->rest.empty() && parts->rest != "/")
     return invalid("without a path, and with none of /?# in its password");
   const std::size_t at = parts->authority.rfind('@');
-  const auto authority = http::parse_authority(parts->authority.substr(at + 1));
+  const auto authority = parse_authority(parts->authority.substr(at + 1));
   if (!authority) return invalid("its host or port cannot be read");
   ForwardProxy proxy;
   if (authority->port != 0) proxy.port = authority->port;
@@ -140,21 +136,15 @@ bool is_excepted(std::string_view list, const ProxiedServer& server) {
   return false;
 }
 
-Result<std::optional<ForwardProxy>> forward_proxy_of(const Variables& variables, const ProxiedServer& server) {
+std::optional<NamedProxy> named_proxy(const Variables& variables, const ProxiedServer& server) {
   if (is_on_this_machine(server.host)) return std::nullopt;
   const bool cgi = variables("REQUEST_METHOD").has_value();
-  Named named = server.tls ? first_set(variables, {"https_proxy", "HTTPS_PROXY"})
-                : cgi      ? first_set(variables, {"http_proxy"})
-                           : first_set(variables, {"http_proxy", "HTTP_PROXY"});
-  if (named.value.empty()) named = first_set(variables, {"all_proxy", "ALL_PROXY"});
-  if (named.value.empty() || is_excepted(first_set(variables, {"no_proxy", "NO_PROXY"}).value, server)) {
-    return std::nullopt;
-  }
-  auto proxy = parse_forward_proxy(named.value);
-  if (proxy) return *std::move(proxy);
-  Error error = std::move(proxy).error().with_context(named.variable);
-  error.message += " (--upstream-proxy URL names another, --upstream-proxy none goes without)";
-  return std::unexpected(std::move(error));
+  NamedProxy named = server.tls ? first_set(variables, {"https_proxy", "HTTPS_PROXY"})
+                     : cgi      ? first_set(variables, {"http_proxy"})
+                                : first_set(variables, {"http_proxy", "HTTP_PROXY"});
+  if (named.url.empty()) named = first_set(variables, {"all_proxy", "ALL_PROXY"});
+  if (named.url.empty() || is_excepted(first_set(variables, {"no_proxy", "NO_PROXY"}).url, server)) return std::nullopt;
+  return named;
 }
 
 std::string tunnel_request(const ForwardProxy& proxy, const ProxiedServer& server) {
@@ -164,4 +154,4 @@ std::string tunnel_request(const ForwardProxy& proxy, const ProxiedServer& serve
   return head + "\r\n";
 }
 
-}  // namespace mcptrace::proxy
+}  // namespace mcptrace::http

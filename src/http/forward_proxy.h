@@ -18,7 +18,7 @@
 
 #include "base/result.h"
 
-namespace mcptrace::proxy {
+namespace mcptrace::http {
 
 struct ForwardProxy {
   std::string host;  // lower case; IPv6 without its brackets
@@ -41,8 +41,11 @@ struct ProxiedServer {
 
 // The value of a variable; nothing if it is not set.
 using Variables = std::function<std::optional<std::string>(std::string_view name)>;
-// Error: the variable that counts holds what we cannot use; the message names it.
-Result<std::optional<ForwardProxy>> forward_proxy_of(const Variables& variables, const ProxiedServer& server);
+struct NamedProxy {
+  std::string_view variable;
+  std::string url;  // as the variable has it
+};
+std::optional<NamedProxy> named_proxy(const Variables& variables, const ProxiedServer& server);
 
 // Does `list`, a NO_PROXY, name this server?
 bool is_excepted(std::string_view list, const ProxiedServer& server);
@@ -50,4 +53,4 @@ bool is_excepted(std::string_view list, const ProxiedServer& server);
 // "CONNECT host:port HTTP/1.1 …": the head that asks for a way through to a server.
 std::string tunnel_request(const ForwardProxy& proxy, const ProxiedServer& server);
 
-}  // namespace mcptrace::proxy
+}  // namespace mcptrace::http
