@@ -102,7 +102,7 @@ NamedProxy first_set(const Variables& variables, std::initializer_list<std::stri
 
 }  // namespace
 
-Result<ForwardProxy> parse_forward_proxy(std::string_view text) {
+Result<ForwardProxy> parse_forward_proxy(std::string_view text, std::uint16_t default_port) {
   const std::string url = text.contains("://") ? std::string(text) : std::string(kHttp).append(text);
   const auto parts = split_url(url);
   if (!parts || parts->tls) return invalid("proxies that are spoken to in another way cannot be used");
@@ -112,7 +112,7 @@ Result<ForwardProxy> parse_forward_proxy(std::string_view text) {
   const auto authority = parse_authority(parts->authority.substr(at + 1));
   if (!authority) return invalid("its host or port cannot be read");
   ForwardProxy proxy;
-  if (authority->port != 0) proxy.port = authority->port;
+  proxy.port = authority->port != 0 ? authority->port : default_port;
   proxy.host = authority->is_ipv6() ? authority->host.substr(1, authority->host.size() - 2) : authority->host;
   std::ranges::transform(proxy.host, proxy.host.begin(), lower);
   proxy.authority = authority_of(proxy.host, proxy.port);

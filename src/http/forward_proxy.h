@@ -29,8 +29,8 @@ struct ForwardProxy {
   [[nodiscard]] std::string origin() const { return "http://" + authority; }
 };
 
-// [http://][user[:password]@]host[:port][/]; without a port 80. User and password may be percent-encoded.
-Result<ForwardProxy> parse_forward_proxy(std::string_view url);
+// [http://][user[:password]@]host[:port][/]. User and password may be percent-encoded.
+Result<ForwardProxy> parse_forward_proxy(std::string_view url, std::uint16_t default_port = 80);
 
 // The server that is to be reached.
 struct ProxiedServer {
