@@ -2,13 +2,12 @@
 // of the table in options.cc). A plain struct of checked values; references are checked for form and resolved by who
 // uses them (reference.h). `run` and `proxy` do not read it: what they need is in the flat copy (flat.h).
 //
-//   MCPTRACE_TRY(const std::string path, config::find_file({.environment = world.environment, .home = world.home}));
-//   MCPTRACE_TRY(const Config config, config::load(world.environment, path));       // path may be empty: no file
+//   const config::FoundFile file = config::find_file({.environment = world.environment, .home = world.home});
+//   MCPTRACE_TRY(const Config config, config::load(world.environment, file.path));     // an empty path: no file
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,12 +18,10 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "config/destination.h"
+#include "config/lookup.h"
 #include "config/setting.h"
 
 namespace mcptrace::config {
-
-// The value of an environment variable; nothing if it is not set.
-using Lookup = std::function<std::optional<std::string>(std::string_view name)>;
 
 struct SpoolSettings {
   std::size_t size = 512u << 20;

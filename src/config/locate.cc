@@ -1,0 +1,38 @@
+#include "config/locate.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+
+namespace mcptrace::config {
+namespace {
+
+bool is_there(const std::string& path) { return stamp_of(path) || (errno != ENOENT && errno != ENOTDIR); }
+
+}  // namespace
+
+std::optional<FileStamp> stamp_of(const std::string& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0) return std::nullopt;
+  return FileStamp{info.st_size, info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec, info.st_ino};
+}
+
+FoundFile find_file(const Search& search) {
+  if (!search.given.empty()) return {search.given, true};
+  if (std::string named = value_of(search.environment, "MCPTRACE_CONFIG"); !named.empty()) {
+    return {std::move(named), true};
+  }
+  const std::string xdg = value_of(search.environment, "XDG_CONFIG_HOME");
+  const std::string places[] = {
+      search.home.empty() ? "" : search.home + "/.config/mcptrace/mcptrace.yaml",
+      // A relative one is passed over, as its specification wants.
+      xdg.starts_with('/') ? xdg + "/mcptrace/mcptrace.yaml" : "",
+      search.system,
+  };
+  for (const std::string& place : places) {
+    if (!place.empty() && is_there(place)) return {place, false};
+  }
+  return {};
+}
+
+}  // namespace mcptrace::config

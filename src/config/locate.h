@@ -1,0 +1,37 @@
+// Where the configuration file is. Looks at files, opens none.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "config/lookup.h"
+
+namespace mcptrace::config {
+
+// Which content a file has: two of the same file are equal until it is written or replaced.
+struct FileStamp {
+  std::int64_t size = 0, mtime_ns = 0;
+  std::uint64_t inode = 0;
+  bool operator==(const FileStamp&) const = default;
+};
+// Nothing: it cannot be looked at; errno says why.
+std::optional<FileStamp> stamp_of(const std::string& path);
+
+struct Search {
+  Lookup environment;
+  std::string home;   // the user's home directory; empty: unknown
+  std::string given;  // --config; empty: not given
+  std::string system = "/etc/mcptrace/mcptrace.yaml";
+};
+
+struct FoundFile {
+  std::string path;    // empty: there is none
+  bool named = false;  // by --config or $MCPTRACE_CONFIG: then it is looked for nowhere else, and may be missing
+};
+
+// --config, $MCPTRACE_CONFIG, <home>/.config/mcptrace/mcptrace.yaml, $XDG_CONFIG_HOME/mcptrace/mcptrace.yaml, the
+// system's: the first that is named or is there. A file that is there and cannot be read is found, too.
+FoundFile find_file(const Search& search);
+
+}  // namespace mcptrace::config
