@@ -34,6 +34,7 @@ std::optional<Entry> Entries::read(const spool::Record& record) {
     read_counters(record.payload);
     return std::nullopt;
   }
+  if (record.type == spool::RecordType::kDestination) return std::nullopt;
   Entry entry{.type = record.type, .file = number_, .held = held_, .modified = modified_};
   if (!otlp::split_record(record.payload, entry.header, entry.bytes)) {
     ++unsupported_;

@@ -24,7 +24,7 @@ class Entries {
   // Records of another file follow, or further ones of a file that was begun before. `number` is the caller's name for
   // the file.
   void begin_file(std::uint32_t number, bool held, Nanos modified);
-  // Nothing: a resource or counters, which are kept, or what this version does not understand.
+  // Nothing: a resource or counters, which are kept, a destination, or what this version does not understand.
   std::optional<Entry> read(const spool::Record& record);
 
   // What the file says of resources and counters is not known any more; the places of its resources are given to

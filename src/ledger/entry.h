@@ -30,7 +30,7 @@ Nanos end_of(const trace::SpanHeader& header);
 inline constexpr std::uint32_t kNoResource = ~0u;
 
 struct Entry {
-  spool::RecordType type{};  // never kResource or kCounters
+  spool::RecordType type{};  // never kResource, kCounters or kDestination
   trace::SpanHeader header{};
   std::string_view bytes{};  // OTLP Span, or of a kLog LogRecord; empty: a session_close that repeats nothing
   SessionKey session{};

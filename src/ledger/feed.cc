@@ -1,6 +1,7 @@
 #include "ledger/feed.h"
 
 #include <algorithm>
+#include <optional>
 #include <ranges>
 
 #include "ledger/killed.h"
@@ -13,11 +14,22 @@ using spool::RecordType;
 
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
+// Nothing: it cannot be read now. One of a newer version may name it, and goes the way of all such.
+std::optional<bool> names(const std::string& path, std::string_view destination, spool::Skipped& skipped) {
+  spool::FileReader reader(path);
+  const auto first = reader.next();
+  skipped += reader.skipped();
+  if (!first && reader.error()) {
+    return reader.error()->code == Errc::kUnsupported ? std::optional(true) : std::nullopt;
+  }
+  return first && first->type == RecordType::kDestination && first->payload == destination;
+}
+
 }  // namespace
 
 Result<Feed> Feed::open(const std::string& directory, const std::string& consumer, FeedOptions options) {
   MCPTRACE_TRY(Cursor cursor, Cursor::open(directory, consumer));
-  return Feed(directory, std::move(cursor), options);
+  return Feed(directory, std::move(cursor), std::move(options));
 }
 
 // Which files there are, and who holds them. All but those that are done with are read from their beginning: what they
@@ -31,19 +43,16 @@ Result<> Feed::look() {
     if (number == numbers_.end()) {
       const Cursor::Place& place = cursor_.place(name);
       if (place.closed && place.undecided.empty()) continue;
-      number = numbers_.emplace(name, next_number_++).first;
-      File& file = files_[number->second];
-      file.path = info.path;
-      file.name = name;
-      file.told = place.read;
-      file.was_closed = place.closed;
-      file.wanted.insert(place.undecided.begin(), place.undecided.end());
+      begin(info, name);
+      number = numbers_.find(name);
+      if (number == numbers_.end()) continue;
     }
     File& file = files_.at(number->second);
     file.held = info.locked;
     file.there = true;
     file.bytes = info.bytes;
     file.modified = info.modified;
+    if (file.passed_by) file.position = file.bytes;
   }
   for (auto& [number, file] : files_) note_missed(file);
   return {};
@@ -58,14 +67,32 @@ void Feed::note_missed(File& file) {
   missed_.bytes += file.bytes - read;
 }
 
+// Not, where it has to be tried again.
+void Feed::begin(const spool::FileInfo& info, const std::string& name) {
+  std::optional<bool> ours = true;
+  if (!options_.destination.empty()) ours = names(info.path, options_.destination, skipped_);
+  if (!ours) return;
+  const std::uint32_t number = next_number_++;
+  numbers_.emplace(name, number);
+  const Cursor::Place& place = cursor_.place(name);
+  File& file = files_[number];
+  file.path = info.path;
+  file.name = name;
+  file.told = place.read;
+  file.was_closed = place.closed;
+  file.passed_by = !*ours;
+  if (*ours) file.wanted.insert(place.undecided.begin(), place.undecided.end());
+}
+
 // What was left open is judged by how the files were in the round before: whoever let go of one had begun its next by
 // then, and says there what is still open.
 Result<std::size_t> Feed::read(const Tell& tell, std::size_t most) {
   MCPTRACE_TRY_VOID(look());
   std::size_t told = 0;
   std::vector<std::uint32_t> finished;
-  for (const auto& [number, file] : files_) {
-    if (file.read_out) continue;
+  for (auto& [number, file] : files_) {
+    if (file.passed_by) file.read_out = file.closed = !file.held;
+    if (file.read_out || file.passed_by) continue;
     told += read_file(number, tell, most - told);
     if (told >= most) return told;
     if (!file.held) finished.push_back(number);

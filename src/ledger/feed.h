@@ -26,6 +26,8 @@ namespace mcptrace::ledger {
 
 struct FeedOptions {
   std::size_t most_open_bytes = 64u << 20;  // of spans that are open; what is open beyond it has no end if it is killed
+  // Only what processes wrote whose environment named this one (spool/destinations.h); empty: everything. Files of
+  // others are passed by: read as to where they are written to, whatever is in them.
   std::string destination{};
 };
 
@@ -73,6 +75,7 @@ class Feed {
     bool closed = false;    // ... and what was left open in it has been told
     // From before our start: it was closed, and up to there told; of that only `wanted` is told again.
     bool was_closed = false;
+    bool passed_by = false;  // not of our destination: only its first record is ever read
     std::uint64_t told = 0;
     std::unordered_multiset<SpanKey, SpanKeyHash> wanted;  // as often as it was told
   };
@@ -93,10 +96,11 @@ class Feed {
   };
 
   Feed(std::string directory, Cursor cursor, FeedOptions options)
-      : directory_(std::move(directory)), cursor_(std::move(cursor)), options_(options) {}
+      : directory_(std::move(directory)), cursor_(std::move(cursor)), options_(std::move(options)) {}
 
   Result<> look();
   void note_missed(File& file);
+  void begin(const spool::FileInfo& info, const std::string& name);
   std::size_t read_file(std::uint32_t number, const Tell& tell, std::size_t most);
   bool take(std::uint64_t position, const Entry& entry, const Tell& tell);
   bool tell_if_new(bool old, std::uint64_t position, const Entry& entry, const Tell& tell);

@@ -21,9 +21,11 @@ using trace::Outcome;
 // A process that traces one session: a spool file after the other, each with what is open at its head.
 class Process {
  public:
-  Process(const std::string& directory, const Clock& clock, std::uint64_t seed, std::uint64_t file_bytes = 16u << 20)
+  Process(const std::string& directory, const Clock& clock, std::uint64_t seed, std::uint64_t file_bytes = 16u << 20,
+          std::string destination = {})
       : ids_(seed ^ 0x5eed),
         sample_(sink(), of(seed)),
+        destination_(std::move(destination)),
         writer_({.directory = directory, .file_bytes = file_bytes, .compress_from = 2048}, clock) {
     writer_.set_preamble([this](spool::Writer&) { write_open(); });
     began_ = true;
@@ -88,6 +90,9 @@ class Process {
     };
   }
   void write_open() {
+    if (!destination_.empty()) {
+      EXPECT_TRUE(writer_.append(spool::RecordType::kDestination, 0, destination_));
+    }
     sample_.resource();
     if (!began_) return;
     sample_.open();
@@ -96,6 +101,7 @@ class Process {
 
   SeededRandom ids_;
   Sample sample_;
+  std::string destination_;
   bool began_ = false, spans_are_lost_ = false;
   std::vector<SampleCall> open_;
   spool::Writer writer_;  // goes first, as it may write a last file, with all of the above at its head
@@ -110,8 +116,8 @@ struct Told {
 
 class FeedTest : public testing::Test {
  protected:
-  void start() {
-    auto feed = Feed::open(temp_.spool(), "consumer");
+  void start(const std::string& destination = {}) {
+    auto feed = Feed::open(temp_.spool(), "consumer", {.destination = destination});
     ASSERT_TRUE(feed);
     feed_ = std::make_unique<Feed>(*std::move(feed));
   }
@@ -142,6 +148,13 @@ class FeedTest : public testing::Test {
   }
 
   spool::TempDirectory temp_;
+  // What the cursor says of the newest file.
+  Cursor::Place place() {
+    const auto files = spool::files_of(temp_.spool());
+    const std::string name = files.back().path.substr(files.back().path.rfind('/') + 1);
+    return Cursor::open(temp_.spool(), "consumer")->place(name);
+  }
+
   ManualClock clock_;
   std::unique_ptr<Feed> feed_;
 };
@@ -434,6 +447,81 @@ TEST_F(FeedTest, AgainstAModel) {
     EXPECT_EQ(told, wrote) << seed;
     EXPECT_EQ(told_logs, wrote_logs) << seed;
   }
+}
+
+// A destination of the environment gets what its processes wrote, in all their files, and nothing of others.
+TEST_F(FeedTest, TellsOfOneDestinationWhatItsProcessesWrote) {
+  constexpr std::uint64_t kSmall = 3000;
+  Process ours(temp_.spool(), clock_, 1, kSmall, "otel-1"), other(temp_.spool(), clock_, 2, kSmall, "otel-2"),
+      none(temp_.spool(), clock_, 3, kSmall);
+  std::vector<SpanId> wrote;
+  start("otel-1");
+  for (int i = 0; i < 60; ++i) {
+    clock_.advance(1ms);
+    wrote.push_back(ours.ended(1ms * i));
+    other.ended(1ms * i);
+    none.ended(1ms * i);
+    for (Process* process : {&ours, &other, &none}) process->flush();
+    if (i == 30) {
+      std::vector<SpanId> told = ids(read());
+      EXPECT_EQ(told, wrote);
+      wrote.clear();
+      ASSERT_TRUE(feed_->save({}));
+      feed_.reset();
+      start("otel-1");
+    }
+  }
+  EXPECT_GT(spool::files_of(temp_.spool()).size(), 6u);
+  EXPECT_EQ(ids(read()), wrote);
+  EXPECT_EQ(feed_->entries().unsupported(), 0u);
+}
+
+TEST_F(FeedTest, FilesOfOthersArePassedByAsFarAsTheyAreWritten) {
+  auto other = std::make_unique<Process>(temp_.spool(), clock_, 2);
+  other->begin(0ms);
+  other->flush();
+  start("otel-1");
+  EXPECT_TRUE(read().empty());
+  ASSERT_TRUE(feed_->save({}));
+  EXPECT_EQ(place().decided, spool::files_of(temp_.spool()).back().bytes);
+  EXPECT_FALSE(place().closed);
+  other->ended(1ms);
+  other->flush();
+  EXPECT_TRUE(read().empty());
+  ASSERT_TRUE(feed_->save({}));
+  EXPECT_EQ(place().decided, spool::files_of(temp_.spool()).back().bytes) << "it goes on being passed by";
+  other.reset();
+  EXPECT_TRUE(read().empty()) << "what was left open there is not ours to end";
+  ASSERT_TRUE(feed_->save({}));
+  EXPECT_EQ(place().decided, spool::files_of(temp_.spool()).back().bytes);
+  EXPECT_TRUE(place().closed);
+}
+
+TEST_F(FeedTest, AFeedOfEverythingTellsWhateverDestinationItNames) {
+  Process one(temp_.spool(), clock_, 1, 16u << 20, "otel-1");
+  clock_.advance(1ms);
+  Process none(temp_.spool(), clock_, 2);
+  const SpanId ids_of[] = {one.ended(1ms), none.ended(1ms)};
+  one.flush();
+  none.flush();
+  start();
+  EXPECT_EQ(ids(read()), std::vector<SpanId>(std::begin(ids_of), std::end(ids_of)));
+  EXPECT_EQ(feed_->entries().unsupported(), 0u);
+}
+
+// Passed by, a file that is deleted is forgotten like others.
+TEST_F(FeedTest, AFileOfOthersMayGo) {
+  auto other = std::make_unique<Process>(temp_.spool(), clock_, 2);
+  start("otel-1");
+  EXPECT_TRUE(read().empty());
+  other.reset();
+  std::filesystem::remove(spool::files_of(temp_.spool()).back().path);
+  EXPECT_TRUE(read().empty());
+  ASSERT_TRUE(feed_->save({}));
+  Process ours(temp_.spool(), clock_, 1, 16u << 20, "otel-1");
+  const SpanId id = ours.ended(1ms);
+  ours.flush();
+  EXPECT_EQ(ids(read()), std::vector{id});
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ inline constexpr std::string_view kDroppedNoObserver = "dropped.no_observer";
 // Records: the disk did not take them; open calls for which there was no room at a new file's head.
 inline constexpr std::string_view kLostUnwritten = "lost.unwritten";
 inline constexpr std::string_view kLostOpenCalls = "lost.open_calls";
+// Times that what ships them was not there and could not be started.
+inline constexpr std::string_view kShipNotStarted = "ship.not_started";
 // Files of the spool that were deleted unread to make room.
 inline constexpr std::string_view kExpiredFiles = "expired.files";
 // Into the spool.

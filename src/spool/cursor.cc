@@ -57,11 +57,15 @@ Result<std::vector<Positions>> read_cursors(const std::string& directory, Nanos 
     if (!is_cursor_name(found->d_name)) continue;
     struct stat status;
     const bool known = ::fstatat(::dirfd(stream), found->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0;
-    if (known && std::chrono::seconds(status.st_mtim.tv_sec) + Nanos(status.st_mtim.tv_nsec) < since) continue;
+    if (known && modified_of(status) < since) continue;
     cursors.push_back(load(path + "/" + found->d_name));
   }
   ::closedir(stream);
   return cursors;
+}
+
+Positions read_cursor(const std::string& directory, const std::string& name) {
+  return load(cursors_of(directory) + "/" + name);
 }
 
 bool has_passed(const std::vector<Positions>& cursors, const Entry& entry) {

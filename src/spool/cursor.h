@@ -22,6 +22,8 @@ using Positions = std::map<std::string, std::uint64_t>;  // file name -> positio
 // One for each cursor that was saved since `since` (wall); one that cannot be read counts as at the start of
 // everything.
 Result<std::vector<Positions>> read_cursors(const std::string& directory, Nanos since = Nanos::min());
+// One by its name; nothing is passed where it cannot be read.
+Positions read_cursor(const std::string& directory, const std::string& name);
 // Have all of them read the file to its end? There is at least one.
 bool has_passed(const std::vector<Positions>& cursors, const Entry& entry);
 

@@ -56,10 +56,6 @@ std::uint64_t disk_bytes_of(const struct stat& status) {
   return std::max((size_of(status) / kBlock + 1) * kBlock, static_cast<std::uint64_t>(status.st_blocks) * kUnit);
 }
 
-Nanos modified_of(const struct stat& status) {
-  return std::chrono::seconds(status.st_mtim.tv_sec) + Nanos(status.st_mtim.tv_nsec);
-}
-
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
@@ -142,6 +138,10 @@ Result<std::vector<Entry>> list_entries(int directory, std::string_view suffix) 
   }
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
   return entries;
+}
+
+Nanos modified_of(const struct stat& status) {
+  return std::chrono::seconds(status.st_mtim.tv_sec) + Nanos(status.st_mtim.tv_nsec);
 }
 
 bool look_again(int fd, Entry& entry) {

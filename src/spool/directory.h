@@ -51,6 +51,9 @@ struct Entry {
 // Regular files of ours with this suffix and of our user (root sees all), oldest first. Others are passed over.
 Result<std::vector<Entry>> list_entries(int directory, std::string_view suffix);
 
+// When the file was last written to (wall).
+Nanos modified_of(const struct stat& status);
+
 // Size and time of an open file, afresh.
 bool look_again(int fd, Entry& entry);
 

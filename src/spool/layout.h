@@ -20,7 +20,7 @@ inline constexpr std::size_t kMaxRecordBytes = 4u << 20;  // with its header
 inline constexpr std::size_t kMaxPayloadBytes = kMaxRecordBytes - kRecordHeaderBytes;
 inline constexpr std::size_t kMaxBlockBytes = 4u << 20;  // uncompressed
 inline constexpr std::uint32_t kVersion = 1;
-inline constexpr std::uint8_t kLastKnownType = 8;
+inline constexpr std::uint8_t kLastKnownType = 9;
 inline constexpr std::uint8_t kLastPossibleType = 31;  // types are bits of a mask
 inline constexpr std::size_t kMaxListedTags = 32;
 

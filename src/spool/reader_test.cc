@@ -90,7 +90,7 @@ TEST_F(ReaderTest, AFileOfANewerVersionIsCountedAndLeft) {
 
 TEST_F(ReaderTest, RecordsOfANewerTypeAndALongerHeaderArePassedOver) {
   std::string bytes = encode_file_header({.size = 40, .salt = 5}) + "12345678";
-  for (const int type : {4, 9, 31, 5, 7, 8}) {
+  for (const int type : {4, 10, 31, 5, 7, 8}) {
     std::string record;
     append_record(record, static_cast<RecordType>(type), 1, "payload" + std::to_string(type));
     seal_record(record.data(), record.size(), 5);

@@ -15,8 +15,8 @@
 //   that coding: 0 = one zstd frame, 1 = as likeness.h says
 // Uncompressed it is records as above, whose crc field is zero: the block's own covers them. Blocks do not nest.
 //
-// A torn or corrupt record ends at the next one that checks; what was passed over is counted. A type from 9 to 31 is of
-// a newer version: checked, counted, passed over.
+// A torn or corrupt record ends at the next one that checks; what was passed over is counted. A type from 10 to 31 is
+// of a newer version: checked, counted, passed over.
 #pragma once
 
 #include <cstdint>
@@ -30,9 +30,10 @@ enum class RecordType : std::uint8_t {
   kCallOpen = 3,
   kSpan = 4,
   kSessionClose = 5,
-  kBlock = 6,     // the spool's own
-  kLog = 7,       // what is logged of a span: of its ids
-  kCounters = 8,  // what the process says of itself (counters.h)
+  kBlock = 6,        // the spool's own
+  kLog = 7,          // what is logged of a span: of its ids
+  kCounters = 8,     // what the process says of itself (counters.h)
+  kDestination = 9,  // at a file's head: that its process's environment named this one (destinations.h), by its name
 };
 
 // `tag` is the reader's means to skip: a 32-bit hash of what the record belongs to (we use the trace id).

@@ -89,7 +89,8 @@ class Model {
 
   void append() {
     static constexpr RecordType kTypes[] = {RecordType::kResource,     RecordType::kSessionOpen, RecordType::kCallOpen,
-                                            RecordType::kSessionClose, RecordType::kLog,         RecordType::kCounters};
+                                            RecordType::kSessionClose, RecordType::kLog,         RecordType::kCounters,
+                                            RecordType::kDestination};
     const auto type = pick(8) == 0 ? kTypes[pick(std::size(kTypes))] : RecordType::kSpan;
     std::string payload(pick(20) == 0 ? pick(5000) : pick(400), static_cast<char>('a' + pick(26)));
     for (std::size_t noise = pick(8); noise > 0 && !payload.empty(); --noise) {

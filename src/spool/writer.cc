@@ -78,7 +78,7 @@ Result<> Writer::append(RecordType type, std::uint32_t tag, std::string_view pay
 
 // A record is about to come.
 Result<> Writer::take(RecordType type, std::size_t payload_size) {
-  if (type < RecordType::kResource || type > RecordType::kCounters || type == RecordType::kBlock) {
+  if (type < RecordType::kResource || type > RecordType::kDestination || type == RecordType::kBlock) {
     ++counts_.lost_records;
     return std::unexpected(
         Error{Errc::kInvalidArgument, "a spool record of type " + std::to_string(static_cast<int>(type))});
@@ -240,8 +240,10 @@ Result<> Writer::start_file(Nanos now) {
           expire(directory.get(), options_.directory, options_.total_bytes, options_.total_files, wall).files;
     const auto salt = static_cast<std::uint32_t>(random_.u64());
     head_ = preamble;
-    auto made = make_file(directory.get(), make_name(wall, options_.name_prefix, ::getpid(), salt), salt, wall);
+    const std::string name = make_name(wall, options_.name_prefix, ::getpid(), salt);
+    auto made = make_file(directory.get(), name, salt, wall);
     if (made) {
+      if (first_file_.empty()) first_file_ = name;
       counts_.bytes += made->size;
       counts_.records += head_records_;
       give_back();

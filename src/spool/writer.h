@@ -91,6 +91,7 @@ class Writer {
   [[nodiscard]] const WriterCounts& counts() const { return counts_; }
   [[nodiscard]] std::size_t pending_bytes() const { return pending_.size(); }
   [[nodiscard]] const std::string& path() const { return file_.path; }  // of the current file; empty before the first
+  [[nodiscard]] const std::string& first_file() const { return first_file_; }  // its name; empty before it
 
  private:
   struct File {
@@ -135,6 +136,7 @@ class Writer {
   std::size_t head_records_ = 0;
 
   File file_;
+  std::string first_file_;
   bool broken_ = false;       // the file may hold half a record
   Nanos look_at_{};           // boot: when to see next whether the file still has a name
   Nanos next_attempt_{};      // boot: no file is made before

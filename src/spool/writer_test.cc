@@ -146,7 +146,7 @@ TEST_F(WriterTest, FlushesByItselfAtTheSizeOfABatch) {
 
 TEST_F(WriterTest, RefusesRecordsThatAreNoProducersOrTooLarge) {
   Writer writer(options(), clock_);
-  for (const auto type : {RecordType::kBlock, RecordType(0), RecordType(9), RecordType(255)}) {
+  for (const auto type : {RecordType::kBlock, RecordType(0), RecordType(10), RecordType(255)}) {
     EXPECT_EQ(writer.append(type, 0, "").error().code, Errc::kInvalidArgument);
   }
   EXPECT_EQ(writer.append(RecordType::kSpan, 0, std::string(kMaxPayloadBytes + 1, 'x')).error().code, Errc::kLimit);
