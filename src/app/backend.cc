@@ -18,6 +18,7 @@ struct Command {
 constexpr Command kCommands[] = {
     {"sessions", sessions_command},
     {"trace", trace_command},
+    {"ship", ship_command},
     {"clear", clear_command},
 };
 

@@ -23,6 +23,7 @@ inline constexpr CommandInfo kCommandList[] = {
     {"proxy", "stand in front of an MCP server over HTTP and trace its sessions", Program::kProxy},
     {"sessions", "list the sessions that were traced", Program::kBackend},
     {"trace", "show one session: its calls, errors and times", Program::kBackend},
+    {"ship", "send what was traced to the configured backends", Program::kBackend},
     {"clear", "delete stored traces", Program::kBackend},
 };
 

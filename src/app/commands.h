@@ -16,6 +16,7 @@ inline constexpr int kDone = 0, kFailed = 1, kMisused = 2;
 
 int sessions_command(World& world, std::span<const std::string> arguments);
 int trace_command(World& world, std::span<const std::string> arguments);
+int ship_command(World& world, std::span<const std::string> arguments);
 int clear_command(World& world, std::span<const std::string> arguments);
 
 // argv -> one of them.

@@ -2,12 +2,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <string>
 #include <vector>
 
 #include "app/command_list.h"
+#include "app/programs.h"
 #include "app/run_command.h"
 #include "base/shown.h"
 
@@ -43,21 +43,13 @@ int misused(const World& world, const std::string& text) {
   return 2;
 }
 
-std::string own_directory() {
-  std::array<char, 4096> path;
-  const ssize_t length = readlink("/proc/self/exe", path.data(), path.size());
-  const std::string text(path.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
-  return text.substr(0, text.rfind('/'));
-}
-
-// Beside this program in a build, beside its bin/ where it is installed.
 int become(const World& world, const std::string& program) {
   std::vector<char*> argv;
   for (const std::string& argument : world.arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   const std::string here = own_directory();
-  for (const char* place : {"/libexec/mcptrace/", "/../libexec/mcptrace/"}) {
-    execv((here + place + program).c_str(), argv.data());
+  for (const std::string& place : program_places(here, program)) {
+    execv(place.c_str(), argv.data());
     if (errno != ENOENT) break;
   }
   misused(world,

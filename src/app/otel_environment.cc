@@ -4,6 +4,37 @@
 #include "base/utf8.h"
 
 namespace mcptrace::app {
+namespace {
+
+constexpr std::string_view kDestinationVariables[] = {"OTEL_EXPORTER_OTLP_ENDPOINT",
+                                                      "OTEL_EXPORTER_OTLP_PROTOCOL",
+                                                      "OTEL_EXPORTER_OTLP_HEADERS",
+                                                      "OTEL_EXPORTER_OTLP_COMPRESSION",
+                                                      "OTEL_EXPORTER_OTLP_TIMEOUT",
+                                                      "OTEL_EXPORTER_OTLP_CERTIFICATE",
+                                                      "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+                                                      "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+                                                      "OTEL_EXPORTER_OTLP_INSECURE",
+                                                      "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+                                                      "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+                                                      "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+                                                      "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
+                                                      "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+                                                      "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+                                                      "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
+                                                      "OTEL_EXPORTER_OTLP_TRACES_INSECURE",
+                                                      "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
+                                                      "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+                                                      "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL",
+                                                      "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+                                                      "OTEL_EXPORTER_OTLP_LOGS_COMPRESSION",
+                                                      "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT",
+                                                      "OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE",
+                                                      "OTEL_EXPORTER_OTLP_LOGS_CLIENT_KEY",
+                                                      "OTEL_EXPORTER_OTLP_LOGS_INSECURE",
+                                                      "OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE"};
+
+}  // namespace
 
 bool is_true(const std::optional<std::string>& value) { return value && same_text(*value, "true"); }
 
@@ -23,6 +54,23 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_resource_attribut
     attributes.emplace_back(key, *decoded);
   }
   return attributes;
+}
+
+Result<std::string> destination_of(const Variables& environment) {
+  std::string text;
+  const auto exporter = environment("OTEL_TRACES_EXPORTER");
+  if (exporter && !exporter->empty() && !exporter->contains("otlp")) return text;
+  for (const std::string_view name : kDestinationVariables) {
+    const auto value = environment(name);
+    if (!value || value->empty()) continue;
+    if (value->find_first_of(std::string_view("\n\r\0", 3)) != std::string::npos) {
+      return std::unexpected(Error{Errc::kInvalidArgument, std::string(name) +
+                                                               " is of more than one line: the destination that the "
+                                                               "environment names is ignored"});
+    }
+    text.append(name).append("=").append(*value).append("\n");
+  }
+  return text;
 }
 
 }  // namespace mcptrace::app

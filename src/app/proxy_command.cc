@@ -14,6 +14,7 @@
 #include "app/producer.h"
 #include "app/proxy_options.h"
 #include "app/secret.h"
+#include "app/shipping.h"
 #include "observe/acceptance_file.h"
 #include "observe/declared_file.h"
 #include "proxy/tracing.h"
@@ -121,6 +122,7 @@ class Traced {
         state_(state),
         key_(key),
         declared_(state + "/declared", key_, log),
+        shipping_(world, options, state, key_, log),
         accepted_(options, key_, state, log),
         observer_(observing(proxy_observer_options(options, key_, state, world.random, declared_)), activity_,
                   world.clock, observer_random_, log),
@@ -136,12 +138,17 @@ class Traced {
     log_.once(LogReason::kAtStart, not_traced(started.error()));
     return nullptr;
   }
-  [[nodiscard]] bool finish() { return observer_.finish({}, kPatience); }
+  [[nodiscard]] bool finish() {
+    if (!observer_.finish({}, kPatience)) return false;
+    shipping_.flush(observer_.first_file());
+    return true;
+  }
   [[nodiscard]] const std::string& state() const { return state_; }
 
  private:
   observe::ObserverOptions observing(observe::ObserverOptions observer) {
     observer.keep = [this](Nanos wall) { accepted_.save(wall); };
+    shipping_.attach(observer);
     return observer;
   }
   proxy::TracingOptions asking(const ProxyCommandOptions& options) {
@@ -156,6 +163,7 @@ class Traced {
   SystemRandom observer_random_;
   observe::Activity activity_;
   observe::DeclaredFile declared_;
+  Shipping shipping_;
   Accepted accepted_;
   observe::Observer observer_;
   proxy::ObserverSink sink_;

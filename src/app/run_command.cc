@@ -8,6 +8,7 @@
 
 #include "app/producer.h"
 #include "app/run_options.h"
+#include "app/shipping.h"
 #include "base/fd.h"
 #include "base/page_buffer.h"
 #include "observe/acceptance_file.h"
@@ -82,6 +83,7 @@ class Tracing {
         accepted_(acceptance_, state + "/servers", print_of(key_, "command", options.command), "the server", log),
         placement_(placing(options, asked(options)), key_, world.random, activity_),
         declared_(state + "/declared", key_, log),
+        shipping_(world, options, state, key_, log),
         observer_(observing(run_observer_options(options, placement_, key_, state, world.random, declared_)), activity_,
                   world.clock, observer_random_, log),
         client_(key_, options.inject != observe::InjectMode::kNever, placement_, observer_, activity_, world.clock),
@@ -98,8 +100,15 @@ class Tracing {
   stdio::Taps taps() { return {client_, server_}; }
   // Where the observer does not finish, its thread still uses what lives here.
   void finish(const stdio::ChildExit& child) {
-    if (!child.started && !observer_.start()) return observer_.finish_here(traffic_end(child));
-    observer_.finish(traffic_end(child), kPatience);
+    bool finished = true;
+    if (!child.started && !observer_.start()) {
+      observer_.finish_here(traffic_end(child));
+    } else {
+      finished = observer_.finish(traffic_end(child), kPatience);
+    }
+    if (!finished || !shipping_.waits()) return;
+    stdio::let_go_of_output();
+    shipping_.flush(observer_.first_file());
   }
 
  private:
@@ -109,6 +118,7 @@ class Tracing {
   }
   observe::ObserverOptions observing(observe::ObserverOptions observer) {
     observer.keep = [this](Nanos wall) { accepted_.save(wall); };
+    shipping_.attach(observer);
     return observer;
   }
 
@@ -120,6 +130,7 @@ class Tracing {
   observe::AcceptanceFile accepted_;
   observe::Placement placement_;
   observe::DeclaredFile declared_;
+  Shipping shipping_;
   observe::Observer observer_;
   stdio::TracedClientTap client_;
   stdio::TracedServerTap server_;

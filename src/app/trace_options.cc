@@ -52,6 +52,11 @@ void read_environment(const World& world, Log& log, TraceOptions& options) {
       options.environment && state && trace::is_valid_tracestate(*state)) {
     options.environment_state = *state;
   }
+  if (auto destination = destination_of(world.environment)) {
+    options.destination = *std::move(destination);
+  } else {
+    log.once(LogReason::kConfiguration, destination.error().message);
+  }
 }
 
 }  // namespace
@@ -61,6 +66,7 @@ TraceOptionsReader::TraceOptionsReader(CommandLine& line) {
   line.value("--inject", inject_);
   line.flag("--no-inject", no_inject_);
   line.value("--naming", naming_);
+  line.value("--flush", flush_);
 }
 
 Result<TraceOptions> TraceOptionsReader::read(const World& world, Log& log) const {
@@ -68,6 +74,9 @@ Result<TraceOptions> TraceOptionsReader::read(const World& world, Log& log) cons
   options.service_name = name_;
   MCPTRACE_TRY(options.inject, parse_inject(inject_, no_inject_));
   MCPTRACE_TRY(options.naming, parse_naming(naming_));
+  if (!flush_.empty()) {
+    MCPTRACE_TRY(options.flush, parse_age("--flush", flush_));
+  }
   read_environment(world, log, options);
   return options;
 }

@@ -2,6 +2,7 @@
 // traced.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,6 +28,14 @@ struct TraceOptions {
   std::vector<std::pair<std::string, std::string>> resource_attributes;
   std::optional<trace::TraceContext> environment;
   std::string environment_state;
+
+  // The variables by which the environment names a destination, "NAME=value" lines; empty: it names none.
+  std::string destination;
+  // The configuration has destinations, or somewhere to show metrics: `ship` is to run.
+  bool ships = false;
+  std::vector<std::string> ship_variables;  // that the configuration takes secrets from
+  std::vector<std::string> ship_arguments;
+  std::optional<std::chrono::seconds> flush;
 };
 
 // The options on a command line; read into TraceOptions after it is parsed. Variables that cannot be used are said in
@@ -37,7 +46,7 @@ class TraceOptionsReader {
   Result<TraceOptions> read(const World& world, Log& log) const;
 
  private:
-  std::string name_, naming_ = "both", inject_;
+  std::string name_, naming_ = "both", inject_, flush_;
   bool no_inject_ = false;
 };
 

@@ -22,6 +22,12 @@ std::optional<std::string> from_environment(std::string_view name) {
   return std::string(value);
 }
 
+std::vector<std::string> all_of_environment() {
+  std::vector<std::string> entries;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) entries.emplace_back(*entry);
+  return entries;
+}
+
 std::string home_directory() {
   if (const auto home = from_environment("HOME"); home && !home->empty()) return *home;
   char buffer[4096];
@@ -92,7 +98,8 @@ World system_world(int argc, char** argv, const Clock& clock, Random& random) {
           .terminal_width = terminal ? width_of(1) : 0,
           .local_offset = offset_at,
           .clock = clock,
-          .random = random};
+          .random = random,
+          .environment_entries = all_of_environment};
 }
 
 void say(const World& world, std::string_view text) {

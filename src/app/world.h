@@ -30,6 +30,8 @@ struct World {
   std::function<std::chrono::seconds(Nanos wall)> local_offset;  // of local time from UTC
   const Clock& clock;
   Random& random;
+  // All of the environment: "NAME=value".
+  std::function<std::vector<std::string>()> environment_entries = [] { return std::vector<std::string>(); };
 };
 
 // The World of this process. The clock and the randomness must outlive it.

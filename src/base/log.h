@@ -31,6 +31,8 @@ enum class LogReason : std::uint8_t {
   kAuthorization,  // sign-in metadata that clients will refuse, behind a proxy
   kEndpoint,       // an HTTP+SSE session whose endpoint no path of the proxy leads to
   kRedirect,       // a redirection to where no path of the proxy leads
+  kShip,           // what is traced cannot be shipped
+  kNotFlushed,     // ... or was not, in the time that was given for it
   kCount
 };
 

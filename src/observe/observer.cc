@@ -67,8 +67,13 @@ Observer::Observer(ObserverOptions options, Activity& activity, const Clock& clo
       server_(options.queue_bytes),
       recorder_(std::move(options.spool), options.tracer.naming, options.tracer.instance_id, clock, log),
       tracer_(std::move(options.tracer), random, activity, recorder_),
-      keep_(std::move(options.keep)) {
+      keep_(std::move(options.keep)),
+      appended_(std::move(options.appended)),
+      count_(std::move(options.count)) {
   recorder_.set_tracer(&tracer_);
+  if (!options.destination.empty()) {
+    recorder_.set_destination(std::move(options.destination), std::move(options.leave_destination));
+  }
 }
 
 Observer::~Observer() {
@@ -190,6 +195,7 @@ spool::NamedCounts Observer::counts() const {
     const std::string_view code = trace::finding_code(static_cast<mcp::Finding>(i));
     counts.emplace(std::string(spool::kFindingPrefix).append(code), findings[i]);
   }
+  if (count_) count_(counts);
   return counts;
 }
 
@@ -203,6 +209,11 @@ void Observer::write_out(bool idle) {
   }
   recorder_.flush();
   last_flush_ = now;
+  tell_appended();
+}
+
+void Observer::tell_appended() {
+  if (appended_ && !recorder_.first_file().empty()) appended_();
 }
 
 void Observer::keep(bool idle) {
@@ -294,6 +305,7 @@ void Observer::finish_on_thread() {
   tracer_.end_sessions();
   recorder_.finish();
   keep(true);
+  tell_appended();
   if (const auto noise = tracer_.noise(); noise.lines != 0) {
     log_.once(LogReason::kNotJson, "the server wrote " + std::to_string(noise.lines) + " lines (" +
                                        std::to_string(noise.bytes) +

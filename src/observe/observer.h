@@ -58,6 +58,13 @@ struct ObserverOptions {
   spool::WriterOptions spool;
   // What else there is to be kept of what was learned: called now and then on the observer's thread, and at the end.
   std::function<void(Nanos wall)> keep;
+  // Called on the observer's thread after records were written, and at the end.
+  std::function<void()> appended;
+  // What else the process has to say of itself.
+  std::function<void(spool::NamedCounts& counts)> count;
+  // The destination that the process's environment names (spool/destinations.h), and what leaves it there.
+  std::string destination;
+  std::function<void()> leave_destination;
   std::size_t queue_bytes = 256 << 10;  // of facts on their way, each of two; a power of two
 };
 
@@ -79,6 +86,8 @@ class Observer {
   bool finish(const TrafficEnd& end, Nanos patience);
   // In place of start() and finish(), where there was no traffic: writes what there is to say of that on this thread.
   void finish_here(const TrafficEnd& end);
+  // After the end: the name of the first file of the spool that was written; empty: none was.
+  [[nodiscard]] const std::string& first_file() const { return recorder_.first_file(); }
 
  private:
   enum class State : std::uint32_t { kBusy, kNapping, kSleeping };
@@ -106,6 +115,7 @@ class Observer {
   void feed(FactQueue& from, const Next& next);
   void wait(Drained drained, bool idle);
   void write_out(bool idle);
+  void tell_appended();
   void keep(bool idle);
   void finish_on_thread();
 
@@ -118,6 +128,8 @@ class Observer {
   Losses seen_lost_;
   Nanos last_flush_{}, last_kept_{}, last_counted_{};
   std::function<void(Nanos wall)> keep_;
+  std::function<void()> appended_;
+  std::function<void(spool::NamedCounts& counts)> count_;
   TrafficEnd end_;
   Instant ended_at_;
   alignas(64) std::atomic<std::uint32_t> state_{0};

@@ -61,6 +61,10 @@ void Recorder::record(spool::RecordType type, const trace::SpanHeader& header, c
 }
 
 void Recorder::write_preamble() {
+  if (!destination_.empty()) {
+    leave_destination_();
+    append(spool::RecordType::kDestination, destination_);  // first: whoever ships others' passes the file by
+  }
   if (!counters_.empty()) append(spool::RecordType::kCounters, counters_);
   if (resources_.empty()) return;
   for (std::uint32_t number = 1; number <= resources_.size(); ++number) append_resource(number);

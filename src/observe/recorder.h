@@ -1,6 +1,7 @@
 // Writes what the tracer gives into the spool: encodes each span once, and numbers the resources. Observer thread.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +26,13 @@ class Recorder final : public RecordSink {
   void resource(std::span<const std::pair<std::string, std::string>> attributes) override;
   void record(spool::RecordType type, const trace::SpanHeader& header, const trace::SpanRecord& span) override;
 
+  // What the process's environment named, which stands at the head of each file; `leave` is called before one is
+  // started. Set before the first record.
+  void set_destination(std::string name, std::function<void()> leave) {
+    destination_ = std::move(name);
+    leave_destination_ = std::move(leave);
+  }
+
   // What was lost on the way here and is not the recorder's own; with that it is written, if it is more than was
   // written before. Not while nothing can be written.
   void count(const spool::NamedCounts& others);
@@ -34,6 +42,7 @@ class Recorder final : public RecordSink {
   void flush();
   // For the last time.
   void finish();
+  [[nodiscard]] const std::string& first_file() const { return writer_.first_file(); }
   [[nodiscard]] std::size_t pending_bytes() const { return writer_.pending_bytes(); }
   [[nodiscard]] Losses lost() const {
     const spool::WriterCounts& counts = writer_.counts();
@@ -58,6 +67,8 @@ class Recorder final : public RecordSink {
   bool in_preamble_ = false;
   std::uint64_t left_out_ = 0;
   std::string process_;
+  std::string destination_;  // empty: none
+  std::function<void()> leave_destination_;
   std::string counters_;  // as they were written last; empty: never
   bool failing_ = false;  // what was to be written last was not
   spool::Writer writer_;  // goes first, as it may write a last file, with all of the above at its beginning

@@ -119,6 +119,36 @@ TEST_F(RecorderTest, CountersAreWrittenWhereTheyGrewAndAtTheHeadOfAFile) {
   EXPECT_GT(spool::count_of(last, "written.bytes"), 100u);
 }
 
+TEST_F(RecorderTest, ADestinationIsLeftBeforeAFileNamesItAtItsHead) {
+  spool::WriterOptions options;
+  options.directory = directory_ + "/spool";
+  options.file_bytes = 1;
+  Recorder recorder(options, trace::Naming::kBoth, "i", clock_, log_);
+  std::vector<std::size_t> files_when_left;
+  recorder.set_destination("otel-0123456789abcdef", [&] {
+    const auto files = spool::list_files(options.directory);
+    files_when_left.push_back(files ? files->size() : 99);
+  });
+  EXPECT_EQ(recorder.first_file(), "");
+  for (const char* name : {"a", "b"}) {
+    const std::pair<std::string, std::string> resource[] = {{"service.name", name}};
+    recorder.resource(resource);
+    recorder.flush();
+    clock_.advance(std::chrono::seconds(1));
+  }
+  EXPECT_EQ(files_when_left, (std::vector<std::size_t>{0, 1}));
+  const auto files = *spool::list_files(options.directory);
+  ASSERT_EQ(files.size(), 2u);
+  EXPECT_TRUE(files[0].path.ends_with("/" + recorder.first_file()));
+  for (const auto& file : files) {
+    spool::FileReader reader(file.path);
+    const auto first = reader.next();
+    ASSERT_TRUE(first);
+    EXPECT_EQ(first->type, spool::RecordType::kDestination);
+    EXPECT_EQ(first->payload, "otel-0123456789abcdef");
+  }
+}
+
 TEST_F(RecorderTest, WhileNothingCanBeWrittenCountersWait) {
   spool::WriterOptions options;
   options.directory = directory_ + "/spool";

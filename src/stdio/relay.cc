@@ -50,6 +50,11 @@ void reserve_standard_fds() {
   }
 }
 
+void let_go_of_output() {
+  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null.valid() || dup3(null.get(), STDOUT_FILENO, O_CLOEXEC) < 0) ::close(STDOUT_FILENO);
+}
+
 ChildExit run(const RunOptions& options, Log& log, const std::function<Taps(int child_pid)>& begin) {
   MCPTRACE_CHECK(!options.command.empty());
   reserve_standard_fds();

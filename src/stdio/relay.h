@@ -113,6 +113,9 @@ void reserve_standard_fds();
 // SIGTERM after 2 s, SIGKILL after 2 s more.
 ChildExit run(const RunOptions& options, Log& log, const std::function<Taps(int child_pid)>& begin);
 
+// Whoever reads our stdout sees its end now, however long this process lives. After run().
+void let_go_of_output();
+
 // Ends this process as the child ended: the same code, or the same signal (no core file of our own; 128 + n if the
 // signal does not end us). Does not return.
 [[noreturn]] void exit_like(const ChildExit& child);

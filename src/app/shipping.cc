@@ -1,0 +1,60 @@
+#include "app/shipping.h"
+
+#include <array>
+#include <new>
+
+#include "app/flush.h"
+#include "app/producer.h"
+#include "spool/destinations.h"
+
+namespace mcptrace::app {
+
+Shipping::Shipping(const World& world, const TraceOptions& options, std::string state, const HashKey& key, Log& log)
+    : world_(world), log_(log), state_(std::move(state)), variables_(options.destination), flush_(options.flush) {
+  if (!variables_.empty()) {
+    KeyedHash hash(key, "destination");
+    hash.update_field(variables_);
+    name_ = spool::destination_name(hash.finish64());
+  }
+  if (name_.empty() && !options.ships) return;
+  starter_.emplace(state_, ship_program(world, state_, options.ship_variables, options.ship_arguments), world.clock,
+                   log);
+}
+
+void Shipping::attach(observe::ObserverOptions& observer) {
+  if (!is_wanted()) return;
+  observer.appended = [this] { appended(); };
+  observer.count = [this](spool::NamedCounts& counts) { counts.emplace(spool::kShipNotStarted, starter_->failures()); };
+  if (name_.empty()) return;
+  observer.destination = name_;
+  observer.leave_destination = [this] { leave_destination(); };
+}
+
+void Shipping::leave_destination() {
+  const Result<> left = spool::leave_destination(state_, name_, variables_);
+  if (!left) {
+    log_.once(LogReason::kShip,
+              "what is traced is kept and not sent, traffic is not affected: " + left.error().message);
+  }
+}
+
+// Whoever is quiet for a day and appends again finds its destination there, too.
+void Shipping::appended() {
+  try {
+    if (starter_->check() && !name_.empty()) leave_destination();
+  } catch (const std::bad_alloc&) {  // tracing goes on
+  }
+}
+
+void Shipping::flush(const std::string& first_file) {
+  if (!waits()) return;
+  const FlushOptions options{.state = state_, .first_file = first_file, .destination = name_, .limit = *flush_};
+  const Flushed flushed = app::flush(options, *starter_, world_.clock);
+  if (flushed == Flushed::kAll) return;
+  const std::string why = flushed == Flushed::kTimeIsOver ? "within " + std::to_string(flush_->count()) + " s"
+                                                          : "when a signal ended the waiting";
+  log_.once(LogReason::kNotFlushed, "not all that was traced was delivered " + why +
+                                        "; it is kept in the state directory, and sent when mcptrace next runs there");
+}
+
+}  // namespace mcptrace::app

@@ -1,0 +1,254 @@
+#include "app/shipping.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <map>
+
+#include "app/flush.h"
+#include "app/otel_environment.h"
+#include "app/programs.h"
+#include "base/testing.h"
+#include "spool/cursor.h"
+#include "spool/shipper.h"
+#include "spool/spool_testing.h"
+
+namespace mcptrace::app {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+
+TEST(Programs, LieBesideTheBuildOrTheBinOrEachOther) {
+  EXPECT_THAT(program_places("/b/release", "x"),
+              ElementsAre("/b/release/libexec/mcptrace/x", "/b/release/../libexec/mcptrace/x"));
+  EXPECT_THAT(program_places("/usr/libexec/mcptrace", "x"), ElementsAre("/usr/libexec/mcptrace/x"));
+}
+
+TEST(DestinationOfTheEnvironment, IsItsVariablesAsTheyAre) {
+  std::map<std::string, std::string, std::less<>> set;
+  const auto destination = [&] {
+    return destination_of([&](std::string_view name) -> std::optional<std::string> {
+      const auto found = set.find(name);
+      return found == set.end() ? std::nullopt : std::optional(found->second);
+    });
+  };
+  EXPECT_EQ(destination(), "");
+  set = {{"OTEL_EXPORTER_OTLP_HEADERS", "a=b%20c,d=e"}, {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:1"}, {"OTHER", "1"}};
+  EXPECT_EQ(destination(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://h:1\nOTEL_EXPORTER_OTLP_HEADERS=a=b%20c,d=e\n");
+  set["OTEL_TRACES_EXPORTER"] = "none";
+  EXPECT_EQ(destination(), "");
+  set["OTEL_TRACES_EXPORTER"] = "console,otlp";
+  EXPECT_NE(destination(), "");
+  set = {{"OTEL_EXPORTER_OTLP_ENDPOINT", ""}};
+  EXPECT_EQ(destination(), "") << "an empty variable counts as not set";
+  set = {{"OTEL_EXPORTER_OTLP_HEADERS", "key=secret\nOTEL_EXPORTER_OTLP_ENDPOINT=http://evil"}};
+  const auto refused = destination();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message.find("secret"), std::string::npos) << refused.error().message;
+}
+
+TEST(ShipEnvironment, IsWhatItNeedsAndNothingElse) {
+  const std::vector<std::string> passed_on = {"HOME=/home/ann",
+                                              "PATH=/bin",
+                                              "TZ=UTC",
+                                              "LANG=C.UTF-8",
+                                              "XDG_CONFIG_HOME=/c",
+                                              "XDG_STATE_HOME=/s",
+                                              "MCPTRACE_A=1",
+                                              "HTTPS_PROXY=p:1",
+                                              "https_proxy=p:2",
+                                              "NO_PROXY=*",
+                                              "SSL_CERT_FILE=/etc/cert",
+                                              "ALL_PROXY=p:3",
+                                              "http_proxy=p:4",
+                                              "HONEYCOMB_API_KEY=key",
+                                              "SSL_CERT_DIR=/etc/certs"};
+  std::vector<std::string> ours = passed_on;
+  for (const char* other : {"OTEL_EXPORTER_OTLP_HEADERS=x=y", "LD_PRELOAD=/x", "AWS_SECRET_ACCESS_KEY=s", "HOMER=1",
+                            "PATHS=1", "LANGUAGE=de", "odd", "=", "MCPTRACE_HOME=elsewhere", "HONEYCOMB_API_KEYS=2"}) {
+    ours.emplace_back(other);
+  }
+  std::vector<std::string> expected = passed_on;
+  expected.emplace_back("MCPTRACE_HOME=/state");
+  EXPECT_EQ(ship_environment(ours, "/state", {"HONEYCOMB_API_KEY"}, "/work"), expected);
+}
+
+TEST(ShipEnvironment, RelativePathsAreOfOurDirectory) {
+  EXPECT_THAT(ship_environment({"MCPTRACE_CONFIG=c.yaml"}, "st", {}, "/work"),
+              ElementsAre("MCPTRACE_CONFIG=/work/c.yaml", "MCPTRACE_HOME=/work/st"));
+  EXPECT_THAT(ship_environment({"MCPTRACE_CONFIG="}, "/st", {}, "/work"),
+              ElementsAre("MCPTRACE_CONFIG=", "MCPTRACE_HOME=/st"));
+}
+
+// Its `ship` is a shell that leaves a line in a FIFO, whose reader so knows of each start, and that there was none.
+class StarterTest : public testing::Test {
+ protected:
+  StarterTest() {
+    EXPECT_EQ(::mkdir(state_.c_str(), 0700), 0);
+    EXPECT_EQ(::mkfifo(fifo_.c_str(), 0600), 0);
+    starts_.reset(::open(fifo_.c_str(), O_RDWR | O_CLOEXEC));
+  }
+  void expect_started() {
+    std::array<char, 8> line;
+    ASSERT_EQ(::read(starts_.get(), line.data(), line.size()), 8) << "waits for the line";
+  }
+
+  spool::TempDirectory temp_;
+  std::string state_ = temp_.path() + "/state", fifo_ = temp_.path() + "/fifo";
+  UniqueFd starts_;
+  ManualClock clock_;
+  Log log_{-1};
+  DetachedProgram shell_{
+      .places = {"/bin/sh"}, .arguments = {"ship", "-c", "echo started >" + fifo_}, .environment = {}};
+};
+
+TEST_F(StarterTest, StartsItWhereThereIsNoneAndLooksEveryTenSeconds) {
+  ShipStarter starter(state_, shell_, clock_, log_);
+  EXPECT_TRUE(starter.check());
+  expect_started();
+  EXPECT_FALSE(starter.check());
+  clock_.advance(9999ms);
+  EXPECT_FALSE(starter.check());
+  clock_.advance(1ms);
+  EXPECT_TRUE(starter.check());
+  expect_started();
+  EXPECT_EQ(starter.failures(), 0u);
+}
+
+TEST_F(StarterTest, WhereThereIsOneItStartsNone) {
+  const auto lock = spool::ShipLock::take(state_);
+  ASSERT_TRUE(lock && *lock);
+  DetachedProgram none = shell_;
+  none.places = {temp_.path() + "/none"};
+  ShipStarter starter(state_, none, clock_, log_);
+  EXPECT_TRUE(starter.check());
+  EXPECT_EQ(starter.failures(), 0u) << "it was not tried";
+}
+
+TEST_F(StarterTest, WhatCannotBeStartedIsCountedAndSaidOnce) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  Log log(write_end.get());
+  DetachedProgram none = shell_;
+  none.places = {temp_.path() + "/none"};
+  ShipStarter starter(state_, none, clock_, log);
+  for (int i = 0; i < 3; ++i) {
+    starter.check();
+    clock_.advance(10s);
+  }
+  EXPECT_EQ(starter.failures(), 3u);
+  write_end.reset();
+  const std::string said = read_file("/proc/self/fd/" + std::to_string(read_end.get()), 4096).value_or("");
+  EXPECT_EQ(std::ranges::count(said, '\n'), 1) << said;
+  EXPECT_NE(said.find("kept and not sent, traffic is not affected"), std::string::npos) << said;
+}
+
+// A process that wrote two files, and the one that ships them.
+class FlushTest : public StarterTest {
+ protected:
+  FlushTest() {
+    writer_ = std::make_unique<spool::Writer>(
+        spool::WriterOptions{.directory = state_ + "/spool", .file_bytes = 1, .name_prefix = "run"}, clock_);
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_TRUE(writer_->append(spool::RecordType::kSpan, 1, "span"));
+      EXPECT_TRUE(writer_->flush());
+      clock_.advance(1s);
+    }
+    auto lock = spool::ShipLock::take(state_);
+    EXPECT_TRUE(lock && *lock);
+    if (lock) lock_ = *std::move(lock);
+    ::mkdir(spool::cursors_of(state_ + "/spool").c_str(), 0700);
+  }
+  void serve(const std::vector<std::string>& names) { EXPECT_TRUE(lock_->serve(names)); }
+  // `short_of`: so many bytes before each file's end.
+  void decide(const std::string& destination, std::uint64_t short_of = 0) {
+    std::string text;
+    for (const auto& file : spool::files_of(state_ + "/spool")) {
+      text += file.path.substr(file.path.rfind('/') + 1) + " " + std::to_string(file.bytes - short_of) + " 0 0\n";
+    }
+    std::ofstream(spool::cursors_of(state_ + "/spool") + "/" + spool::ship_cursor(destination)) << text;
+  }
+  Flushed wait(const std::string& destination = "") {
+    ShipStarter starter(state_, shell_, clock_, log_);
+    const FlushOptions options{
+        .state = state_, .first_file = writer_->first_file(), .destination = destination, .limit = limit_};
+    return flush(options, starter, system_clock_);
+  }
+
+  SystemClock system_clock_;
+  std::chrono::seconds limit_{0};
+  std::unique_ptr<spool::Writer> writer_;
+  std::optional<spool::ShipLock> lock_;
+};
+
+TEST_F(FlushTest, AllIsDeliveredWhereEachDestinationHasDecidedAllThatWasWritten) {
+  const std::string own = "otel-0000000000000001", other = "otel-0000000000000002";
+  EXPECT_EQ(wait(own), Flushed::kTimeIsOver) << "it does not serve anybody yet";
+  serve({"jaeger", other});
+  decide("jaeger");
+  EXPECT_EQ(wait(own), Flushed::kTimeIsOver) << "nor ours";
+  serve({"jaeger", own, other});
+  EXPECT_EQ(wait(own), Flushed::kTimeIsOver);
+  decide(own, 1);
+  EXPECT_EQ(wait(own), Flushed::kTimeIsOver);
+  decide(own);
+  EXPECT_EQ(wait(own), Flushed::kAll) << "what others' environments named is not waited for";
+  decide("jaeger", 1);
+  EXPECT_EQ(wait(own), Flushed::kTimeIsOver);
+  decide("jaeger");
+  EXPECT_EQ(wait(), Flushed::kAll);
+}
+
+TEST_F(FlushTest, WhatIsGoneIsNotWaitedFor) {
+  serve({"jaeger"});
+  decide("jaeger", 1);
+  writer_->finish();
+  for (const auto& file : spool::files_of(state_ + "/spool")) std::filesystem::remove(file.path);
+  EXPECT_EQ(wait(), Flushed::kAll);
+}
+
+TEST_F(FlushTest, OfOtherProcessesNothingIsWaitedFor) {
+  serve({"jaeger"});
+  decide("jaeger");
+  spool::Writer other({.directory = state_ + "/spool", .name_prefix = "proxy"}, clock_);
+  ASSERT_TRUE(other.append(spool::RecordType::kSpan, 1, "span"));
+  ASSERT_TRUE(other.flush());
+  EXPECT_EQ(wait(), Flushed::kAll);
+}
+
+TEST_F(FlushTest, WhoWroteNothingDoesNotWait) {
+  ShipStarter starter(state_, shell_, clock_, log_);
+  EXPECT_EQ(flush({.state = state_, .first_file = "", .destination = "", .limit = 100s}, starter, system_clock_),
+            Flushed::kAll);
+}
+
+TEST_F(FlushTest, AsksToHurryAndStartsWhatIsNotThere) {
+  lock_.reset();
+  EXPECT_EQ(spool::hurry_asked(state_), Nanos(0));
+  limit_ = 1s;
+  EXPECT_EQ(wait(), Flushed::kTimeIsOver);
+  expect_started();
+  EXPECT_GT(spool::hurry_asked(state_), Nanos(0));
+}
+
+TEST_F(FlushTest, ASignalEndsTheWaiting) {
+  limit_ = 1000s;
+  sigset_t term, before;
+  sigemptyset(&term);
+  sigaddset(&term, SIGTERM);
+  ::pthread_sigmask(SIG_BLOCK, &term, &before);
+  ::pthread_kill(::pthread_self(), SIGTERM);
+  EXPECT_EQ(wait(), Flushed::kInterrupted);
+  int taken = 0;
+  sigwait(&term, &taken);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+}  // namespace
+}  // namespace mcptrace::app
