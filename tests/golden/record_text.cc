@@ -42,6 +42,7 @@ std::string_view type_text(spool::RecordType type) {
     case spool::RecordType::kBlock:
     case spool::RecordType::kLog:
     case spool::RecordType::kCounters:
+    case spool::RecordType::kDestination:
       break;
   }
   return "?";
