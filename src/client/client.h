@@ -29,8 +29,9 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 // Files are read when a request starts: changed ones count from then on, on new connections.
 struct Tls {
-  std::string ca;                            // PEM file; empty: the system's store, or SSL_CERT_FILE, SSL_CERT_DIR
-  std::string certificate, certificate_key;  // PEM files; empty: none; no key: it is in the certificate's file
+  std::string ca = {};  // PEM file; empty: the system's store, or SSL_CERT_FILE, SSL_CERT_DIR
+  std::string certificate = {},
+              certificate_key = {};  // PEM files; empty: none; no key: it is in the certificate's file
   bool operator==(const Tls&) const = default;
 };
 

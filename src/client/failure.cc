@@ -12,11 +12,6 @@ Failure say(Step step, std::string_view what, std::string_view of, std::string_v
   return {step, std::move(message)};
 }
 
-std::string duration_text(Nanos time) {
-  const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
-  return whole % 1000 == 0 ? std::to_string(whole / 1000) + " s" : std::to_string(whole) + " ms";
-}
-
 // Since TLS 1.3 a server says what it thinks of our certificate after the handshake.
 bool is_alert(std::string_view detail) { return detail.contains("SSL") && detail.contains("alert"); }
 
@@ -32,6 +27,11 @@ Failure while_exchanging(const Broken& broken) {
 }
 
 }  // namespace
+
+std::string duration_text(Nanos time) {
+  const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  return whole % 1000 == 0 ? std::to_string(whole / 1000) + " s" : std::to_string(whole) + " ms";
+}
 
 std::string tame(std::string_view words) {
   constexpr std::size_t kMost = 200;

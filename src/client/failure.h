@@ -24,6 +24,8 @@ struct Broken {
 Failure failure_of(const Broken& broken);
 Failure late_failure(Phase phase, std::string_view server, std::string_view peer, Nanos after);
 
+std::string duration_text(Nanos time);  // "10 s", "50 ms"
+
 // Somebody else's words in a line of ours: printable ASCII, at most 200 bytes.
 std::string tame(std::string_view words);
 

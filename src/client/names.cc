@@ -7,6 +7,7 @@
 #include <array>
 #include <utility>
 
+#include "base/check.h"
 #include "base/text.h"
 
 namespace mcptrace::client {
@@ -61,7 +62,7 @@ std::string_view reason(int status) {
 // One query, on a channel of its own: a channel reads /etc/resolv.conf when it is made.
 class Names::Lookup {
  public:
-  Lookup(const std::string& host, Nanos now) : until_(now + kLongestLookup) {
+  Lookup(const std::string& host, const std::string& servers, Nanos now) : until_(now + kLongestLookup) {
     ares_options options{};
     options.timeout = kFirstTry;
     options.tries = kTries;
@@ -76,6 +77,7 @@ class Names::Lookup {
       end(failed(reason(made)));
       return;
     }
+    if (!servers.empty()) MCPTRACE_CHECK(ares_set_servers_ports_csv(channel_, servers.c_str()) == ARES_SUCCESS);
     ares_addrinfo_hints hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
@@ -158,7 +160,7 @@ class Names::Lookup {
   Result<Addresses> result_;
 };
 
-Names::Names(const Clock& clock) : clock_(clock) {}
+Names::Names(const Clock& clock, std::string servers) : clock_(clock), servers_(std::move(servers)) {}
 Names::~Names() = default;
 
 std::optional<Result<Addresses>> Names::find(const std::string& host) {
@@ -174,7 +176,7 @@ std::optional<Result<Addresses>> Names::find(const std::string& host) {
       std::erase_if(known_, [](const auto& one) { return one.second.lookup == nullptr; });
     }
     entry = known_.try_emplace(host).first;
-    entry->second.lookup = std::make_unique<Lookup>(host, now);
+    entry->second.lookup = std::make_unique<Lookup>(host, servers_, now);
     settle(entry->second);
   }
   if (entry->second.lookup) return std::nullopt;

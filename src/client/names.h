@@ -20,7 +20,8 @@ using Addresses = std::vector<std::string>;
 
 class Names {
  public:
-  explicit Names(const Clock& clock);
+  // `servers`: "address:port", instead of those of /etc/resolv.conf; for tests.
+  explicit Names(const Clock& clock, std::string servers = {});
   ~Names();
   Names(const Names&) = delete;
   Names& operator=(const Names&) = delete;
@@ -44,6 +45,7 @@ class Names {
   void settle(Known& known);
 
   const Clock& clock_;
+  std::string servers_;
   std::map<std::string, Known> known_;
 };
 

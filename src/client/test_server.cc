@@ -105,13 +105,40 @@ std::string Peer::read_request() {
   return read_exactly(end + 4 + content_length(rest_.substr(0, end + 2)));
 }
 
-void Peer::write(std::string_view bytes) {
+bool Peer::write(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = tls_ != nullptr ? SSL_write(tls_, bytes.data(), static_cast<int>(bytes.size()))
                                          : send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return;
+    if (sent <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
+  return true;
+}
+
+std::string Peer::certificate_name() const {
+  X509* const certificate = tls_ != nullptr ? SSL_get1_peer_certificate(tls_) : nullptr;
+  if (certificate == nullptr) return {};
+  std::array<char, 100> name{};
+  X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name.data(), name.size());
+  X509_free(certificate);
+  return name.data();
+}
+
+void Peer::tunnel_to(std::uint16_t port) {
+  const UniqueFd other(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+  MCPTRACE_CHECK(connect(other.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+  Peer server(other.get(), nullptr);
+  std::thread back([&] {
+    std::string bytes;
+    while (server.read_more(bytes) && write(bytes)) bytes.clear();
+    shutdown(fd_, SHUT_WR);
+  });
+  std::string bytes;
+  while (read_more(bytes) && server.write(bytes)) bytes.clear();
+  shutdown(other.get(), SHUT_RDWR);
+  back.join();
 }
 
 void Peer::reset() {
@@ -124,7 +151,8 @@ TestAuthority::TestAuthority() {
   MCPTRACE_CHECK(mkdtemp(folder.data()) != nullptr);
   folder_ = folder;
   key_ = EVP_EC_gen("P-256");
-  certificate_ = make_certificate("mcptrace test CA", key_, nullptr, key_);
+  certificate_ =
+      make_certificate("mcptrace test CA " + std::filesystem::path(folder_).filename().string(), key_, nullptr, key_);
   ca_ = write_certificate(path("ca.pem"), certificate_);
 }
 
@@ -154,6 +182,11 @@ TestServer::TestServer(Serve serve, const ServerTls* tls) : serve_(std::move(ser
     if (!tls->client_ca.empty()) {
       MCPTRACE_CHECK(SSL_CTX_load_verify_locations(tls_.get(), tls->client_ca.c_str(), nullptr) == 1);
       SSL_CTX_set_verify(tls_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    }
+    SSL_CTX_set_max_proto_version(tls_.get(), tls->most_version);
+    if (tls->most_version != 0) {
+      SSL_CTX_set_min_proto_version(tls_.get(), tls->most_version);
+      SSL_CTX_set_security_level(tls_.get(), 0);
     }
     alpn_ = tls->alpn;
     if (!alpn_.empty()) {

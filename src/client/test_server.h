@@ -28,9 +28,11 @@ class Peer {
   std::string read_exactly(std::size_t count);  // less at the end
   // The next request, head and body; empty: the end.
   std::string read_request();
-  void write(std::string_view bytes);
-  void reset();  // the connection ends by RST
-  [[nodiscard]] int fd() const { return fd_; }
+  bool write(std::string_view bytes);                  // false: nobody reads any more
+  void reset();                                        // the connection ends by RST
+  [[nodiscard]] std::string certificate_name() const;  // the client's common name; empty: it has none
+  // What comes goes to the server at that port of this machine, and back, until either ends. Without TLS of its own.
+  void tunnel_to(std::uint16_t port);
 
  private:
   int fd_;
@@ -61,8 +63,9 @@ class TestAuthority {
 
 struct ServerTls {
   TlsFiles files;
-  std::string client_ca;  // path; not empty: clients have to have a certificate of it
-  std::string alpn;       // "\x02h2"; empty: none
+  std::string client_ca = {};  // path; not empty: clients have to have a certificate of it
+  std::string alpn = {};       // "\x02h2"; empty: none
+  int most_version = 0;        // TLS1_1_VERSION, …; 0: the newest
 };
 
 class TestServer {

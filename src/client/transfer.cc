@@ -74,6 +74,12 @@ void set_pem(CURL* easy, CURLoption option, std::string& pem) {
   set(easy, option, &blob);
 }
 
+// 7.88, which is Debian 12's, fails each request but the first on such a connection (its pull request 10643).
+bool can_share_plain_http2() {
+  constexpr unsigned kFixed = 0x080000;
+  return curl_version_info(CURLVERSION_NOW)->version_num >= kFixed;
+}
+
 curl_off_t info(CURL* easy, CURLINFO what) {
   curl_off_t value = 0;
   curl_easy_getinfo(easy, what, &value);
@@ -85,11 +91,10 @@ long number_info(CURL* easy, CURLINFO what) {
   return value;
 }
 
-Phase phase_of(CURL* easy, bool tls) {
-  if (easy == nullptr) return Phase::kWaiting;
-  if (info(easy, CURLINFO_PRETRANSFER_TIME_T) > 0) return Phase::kExchange;
-  if (tls && info(easy, CURLINFO_CONNECT_TIME_T) > 0) return Phase::kTls;
-  return info(easy, CURLINFO_NAMELOOKUP_TIME_T) > 0 ? Phase::kConnecting : Phase::kWaiting;
+// The connection stands, and OpenSSL is about to speak.
+CURLcode on_tls(CURL*, void*, void* begun) {
+  *static_cast<bool*>(begun) = true;
+  return CURLE_OK;
 }
 
 }  // namespace
@@ -128,6 +133,10 @@ Transfer::Transfer(Request request, Client::Done done, Prepared prepared, Nanos 
 
 const std::string& Transfer::lookup() const {
   return prepared_.via ? prepared_.via->proxy.host : prepared_.target.lookup;
+}
+
+std::string Transfer::looked_up() const {
+  return prepared_.via ? "the proxy " + prepared_.via->proxy.host : prepared_.target.host;
 }
 
 std::string Transfer::peer() const {
@@ -205,20 +214,31 @@ void Transfer::set_tls() {
   set_pem(easy, CURLOPT_SSLCERT_BLOB, prepared_.certificate);
   set_pem(easy, CURLOPT_SSLKEY_BLOB,
           prepared_.certificate_key.empty() ? prepared_.certificate : prepared_.certificate_key);
+  set(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
+  set(easy, CURLOPT_SSL_CTX_DATA, &tls_begun_);
   set(easy, CURLOPT_KEYPASSWD, "");  // or OpenSSL would ask for one on the terminal
+}
+
+void Transfer::set_version() {
+  CURL* const easy = easy_.get();
+  if (!request_.http2) {
+    set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    set(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+    return;
+  }
+  const long version = prepared_.target.tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+  set(easy, CURLOPT_HTTP_VERSION, version);
+  set(easy, CURLOPT_PIPEWAIT, 1L);
+  if (prepared_.target.tls || can_share_plain_http2()) return;
+  set(easy, CURLOPT_FRESH_CONNECT, 1L);
+  set(easy, CURLOPT_FORBID_REUSE, 1L);
 }
 
 void Transfer::set_request() {
   CURL* const easy = easy_.get();
   set(easy, CURLOPT_URL, prepared_.target.url.c_str());
   set(easy, CURLOPT_PATH_AS_IS, 1L);
-  set(easy, CURLOPT_HTTP_VERSION,
-      static_cast<long>(request_.http2 ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_1_1));
-  if (request_.http2) {
-    set(easy, CURLOPT_PIPEWAIT, 1L);
-  } else {
-    set(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-  }
+  set_version();
   if (request_.method == "HEAD") {
     set(easy, CURLOPT_NOBODY, 1L);
   } else if (request_.method == "POST" || !request_.body.empty()) {
@@ -261,11 +281,16 @@ std::optional<Failure> Transfer::proxy_refusal() const {
                  peer() + " refuses a way to " + prepared_.target.place + ": status " + std::to_string(status)};
 }
 
+Phase Transfer::phase() const {
+  if (info(easy_.get(), CURLINFO_PRETRANSFER_TIME_T) > 0) return Phase::kExchange;
+  if (tls_begun_) return Phase::kTls;
+  return info(easy_.get(), CURLINFO_NAMELOOKUP_TIME_T) > 0 ? Phase::kConnecting : Phase::kWaiting;
+}
+
 Failure Transfer::failure(CURLcode code) const {
   if (auto refusal = proxy_refusal()) return *std::move(refusal);
   const std::string who = peer();
-  const Phase phase = phase_of(easy_.get(), prepared_.target.tls || (prepared_.via && prepared_.via->tls));
-  if (code == CURLE_OPERATION_TIMEDOUT) return late_failure(phase, prepared_.target.place, who, kConnectTimeout);
+  if (code == CURLE_OPERATION_TIMEDOUT) return late_failure(phase(), prepared_.target.place, who, kConnectTimeout);
   std::string words = error_[0] != 0 ? error_.data() : curl_easy_strerror(code);
   if (code == CURLE_COULDNT_CONNECT) {
     const long number = number_info(easy_.get(), CURLINFO_OS_ERRNO);
@@ -273,20 +298,16 @@ Failure Transfer::failure(CURLcode code) const {
   }
   const bool with_proxy =
       prepared_.via && prepared_.via->tls && number_info(easy_.get(), CURLINFO_HTTP_CONNECTCODE) == 0;
-  return failure_of({code, phase, with_proxy ? who : prepared_.target.place, who, words});
+  return failure_of({code, phase(), with_proxy ? who : prepared_.target.place, who, words});
 }
 
 Failure Transfer::not_found(const Error& why) const {
-  return {Step::kResolve, "cannot find " + (prepared_.via ? "the proxy " + lookup() : lookup()) + ": " + why.message};
+  return {Step::kResolve, "cannot find " + looked_up() + ": " + why.message};
 }
 
 Failure Transfer::too_late() const {
-  const std::string who = peer();
-  if (!easy_) {
-    return {Step::kTimeout, "cannot find " + (prepared_.via ? "the proxy " + lookup() : lookup()) + " in time"};
-  }
-  const Phase phase = phase_of(easy_.get(), prepared_.target.tls || (prepared_.via && prepared_.via->tls));
-  return late_failure(phase, prepared_.target.place, who, request_.timeout);
+  if (!easy_) return {Step::kTimeout, "cannot find " + looked_up() + " in " + duration_text(request_.timeout)};
+  return late_failure(phase(), prepared_.target.place, peer(), request_.timeout);
 }
 
 }  // namespace mcptrace::client

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "client/client.h"
+#include "client/failure.h"
 #include "client/handles.h"
 #include "client/names.h"
 #include "client/response_reader.h"
@@ -47,9 +48,12 @@ class Transfer {
 
  private:
   void set_request();
+  void set_version();
   void set_tls();
   void set_proxy();
   void set_addresses(const Addresses& addresses);
+  [[nodiscard]] std::string looked_up() const;
+  [[nodiscard]] Phase phase() const;
   [[nodiscard]] std::string peer() const;  // whom we connect to, for people
   [[nodiscard]] std::optional<Failure> proxy_refusal() const;
   [[nodiscard]] Failure failure(CURLcode code) const;
@@ -62,6 +66,7 @@ class Transfer {
   // Before the handle, which borrows them.
   TextList headers_, proxy_headers_, resolved_;
   std::array<char, CURL_ERROR_SIZE> error_{};
+  bool tls_begun_ = false;
   EasyHandle easy_;
 };
 
