@@ -8,6 +8,7 @@
 #include <csignal>
 #include <new>
 
+#include "base/orphans.h"
 #include "proxy/exchange.h"
 #include "proxy/ready.h"
 
@@ -55,6 +56,7 @@ class Proxy::Impl {
                        }},
         signals_(io_.get_executor(), SIGTERM, SIGINT),
         reload_(io_.get_executor(), SIGHUP),
+        orphans_(io_.get_executor()),
         drain_timer_(io_.get_executor()) {}
 
   Result<> open() {
@@ -90,6 +92,7 @@ class Proxy::Impl {
     if (ready_) ready_->start();
     wait_for_signal();
     wait_for_reload();
+    if (adopts_orphans()) wait_for_orphans();
     while (!io_.stopped()) {
       try {
         io_.run();
@@ -124,6 +127,7 @@ class Proxy::Impl {
     drain_timer_.cancel();
     signals_.cancel();
     reload_.cancel();
+    orphans_.cancel();
     if (ready_) ready_->stop();
     for (const auto& pool : context_.pools) pool->close_idle();
     io_.stop();
@@ -143,13 +147,27 @@ class Proxy::Impl {
     });
   }
 
+  // Those that ended before we listened, too. The proxy has no children of its own.
+  void wait_for_orphans() {
+    http::error_code failed;
+    orphans_.add(SIGCHLD, failed);
+    take_orphans();
+  }
+
+  void take_orphans() {
+    reap_orphans(-1);
+    orphans_.async_wait([this](const http::error_code& error, int) {
+      if (!error) take_orphans();
+    });
+  }
+
   ProxyOptions options_;
   asio::io_context io_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   std::unique_ptr<TlsClient> tls_;
   Context context_;
   http::Context ready_context_;
   std::unique_ptr<http::Listener> listener_, ready_;
-  asio::signal_set signals_, reload_;
+  asio::signal_set signals_, reload_, orphans_;
   http::Timer drain_timer_;
 };
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "base/orphans.h"
 #include "stdio/signals.h"
 
 namespace mcptrace::stdio {
@@ -35,7 +36,8 @@ Supervisor::Supervisor(Child child, Ends ends, ClientTap& client, ServerTap& ser
       ends_(std::move(ends)),
       client_(ends_.client_in, child_.to_stdin.get(), ends_.wake.get(), client),
       server_(child_.from_stdout.get(), ends_.client_out, ends_.wake.get(), server, std::move(ends_.buffer)),
-      session_leader_(getsid(0) == getpid()) {}
+      session_leader_(getsid(0) == getpid()),
+      adopts_orphans_(adopts_orphans()) {}
 
 ChildExit Supervisor::run(Log& log) {
   start_pumps(log);
@@ -97,7 +99,10 @@ int Supervisor::milliseconds_left(std::optional<Nanos> turn) const {
 }
 
 void Supervisor::take_signals() {
-  if (read_signals()) look_at_child();
+  if (read_signals()) {
+    look_at_child();
+    if (adopts_orphans_) reap_orphans(exit_ ? -1 : child_.pid);
+  }
   if (stop_until_ && child_stop_ != 0) {
     stop_until_.reset();
     stop_self(child_stop_);

@@ -50,7 +50,7 @@ class Supervisor {
   Ends ends_;
   ClientPump client_;
   ServerPump server_;
-  const bool session_leader_;
+  const bool session_leader_, adopts_orphans_;
 
   bool watch_out_ = true;      // client_out is still the client's
   bool stdin_closed_ = false;  // by the child
