@@ -16,10 +16,8 @@ struct Command {
   int (*run)(World& world, std::span<const std::string> arguments);
 };
 constexpr Command kCommands[] = {
-    {"sessions", sessions_command},
-    {"trace", trace_command},
-    {"ship", ship_command},
-    {"clear", clear_command},
+    {"sessions", sessions_command}, {"trace", trace_command},   {"ship", ship_command},
+    {"clear", clear_command},       {"config", config_command},
 };
 
 std::string usage() {

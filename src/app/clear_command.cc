@@ -2,6 +2,7 @@
 
 #include "app/command_line.h"
 #include "app/commands.h"
+#include "app/installation.h"
 #include "spool/expiry.h"
 
 namespace mcptrace::app {
@@ -14,6 +15,8 @@ which names of tools servers declared, too: until a server lists them again, nam
 
 options:
   --older-than AGE  only files last written longer ago than AGE: 30s, 5m, 2h, 7d, 2w
+  --home DIR        where the state lies
+  --config FILE     the configuration file
   -h, --help        this text
 
 examples:
@@ -29,9 +32,11 @@ void forget_declared(const std::string& state) { ::unlink((state + "/declared").
 int clear_command(World& world, std::span<const std::string> arguments) {
   std::string older_than;
   CommandLine line("clear");
+  const InstallationOptions installation(line);
   line.value("--older-than", older_than);
   if (const auto parsed = line.parse(arguments); !parsed) return fail(world, parsed.error());
   if (line.help_wanted()) return print(world, kHelp);
+  enter_installation(world, installation);
   Nanos before = Nanos::max();
   if (!older_than.empty()) {
     const auto age = parse_age("--older-than", older_than);

@@ -25,6 +25,7 @@ inline constexpr CommandInfo kCommandList[] = {
     {"trace", "show one session: its calls, errors and times", Program::kBackend},
     {"ship", "send what was traced to the configured backends", Program::kBackend},
     {"clear", "delete stored traces", Program::kBackend},
+    {"config", "show and check the configuration", Program::kBackend},
 };
 
 }  // namespace mcptrace::app

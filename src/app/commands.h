@@ -18,6 +18,7 @@ int sessions_command(World& world, std::span<const std::string> arguments);
 int trace_command(World& world, std::span<const std::string> arguments);
 int ship_command(World& world, std::span<const std::string> arguments);
 int clear_command(World& world, std::span<const std::string> arguments);
+int config_command(World& world, std::span<const std::string> arguments);
 
 // argv -> one of them.
 int run_backend(World& world);

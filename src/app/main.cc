@@ -43,17 +43,19 @@ int misused(const World& world, const std::string& text) {
   return 2;
 }
 
-int become(const World& world, const std::string& program) {
+int become(const World& world, std::string_view program) {
   std::vector<char*> argv;
   for (const std::string& argument : world.arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
-  const std::string here = own_directory();
-  for (const std::string& place : program_places(here, program)) {
-    execv(place.c_str(), argv.data());
+  for (const std::string& path : program_paths(program)) {
+    execv(path.c_str(), argv.data());
     if (errno != ENOENT) break;
   }
-  misused(world,
-          errno_error("cannot run " + program + " (looked in libexec/mcptrace/ beside " + here + ")", errno).message);
+  const int why = errno;
+  misused(world, errno_error("cannot run " + std::string(program) + " (looked in libexec/mcptrace/ beside " +
+                                 own_directory() + ")",
+                             why)
+                     .message);
   return 1;
 }
 

@@ -37,6 +37,7 @@ observe::ObserverOptions observer_options(const TraceOptions& options, const std
   tracer.resource_attributes = options.resource_attributes;
   observer.spool.directory = state_directory + "/spool";
   observer.spool.name_prefix = std::move(prefix);
+  if (const auto size = options.installation.flat.spool_size) observer.spool.total_bytes = *size;
   return observer;
 }
 

@@ -220,7 +220,8 @@ int proxy_command(World& world, std::span<const std::string> args) {
     say(world, parsed.error().message);
     return 2;
   }
-  if (parsed->help) return print(world, kProxyHelp);
+  if (parsed->help) return print(world, proxy_help());
+  enter(world, parsed->options.installation);
   const ProxyCommandOptions& options = parsed->options;
   std::unique_ptr<Traced> traced;
   if (!options.disabled) {

@@ -26,7 +26,7 @@ struct ProxyCommandOptions : TraceOptions {
   observe::ParentOrder parent = observe::ParentOrder::kMetaFirst;
 };
 
-extern const char kProxyHelp[];
+std::string proxy_help();
 
 struct ParsedProxy {
   bool help = false;

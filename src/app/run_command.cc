@@ -182,7 +182,8 @@ int run_command(World& world, std::span<const std::string> args) {
     say(world, parsed.error().message);
     return 2;
   }
-  if (parsed->help) return print(world, kRunHelp);
+  if (parsed->help) return print(world, run_help());
+  enter(world, parsed->options.installation);
   try {
     relay(world, parsed->options, log);
   } catch (const std::bad_alloc&) {  // not even for the relay's buffers

@@ -2,6 +2,8 @@
 
 #include "app/command_line.h"
 #include "app/launch_name.h"
+#include "config/help.h"
+#include "config/options.h"
 
 namespace mcptrace::app {
 namespace {
@@ -10,33 +12,30 @@ Error bad(std::string message) { return {Errc::kInvalidArgument, std::move(messa
 
 }  // namespace
 
-const char kRunHelp[] =
-    "Usage: mcptrace run [options] [--] CMD ARGS…\n"
-    "\n"
-    "Runs an MCP server over stdio, passes every byte between it and its client, and traces the session.\n"
-    "The command begins at the first word that is no option; all that follows it is the command's own.\n"
-    "\n"
-    "Options:\n"
-    "  --name NAME        the service's name in traces (default: what the command starts: a package, script, image …)\n"
-    "  --inject WHEN      put trace context into requests: auto (the default: not where the server refuses it), "
-    "always\n"
-    "                     or never (--no-inject: nothing is ever held back or changed)\n"
-    "  --naming SET       names of spans and attributes: guide, semconv or both (default: both)\n"
-    "  --flush TIME       at the end, wait so long at most until what was traced is delivered, like 5s (default: do "
-    "not\n"
-    "                     wait; what is left is sent by a process of its own)\n"
-    "  -h, --help         this text\n"
-    "\n"
-    "Environment: MCPTRACE_HOME, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, TRACEPARENT, TRACESTATE;\n"
-    "MCPTRACE_DISABLED=1 or OTEL_SDK_DISABLED=true only passes bytes on.\n"
-    "\n"
-    "Examples:\n"
-    "  mcptrace run npx -y @modelcontextprotocol/server-everything stdio\n"
-    "  mcptrace run --name files node server.js /data\n"
-    "\n"
-    "In an MCP client's configuration, put mcptrace in front of the command:\n"
-    "  { \"mcpServers\": { \"files\": { \"command\": \"mcptrace\", \"args\": [\"run\", \"node\", "
-    "\"server.js\"] } } }\n";
+std::string run_help() {
+  return "Usage: mcptrace run [options] [--] CMD ARGS…\n"
+         "\n"
+         "Runs an MCP server over stdio, passes every byte between it and its client, and traces the session.\n"
+         "The command begins at the first word that is no option; all that follows it is the command's own.\n"
+         "\n" +
+         config::options_help(config::kRun) +
+         "\n"
+         "Environment: MCPTRACE_CONFIG, MCPTRACE_HOME, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES,\n"
+         "OTEL_EXPORTER_OTLP_ENDPOINT and its kin, TRACEPARENT, TRACESTATE; MCPTRACE_DISABLED=1 or\n"
+         "OTEL_SDK_DISABLED=true only passes bytes on. Most MCP clients start their servers with HOME, PATH and little "
+         "else:\n"
+         "variables of a shell do not come here. What holds for all sessions goes into "
+         "~/.config/mcptrace/mcptrace.yaml\n"
+         "(docs/configuration.md), what holds for one server into these options or the client's own \"env\".\n"
+         "\n"
+         "Examples:\n"
+         "  mcptrace run npx -y @modelcontextprotocol/server-everything stdio\n"
+         "  mcptrace run --name files node server.js /data\n"
+         "\n"
+         "In an MCP client's configuration, put mcptrace in front of the command:\n"
+         "  { \"mcpServers\": { \"files\": { \"command\": \"mcptrace\", \"args\": [\"run\", \"node\", "
+         "\"server.js\"] } } }\n";
+}
 
 Result<ParsedRun> parse_run(const World& world, std::span<const std::string> args, Log& log) {
   ParsedRun parsed;

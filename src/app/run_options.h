@@ -17,7 +17,7 @@ struct RunOptions : TraceOptions {
   std::vector<std::string> command;
 };
 
-extern const char kRunHelp[];
+std::string run_help();
 
 // Error: kInvalidArgument, for the user. Variables that cannot be used are said in the log and ignored.
 struct ParsedRun {

@@ -2,6 +2,7 @@
 #include "app/run_options.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -13,13 +14,13 @@
 #include <set>
 #include <thread>
 
-#include "app/otel_environment.h"
 #include "app/producer.h"
 #include "app/proxy_command.h"
 #include "app/run_command.h"
 #include "app/secret.h"
 #include "base/fd.h"
 #include "base/testing.h"
+#include "config/otel.h"
 
 namespace mcptrace::app {
 namespace {
@@ -152,6 +153,23 @@ TEST_F(RunOptionsTest, StandardVariablesAreHonoured) {
   EXPECT_TRUE(parse({"--", "x"})->options.resource_attributes.empty());
 }
 
+TEST_F(RunOptionsTest, ADestinationOfTheEnvironmentIsItsVariablesAsTheyAre) {
+  const auto destination = [this] { return parse({"--", "x"})->options.destination; };
+  EXPECT_EQ(destination(), "");
+  environment_ = {
+      {"OTEL_EXPORTER_OTLP_HEADERS", "a=b%20c,d=e"}, {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:1"}, {"OTHER", "1"}};
+  EXPECT_THAT(destination(), testing::AllOf(testing::HasSubstr("OTEL_EXPORTER_OTLP_ENDPOINT=http://h:1\n"),
+                                            testing::HasSubstr("OTEL_EXPORTER_OTLP_HEADERS=a=b%20c,d=e\n"),
+                                            testing::Not(testing::HasSubstr("OTHER"))));
+  environment_["OTEL_TRACES_EXPORTER"] = "none";
+  EXPECT_EQ(destination(), "");
+  environment_ = {{"OTEL_EXPORTER_OTLP_ENDPOINT", ""}};
+  EXPECT_EQ(destination(), "") << "an empty variable counts as not set";
+  environment_ = {{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:1"},
+                  {"OTEL_EXPORTER_OTLP_HEADERS", "key=secret\nOTEL_EXPORTER_OTLP_ENDPOINT=http://evil"}};
+  EXPECT_EQ(destination(), "");
+}
+
 TEST_F(RunOptionsTest, TwoVariablesSwitchTracingOff) {
   for (const char* value : {"true", "TRUE", "True"}) {
     environment_ = {{"OTEL_SDK_DISABLED", value}};
@@ -168,10 +186,10 @@ TEST_F(RunOptionsTest, TwoVariablesSwitchTracingOff) {
 }
 
 TEST(ResourceAttributes, AreDecodedOrRefusedWhole) {
-  EXPECT_EQ(parse_resource_attributes("a=%41%20b")->front().second, "A b");
-  EXPECT_EQ(parse_resource_attributes("")->size(), 0u);
+  EXPECT_EQ(config::parse_resource_attributes("a=%41%20b")->front().second, "A b");
+  EXPECT_EQ(config::parse_resource_attributes("")->size(), 0u);
   for (const char* bad : {"a=x%2", "a=%zz", "a=%", "=b", "a", "a=%ff"})
-    EXPECT_FALSE(parse_resource_attributes(bad)) << bad;
+    EXPECT_FALSE(config::parse_resource_attributes(bad)) << bad;
 }
 
 class SecretTest : public testing::Test {

@@ -1,5 +1,6 @@
 #include "app/command_line.h"
 #include "app/commands.h"
+#include "app/installation.h"
 #include "base/text.h"
 #include "query/export.h"
 #include "query/sessions_text.h"
@@ -19,6 +20,8 @@ options:
   --server NAME    only sessions of that server
   --all            probes too: sessions that held nothing but an answered server/discover
   --format FORMAT  text (default) or json
+  --home DIR       where the state lies
+  --config FILE    the configuration file
   -h, --help       this text
 
 columns:
@@ -46,10 +49,11 @@ struct Options {
   bool help = false;
 };
 
-Result<Options> parse(const World& world, std::span<const std::string> arguments) {
+Result<Options> parse(World& world, std::span<const std::string> arguments) {
   Options options;
   std::string limit, since, format = "text";
   CommandLine line("sessions");
+  const InstallationOptions installation(line);
   line.value("--limit", limit);
   line.value("--since", since);
   line.flag("--errors", options.query.errors);
@@ -58,6 +62,8 @@ Result<Options> parse(const World& world, std::span<const std::string> arguments
   line.value("--format", format);
   MCPTRACE_TRY_VOID(line.parse(arguments));
   options.help = line.help_wanted();
+  if (options.help) return options;
+  enter_installation(world, installation);
   options.query.now = world.clock.wall();
   if (!since.empty()) {
     MCPTRACE_TRY(const std::chrono::seconds age, parse_age("--since", since));

@@ -49,7 +49,7 @@ std::vector<std::string> ship_environment(const std::vector<std::string>& ours, 
 DetachedProgram ship_program(const World& world, const std::string& state, const std::vector<std::string>& referenced,
                              const std::vector<std::string>& arguments) {
   DetachedProgram ship{
-      .places = program_places(own_directory(), "mcptrace-backend"),
+      .places = program_paths("mcptrace-backend"),
       .arguments = {"mcptrace", "ship"},
       .environment = ship_environment(world.environment_entries(), state, referenced, world.working_directory)};
   ship.arguments.insert(ship.arguments.end(), arguments.begin(), arguments.end());

@@ -9,8 +9,6 @@
 #include <map>
 
 #include "app/flush.h"
-#include "app/otel_environment.h"
-#include "app/programs.h"
 #include "base/testing.h"
 #include "spool/cursor.h"
 #include "spool/shipper.h"
@@ -21,35 +19,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
-
-TEST(Programs, LieBesideTheBuildOrTheBinOrEachOther) {
-  EXPECT_THAT(program_places("/b/release", "x"),
-              ElementsAre("/b/release/libexec/mcptrace/x", "/b/release/../libexec/mcptrace/x"));
-  EXPECT_THAT(program_places("/usr/libexec/mcptrace", "x"), ElementsAre("/usr/libexec/mcptrace/x"));
-}
-
-TEST(DestinationOfTheEnvironment, IsItsVariablesAsTheyAre) {
-  std::map<std::string, std::string, std::less<>> set;
-  const auto destination = [&] {
-    return destination_of([&](std::string_view name) -> std::optional<std::string> {
-      const auto found = set.find(name);
-      return found == set.end() ? std::nullopt : std::optional(found->second);
-    });
-  };
-  EXPECT_EQ(destination(), "");
-  set = {{"OTEL_EXPORTER_OTLP_HEADERS", "a=b%20c,d=e"}, {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:1"}, {"OTHER", "1"}};
-  EXPECT_EQ(destination(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://h:1\nOTEL_EXPORTER_OTLP_HEADERS=a=b%20c,d=e\n");
-  set["OTEL_TRACES_EXPORTER"] = "none";
-  EXPECT_EQ(destination(), "");
-  set["OTEL_TRACES_EXPORTER"] = "console,otlp";
-  EXPECT_NE(destination(), "");
-  set = {{"OTEL_EXPORTER_OTLP_ENDPOINT", ""}};
-  EXPECT_EQ(destination(), "") << "an empty variable counts as not set";
-  set = {{"OTEL_EXPORTER_OTLP_HEADERS", "key=secret\nOTEL_EXPORTER_OTLP_ENDPOINT=http://evil"}};
-  const auto refused = destination();
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().message.find("secret"), std::string::npos) << refused.error().message;
-}
 
 TEST(ShipEnvironment, IsWhatItNeedsAndNothingElse) {
   const std::vector<std::string> passed_on = {"HOME=/home/ann",

@@ -1,6 +1,7 @@
 #include "app/command_line.h"
 #include "app/commands.h"
 #include "app/follow_session.h"
+#include "app/installation.h"
 #include "query/export.h"
 
 namespace mcptrace::app {
@@ -15,6 +16,8 @@ options:
   -f, --follow     print calls as they end, until the session is over or Ctrl-C
   --full           fold nothing: every span in a row of its own
   --format FORMAT  text (default), json, or otlp (one OTLP/JSON TracesData object a line and trace)
+  --home DIR       where the state lies
+  --config FILE    the configuration file
   -h, --help       this text
 
 The bars stand on one time axis. Where nothing ran for most of the time, idle gaps are drawn shorter, and a note says so. A session with
@@ -34,15 +37,18 @@ struct Options {
   bool follow = false, full = false, help = false;
 };
 
-Result<Options> parse(std::span<const std::string> arguments) {
+Result<Options> parse(World& world, std::span<const std::string> arguments) {
   Options options;
   CommandLine line("trace");
+  const InstallationOptions installation(line);
   line.positional("ID", options.id);
   line.flag("-f,--follow", options.follow);
   line.flag("--full", options.full);
   line.value("--format", options.format);
   MCPTRACE_TRY_VOID(line.parse(arguments));
   options.help = line.help_wanted();
+  if (options.help) return options;
+  enter_installation(world, installation);
   const bool known = options.format == "text" || options.format == "json" || options.format == "otlp";
   if (!known) {
     return std::unexpected(
@@ -65,7 +71,7 @@ int show(World& world, const Options& options, const query::TraceView& view) {
 }  // namespace
 
 int trace_command(World& world, std::span<const std::string> arguments) {
-  const auto options = parse(arguments);
+  const auto options = parse(world, arguments);
   if (!options) return fail(world, options.error());
   if (options->help) return print(world, kHelp);
   const auto directory = spool_directory(world);

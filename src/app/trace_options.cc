@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
-#include "app/otel_environment.h"
 #include "base/shown.h"
+#include "config/otel.h"
 
 namespace mcptrace::app {
 namespace {
 
 Result<trace::Naming> parse_naming(std::string_view text) {
-  if (text == "both") return trace::Naming::kBoth;
+  if (text.empty() || text == "both") return trace::Naming::kBoth;
   if (text == "guide") return trace::Naming::kGuide;
   if (text == "semconv") return trace::Naming::kSemconv;
   return std::unexpected(
@@ -30,38 +30,78 @@ Result<observe::InjectMode> parse_inject(std::string_view text, bool no_inject) 
       Error{Errc::kInvalidArgument, "--inject wants auto, always or never, got '" + shown(text) + "'"});
 }
 
-void read_environment(const World& world, Log& log, TraceOptions& options) {
-  options.disabled = is_true(world.environment("OTEL_SDK_DISABLED")) ||
-                     is_true(world.environment("MCPTRACE_DISABLED")) || world.environment("MCPTRACE_DISABLED") == "1";
+bool is_disabled(const World& world) {
+  const auto ours = world.environment("MCPTRACE_DISABLED");
+  return config::is_true(world.environment("OTEL_SDK_DISABLED")) || config::is_true(ours) || ours == "1";
+}
+
+// What the environment says of the keys that concern a producer; empty: nothing.
+struct EnvironmentValues {
+  std::string name, inject, naming;
+  std::string destination;  // TraceOptions::destination
+};
+
+// As the process that ships reads them again.
+std::string destination_lines(const World& world, std::vector<std::string>& warnings) {
+  std::string lines;
+  for (const std::string_view name : config::destination_variables()) {
+    const auto value = world.environment(name);
+    if (!value || value->empty()) continue;
+    if (value->find_first_of(std::string_view("\n\r\0", 3)) != std::string::npos) {
+      warnings.push_back(std::string(name) + " is of more than one line: no destination is made of the environment");
+      return {};
+    }
+    lines.append(name).append("=").append(*value).append("\n");
+  }
+  return lines;
+}
+
+EnvironmentValues read_values(const World& world, Log& log) {
+  config::EnvironmentDestination destination = config::destination_from_environment(world.environment);
+  std::vector<std::string>& warnings = destination.warnings;
+  EnvironmentValues values;
+  if (destination.destination) values.destination = destination_lines(world, warnings);
+  for (const config::EnvironmentValue& value : config::values_from_environment(world.environment, warnings)) {
+    if (value.key == "name") values.name = value.text;
+    if (value.key == "inject") values.inject = value.text;
+    if (value.key == "naming") values.naming = value.text;
+  }
+  std::string said;
+  for (const std::string& warning : warnings) said += (said.empty() ? "" : "; ") + warning;
+  if (!said.empty()) log.once(LogReason::kConfiguration, said);
+  return values;
+}
+
+void read_resource(const World& world, Log& log, TraceOptions& options) {
   if (const auto value = world.environment("OTEL_RESOURCE_ATTRIBUTES"); value && !value->empty()) {
-    if (auto attributes = parse_resource_attributes(*value)) {
+    if (auto attributes = config::parse_resource_attributes(*value)) {
       options.resource_attributes = *std::move(attributes);
     } else {
-      log.once(LogReason::kConfiguration, "OTEL_RESOURCE_ATTRIBUTES is ignored: " + attributes.error().message);
+      log.once(LogReason::kResource, "OTEL_RESOURCE_ATTRIBUTES is ignored: " + attributes.error().message);
     }
   }
-  const auto named =
-      std::ranges::find(options.resource_attributes, "service.name", &std::pair<std::string, std::string>::first);
-  if (options.service_name.empty()) options.service_name = world.environment("OTEL_SERVICE_NAME").value_or("");
-  if (options.service_name.empty() && named != options.resource_attributes.end()) options.service_name = named->second;
   std::erase_if(options.resource_attributes, [](const auto& attribute) {
     return attribute.first == "service.name" || attribute.first == "service.instance.id";
   });
+}
+
+void read_parent(const World& world, TraceOptions& options) {
   if (const auto parent = world.environment("TRACEPARENT")) options.environment = trace::parse_traceparent(*parent);
   if (const auto state = world.environment("TRACESTATE");
       options.environment && state && trace::is_valid_tracestate(*state)) {
     options.environment_state = *state;
   }
-  if (auto destination = destination_of(world.environment)) {
-    options.destination = *std::move(destination);
-  } else {
-    log.once(LogReason::kConfiguration, destination.error().message);
-  }
+}
+
+// The first that says something.
+std::string first_of(const std::string& flag, const std::string& variable, const std::optional<std::string>& file) {
+  if (!flag.empty()) return flag;
+  return variable.empty() ? file.value_or(std::string()) : variable;
 }
 
 }  // namespace
 
-TraceOptionsReader::TraceOptionsReader(CommandLine& line) {
+TraceOptionsReader::TraceOptionsReader(CommandLine& line) : installation_(line) {
   line.value("--name", name_);
   line.value("--inject", inject_);
   line.flag("--no-inject", no_inject_);
@@ -71,13 +111,29 @@ TraceOptionsReader::TraceOptionsReader(CommandLine& line) {
 
 Result<TraceOptions> TraceOptionsReader::read(const World& world, Log& log) const {
   TraceOptions options;
-  options.service_name = name_;
-  MCPTRACE_TRY(options.inject, parse_inject(inject_, no_inject_));
-  MCPTRACE_TRY(options.naming, parse_naming(naming_));
+  MCPTRACE_TRY(const observe::InjectMode wanted, parse_inject(inject_, no_inject_));
+  MCPTRACE_TRY_VOID(parse_naming(naming_));
+  options.disabled = is_disabled(world);
+  if (!options.disabled) options.installation = installation_.find(world);
+  if (const std::string& warning = options.installation.warning; !warning.empty()) {
+    log.once(LogReason::kConfigurationFile, warning);
+  }
+  const config::Flat& file = options.installation.flat;
+  const EnvironmentValues values = read_values(world, log);
+  options.service_name = first_of(name_, values.name, file.name);
+  const bool said = no_inject_ || !inject_.empty();
+  // What is no flag was checked where it was read.
+  options.inject = said ? wanted : parse_inject(first_of({}, values.inject, file.inject), false).value_or(wanted);
+  options.naming = parse_naming(first_of(naming_, values.naming, file.naming)).value_or(trace::Naming::kBoth);
+  read_resource(world, log, options);
+  read_parent(world, options);
+  options.destination = values.destination;
+  options.ships = file.destinations != 0 || file.metrics_listen;
+  options.ship_variables = file.variables;
+  if (options.installation.file.named) options.ship_arguments = {"--config", options.installation.file.path};
   if (!flush_.empty()) {
     MCPTRACE_TRY(options.flush, parse_age("--flush", flush_));
   }
-  read_environment(world, log, options);
   return options;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/command_line.h"
+#include "app/installation.h"
 #include "app/world.h"
 #include "base/log.h"
 #include "base/result.h"
@@ -19,8 +20,9 @@
 namespace mcptrace::app {
 
 struct TraceOptions {
-  // --name, else OTEL_SERVICE_NAME, else service.name of OTEL_RESOURCE_ATTRIBUTES; of `run` else the launch name; of
-  // `proxy` else empty: each route has its own.
+  Installation installation;
+  // --name, else OTEL_SERVICE_NAME, else service.name of OTEL_RESOURCE_ATTRIBUTES, else the file's `name`; of `run`
+  // else the launch name; of `proxy` else empty: each route has its own.
   std::string service_name;
   observe::InjectMode inject = observe::InjectMode::kAuto;
   bool disabled = false;
@@ -38,15 +40,16 @@ struct TraceOptions {
   std::optional<std::chrono::seconds> flush;
 };
 
-// The options on a command line; read into TraceOptions after it is parsed. Variables that cannot be used are said in
-// the log and ignored.
+// The options on a command line; read into TraceOptions after it is parsed: they win over the environment, that over
+// the configuration file. Variables that cannot be used, and a file, are said in the log and ignored.
 class TraceOptionsReader {
  public:
   explicit TraceOptionsReader(CommandLine& line);
   Result<TraceOptions> read(const World& world, Log& log) const;
 
  private:
-  std::string name_, naming_ = "both", inject_, flush_;
+  InstallationOptions installation_;
+  std::string name_, naming_, inject_, flush_;
   bool no_inject_ = false;
 };
 

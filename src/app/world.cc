@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "app/programs.h"
 #include "base/fd.h"
 
 namespace mcptrace::app {
@@ -99,7 +100,8 @@ World system_world(int argc, char** argv, const Clock& clock, Random& random) {
           .local_offset = offset_at,
           .clock = clock,
           .random = random,
-          .environment_entries = all_of_environment};
+          .environment_entries = all_of_environment,
+          .flatten = ask_backend_to_flatten};
 }
 
 void say(const World& world, std::string_view text) {
@@ -114,12 +116,15 @@ int print(const World& world, std::string_view text) {
 }
 
 Result<std::string> state_directory(const World& world) {
+  if (!world.given_home.empty()) return world.given_home;
   if (const auto home = set_and_not_empty(world, "MCPTRACE_HOME")) return *home;
+  if (!world.file_home.empty()) return world.file_home;
   if (const auto state = set_and_not_empty(world, "XDG_STATE_HOME"); state && state->starts_with('/')) {
     return *state + "/mcptrace";
   }
   if (!world.home.empty()) return world.home + "/.local/state/mcptrace";
-  return std::unexpected(Error{Errc::kNotFound, "no place for state: set MCPTRACE_HOME, XDG_STATE_HOME or HOME"});
+  return std::unexpected(
+      Error{Errc::kNotFound, "no place for state: give --home, or set MCPTRACE_HOME, XDG_STATE_HOME or HOME"});
 }
 
 Result<std::string> spool_directory(const World& world) {

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "config/flat.h"
 
 namespace mcptrace::app {
 
@@ -32,6 +33,11 @@ struct World {
   Random& random;
   // All of the environment: "NAME=value".
   std::function<std::vector<std::string>()> environment_entries = [] { return std::vector<std::string>(); };
+  // Makes the flat copy of the configuration file (config/flat.h); null: there is nobody who could.
+  config::Flatten flatten{};
+  // Where the state lies by --home, and by the configuration file; empty: that does not say. Known once the options are
+  // parsed (installation.h).
+  std::string given_home{}, file_home{};
 };
 
 // The World of this process. The clock and the randomness must outlive it.
@@ -43,8 +49,9 @@ void say(const World& world, std::string_view text);
 // To stdout; the exit status: 0, or 1 and a line on stderr that says why.
 int print(const World& world, std::string_view text);
 
-// $MCPTRACE_HOME, else $XDG_STATE_HOME/mcptrace, else <home>/.local/state/mcptrace. Empty variables count as not set,
-// and a relative $XDG_STATE_HOME is passed over, as its specification wants. Error: none of them is known.
+// --home, else $MCPTRACE_HOME, else the file's home, else $XDG_STATE_HOME/mcptrace, else <home>/.local/state/mcptrace.
+// Empty variables count as not set, and a relative $XDG_STATE_HOME is passed over, as its specification wants. Error:
+// none of them is known.
 Result<std::string> state_directory(const World& world);
 // state_directory() + "/spool", to be read. Also an error: there is none, and no `run` or `proxy` of this user could
 // make it, so that it would be no answer that nothing was traced.

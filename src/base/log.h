@@ -26,7 +26,9 @@ enum class LogReason : std::uint8_t {
   kDeclaredNames,  // what servers declared cannot be remembered
   kAcceptance,     // what a server refuses cannot be remembered
   kStrictServer,   // a server refuses requests that carry our context
-  kConfiguration,  // a variable or file that was ignored
+  kConfiguration,  // variables that were ignored
+  kResource,       // OTEL_RESOURCE_ATTRIBUTES, the same
+  kConfigurationFile,  // the configuration file does not count as it is
   kChild,          // the server could not be started
   kAuthorization,  // sign-in metadata that clients will refuse, behind a proxy
   kEndpoint,       // an HTTP+SSE session whose endpoint no path of the proxy leads to

@@ -8,7 +8,6 @@
 #include "config/options.h"
 #include "config/otel.h"
 #include "config/reader.h"
-#include "config/value.h"
 #include "config/yaml.h"
 
 namespace mcptrace::config {
@@ -31,24 +30,11 @@ std::vector<Setting> read_file_settings(const std::string& path, std::vector<Pro
   return std::move(reading.settings);
 }
 
-void add_value(std::vector<Setting>& settings, std::vector<std::string>& warnings, EnvironmentValue value) {
-  const Option* const option = find_option(value.key);
-  if (const auto good = check_value(*option, {}, value.text); !good) {
-    warnings.push_back(value.variable + " is ignored: it " + good.error().message);
-    return;
-  }
-  settings.push_back({value.key, value.text, Origin::kVariable, value.variable, {}, option});
-}
-
 void add_environment(const Lookup& environment, std::vector<Setting>& settings, std::vector<std::string>& warnings) {
   for (EnvironmentValue& value : values_from_environment(environment, warnings)) {
-    add_value(settings, warnings, std::move(value));
-  }
-  for (const Option& option : options()) {
-    const bool ours = !option.key.empty() && option.variable.starts_with("MCPTRACE_");
-    std::string text = ours ? value_of(environment, option.variable) : std::string();
-    if (text.empty()) continue;
-    add_value(settings, warnings, {std::string(option.key), std::move(text), std::string(option.variable)});
+    const Option* const option = find_option(value.key);
+    settings.push_back(
+        {std::move(value.key), std::move(value.text), Origin::kVariable, std::move(value.variable), {}, option});
   }
 }
 

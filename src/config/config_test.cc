@@ -313,12 +313,12 @@ TEST_F(ConfigTest, FlagsWinOverTheEnvironmentAndThatOverTheFile) {
 
 TEST_F(ConfigTest, ABadVariableIsIgnoredAndSaid) {
   write("naming: guide\n");
-  environment_ = {{"MCPTRACE_NAMING", "sem"}, {"MCPTRACE_HOME", "relative"}};
+  environment_ = {{"MCPTRACE_NAMING", "sem"}, {"MCPTRACE_INJECT", "no"}};
   const auto config = load(lookup(), file_);
   ASSERT_TRUE(config);
   EXPECT_EQ(config->naming, "guide");
   EXPECT_THAT(config->warnings,
-              ElementsAre("MCPTRACE_HOME is ignored: it wants an absolute path, got 'relative'",
+              ElementsAre("MCPTRACE_INJECT is ignored: it wants auto, always or never, got 'no'",
                           HasSubstr("MCPTRACE_NAMING is ignored: it wants guide, semconv or both, got 'sem'")));
 }
 

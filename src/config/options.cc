@@ -138,6 +138,12 @@ constexpr Option kOptions[] = {
      .help = "at SIGTERM, how long what is in flight may take",
      .fallback = "25s",
      .commands = kProxy},
+    {.flag = "--flush TIME",
+     .type = kDuration,
+     .help =
+         "at the end, wait so long at most until what was traced is delivered, like 5s; else what is left is sent by "
+         "a process of its own",
+     .commands = kTracers},
     {.variable = "MCPTRACE_DISABLED", .type = kBoolean, .help = "1 or true: nothing is traced, all passes as it is"},
 
     // Where telemetry is sent.

@@ -264,6 +264,31 @@ bool has_other_propagators(const Variables& variables) {
   return others;
 }
 
+void add_value(std::vector<EnvironmentValue>& values, const Variables& variables, EnvironmentValue value) {
+  const bool home = value.key == "home";  // $MCPTRACE_HOME may be a relative path
+  if (const auto good = check_value(*find_option(value.key), {}, value.text); !good && !home) {
+    variables.ignore(value.variable, "it " + good.error().message);
+  } else {
+    values.push_back(std::move(value));
+  }
+}
+
+void add_otel_values(std::vector<EnvironmentValue>& values, const Variables& variables) {
+  const std::string attributes = variables.get("OTEL_RESOURCE_ATTRIBUTES"), name = variables.get("OTEL_SERVICE_NAME");
+  if (!name.empty()) {
+    add_value(values, variables, {"name", name, "OTEL_SERVICE_NAME"});
+  } else if (const auto parsed = parse_resource_attributes(attributes)) {
+    const auto named = std::ranges::find(*parsed, "service.name", &std::pair<std::string, std::string>::first);
+    const bool found = named != parsed->end() && !named->second.empty();
+    if (found) add_value(values, variables, {"name", named->second, "OTEL_RESOURCE_ATTRIBUTES"});
+  }
+  if (has_config_file(variables, false)) return;
+  if (auto ratio = ratio_of_sampler(variables)) {
+    add_value(values, variables, {"sampling.ratio", *std::move(ratio), "OTEL_TRACES_SAMPLER"});
+  }
+  if (has_other_propagators(variables)) add_value(values, variables, {"inject", "never", "OTEL_PROPAGATORS"});
+}
+
 }  // namespace
 
 bool is_true(const std::optional<std::string>& value) { return value && same_text(*value, "true"); }
@@ -321,18 +346,13 @@ EnvironmentDestination destination_from_environment(const Lookup& environment) {
 std::vector<EnvironmentValue> values_from_environment(const Lookup& environment, std::vector<std::string>& warnings) {
   std::vector<EnvironmentValue> values;
   const Variables variables(environment, warnings);
-  const std::string attributes = variables.get("OTEL_RESOURCE_ATTRIBUTES"), name = variables.get("OTEL_SERVICE_NAME");
-  if (!name.empty()) {
-    values.push_back({"name", name, "OTEL_SERVICE_NAME"});
-  } else if (const auto parsed = parse_resource_attributes(attributes)) {
-    const auto named = std::ranges::find(*parsed, "service.name", &std::pair<std::string, std::string>::first);
-    if (named != parsed->end()) values.push_back({"name", named->second, "OTEL_RESOURCE_ATTRIBUTES"});
+  add_otel_values(values, variables);
+  for (const Option& option : options()) {
+    const bool ours = !option.key.empty() && option.variable.starts_with("MCPTRACE_");
+    std::string text = ours ? value_of(environment, option.variable) : std::string();
+    if (text.empty()) continue;
+    add_value(values, variables, {std::string(option.key), std::move(text), std::string(option.variable)});
   }
-  if (has_config_file(variables, false)) return values;
-  if (auto ratio = ratio_of_sampler(variables)) {
-    values.push_back({"sampling.ratio", *std::move(ratio), "OTEL_TRACES_SAMPLER"});
-  }
-  if (has_other_propagators(variables)) values.push_back({"inject", "never", "OTEL_PROPAGATORS"});
   return values;
 }
 

@@ -31,7 +31,8 @@ struct EnvironmentDestination {
 // Nothing, where no variable of an OTLP exporter is set, or OTEL_TRACES_EXPORTER or OTEL_SDK_DISABLED want none.
 EnvironmentDestination destination_from_environment(const Lookup& environment);
 
-// What other variables say of keys of the table. In `warnings`: what of them cannot be used.
+// What variables, ours and OpenTelemetry's, say of keys of the table, checked; of a key that several name the last
+// wins. In `warnings`: what of them cannot be used.
 struct EnvironmentValue {
   std::string key, text, variable;
 };

@@ -1,0 +1,45 @@
+#include "app/installation.h"
+
+namespace mcptrace::app {
+namespace {
+
+std::string absolute(const World& world, const std::string& path) {
+  if (path.empty() || path.starts_with('/') || world.working_directory.empty()) return path;
+  return world.working_directory + "/" + path;
+}
+
+}  // namespace
+
+InstallationOptions::InstallationOptions(CommandLine& line) {
+  line.value("--home", home_);
+  line.value("--config", config_);
+}
+
+Installation InstallationOptions::find(const World& world) const {
+  Installation found;
+  found.home = absolute(world, home_);
+  config::Search search{.environment = world.environment, .home = world.home, .given = absolute(world, config_)};
+  found.file = config::find_file(search);
+  if (found.file.path.empty()) return found;
+  World unfiled = world;
+  unfiled.given_home = found.home;
+  unfiled.file_home.clear();
+  config::FlatReading reading = config::read_flat(found.file, state_directory(unfiled).value_or(""), world.flatten);
+  found.flat = std::move(reading.flat);
+  found.warning = std::move(reading.warning);
+  return found;
+}
+
+void enter(World& world, const Installation& installation) {
+  world.given_home = installation.home;
+  world.file_home = installation.flat.home.value_or("");
+}
+
+Installation enter_installation(World& world, const InstallationOptions& options) {
+  Installation installation = options.find(world);
+  if (!installation.warning.empty()) say(world, installation.warning);
+  enter(world, installation);
+  return installation;
+}
+
+}  // namespace mcptrace::app
