@@ -1,92 +1,78 @@
-// mcptrace ship: the process that takes what is in the spool. It delivers nothing yet: what each destination is told is
-// done with.
-#include <poll.h>
-
-#include <algorithm>
-#include <map>
-
+#include "app/command_line.h"
 #include "app/commands.h"
-#include "ledger/feed.h"
-#include "spool/destinations.h"
-#include "spool/reader.h"
-#include "spool/shipper.h"
+#include "app/installation.h"
+#include "app/ship_loop.h"
+#include "app/ship_report.h"
 
 namespace mcptrace::app {
 namespace {
 
-constexpr int kLookEveryMs = 50;
+constexpr std::string_view kHelp = R"(usage: mcptrace ship [--once|--stay] [OPTIONS]
+       mcptrace ship status [--json] [OPTIONS]
+       mcptrace ship check [NAME] [OPTIONS]
 
-class Ship {
- public:
-  Ship(std::string state, spool::ShipLock lock) : state_(std::move(state)), lock_(std::move(lock)) {}
+Sends what was traced to the destinations of the configuration file, and what a process traced whose environment names one
+(OTEL_EXPORTER_OTLP_ENDPOINT) to that. run and proxy start it by themselves and never wait for it; it ends when nobody traces and all is
+delivered. What cannot be delivered stays in the spool, within its bounds.
 
-  Result<> open() {
-    for (const spool::LeftDestination& left : spool::left_destinations(state_)) {
-      if (feeds_.contains(left.name)) continue;
-      MCPTRACE_TRY(ledger::Feed feed,
-                   ledger::Feed::open(state_ + "/spool", spool::ship_cursor(left.name), {.destination = left.name}));
-      feeds_.emplace(left.name, std::move(feed));
-    }
-    std::vector<std::string> names;
-    for (const auto& [name, feed] : feeds_) names.push_back(name);
-    return lock_.serve(names);
-  }
+status tells for each destination what it took, what waits, and what went wrong last. check sends one span to NAME, or to all, and says what
+came back and what to do.
 
-  // Whether there was anything.
-  Result<bool> work() {
-    bool any = false;
-    for (auto& [name, feed] : feeds_) {
-      MCPTRACE_TRY(const std::size_t told, feed.read([](const ledger::Entry&) {}));
-      MCPTRACE_TRY_VOID(feed.save({}));
-      any |= told != 0;
-    }
-    return any;
-  }
+options:
+  --once           deliver what is there now, and end: for cron and CI (exit status 1: not all of it was taken)
+  --stay           until SIGTERM: for a unit
+  --json           (status) one JSON object a line
+  --home DIR       where the state lies
+  --config FILE    the configuration file
+  -h, --help       this text
 
- private:
-  std::string state_;
-  spool::ShipLock lock_;
-  std::map<std::string, ledger::Feed> feeds_;
-};
+examples:
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 mcptrace run -- node server.js
+  mcptrace ship check honeycomb
+  mcptrace ship status
+)";
 
-Result<bool> any_held(const std::string& state) {
-  MCPTRACE_TRY(const std::vector<spool::FileInfo> files, spool::list_files(state + "/spool"));
-  return std::ranges::any_of(files, &spool::FileInfo::locked);
+int ship(World& world, std::span<const std::string> arguments) {
+  CommandLine line("ship");
+  const InstallationOptions options(line);
+  bool once = false, stay = false;
+  line.flag("--once", once);
+  line.flag("--stay", stay);
+  if (const auto parsed = line.parse(arguments); !parsed) return fail(world, parsed.error());
+  if (line.help_wanted()) return print(world, kHelp);
+  if (once && stay) return fail(world, {Errc::kInvalidArgument, "--once and --stay exclude each other"});
+  const Installation installation = enter_installation(world, options);
+  const auto state = state_directory(world);
+  if (!state) return fail(world, state.error());
+  const ShipUntil until = once ? ShipUntil::kDelivered : stay ? ShipUntil::kToldSo : ShipUntil::kQuiet;
+  return ship_until(until, world, installation.file, *state);
 }
 
-Result<> ship_until_quiet(const std::string& state, spool::ShipLock lock) {
-  Ship ship(state, std::move(lock));
-  for (int quiet = 0; quiet < 3;) {
-    MCPTRACE_TRY_VOID(ship.open());
-    MCPTRACE_TRY(const bool told, ship.work());
-    MCPTRACE_TRY(const bool held, any_held(state));
-    quiet = told || held ? 0 : quiet + 1;
-    ::poll(nullptr, 0, kLookEveryMs);
+int report(World& world, std::span<const std::string> arguments, bool check) {
+  CommandLine line(check ? "ship check" : "ship status");
+  const InstallationOptions options(line);
+  bool json = false;
+  std::string name;
+  if (check) {
+    line.positional("NAME", name);
+  } else {
+    line.flag("--json", json);
   }
-  return {};
-}
-
-// Whoever appended when we still held the lock has a file by now.
-Result<> ship(const std::string& state) {
-  for (bool held = true; held;) {
-    MCPTRACE_TRY(std::optional<spool::ShipLock> lock, spool::ShipLock::take(state));
-    if (!lock) return {};
-    MCPTRACE_TRY_VOID(ship_until_quiet(state, *std::move(lock)));
-    MCPTRACE_TRY(held, any_held(state));
-  }
-  return {};
+  if (const auto parsed = line.parse(arguments); !parsed) return fail(world, parsed.error());
+  if (line.help_wanted()) return print(world, kHelp);
+  const Installation installation = enter_installation(world, options);
+  const auto state = state_directory(world);
+  if (!state) return fail(world, state.error());
+  return check ? ship_check(world, installation.file.path, *state, name)
+               : ship_status(world, installation.file.path, *state, json);
 }
 
 }  // namespace
 
 int ship_command(World& world, std::span<const std::string> arguments) {
-  if (!arguments.empty()) {
-    return print(world, "Usage: mcptrace ship\n\nSends what was traced to the configured backends.\n");
-  }
-  const auto state = state_directory(world);
-  if (!state) return fail(world, state.error());
-  const Result<> done = ship(*state);
-  return done ? kDone : fail(world, done.error());
+  const std::string what = arguments.empty() ? "" : arguments[0];
+  if (what == "status" || what == "check") return report(world, arguments.subspan(1), what == "check");
+  return ship(world, arguments);
 }
 
 }  // namespace mcptrace::app

@@ -41,13 +41,11 @@ void append_line(const std::string& file, const Cursor::Place& place, std::strin
 
 }  // namespace
 
-Result<Cursor> Cursor::open(const std::string& directory, const std::string& name) {
+Result<Cursor> Cursor::read(const std::string& directory, const std::string& name) {
   if (!spool::is_cursor_name(name)) {
     return std::unexpected(
         Error{Errc::kInvalidArgument, "a cursor's name is of letters, digits, - and _, not '" + name + "'"});
   }
-  MCPTRACE_TRY(const UniqueFd made, spool::make_directory(directory));
-  MCPTRACE_TRY(const UniqueFd cursors, spool::make_directory(spool::cursors_of(directory)));
   Cursor cursor(directory, name);
   const auto text = read_file(spool::cursors_of(directory) + "/" + name, kMostBytes);
   std::string_view rest = text ? std::string_view(*text) : std::string_view();
@@ -57,6 +55,13 @@ Result<Cursor> Cursor::open(const std::string& directory, const std::string& nam
     Place place;
     if (spool::parse_name(file) && parse_place(line, place)) cursor.set(std::string(file), std::move(place));
   }
+  return cursor;
+}
+
+Result<Cursor> Cursor::open(const std::string& directory, const std::string& name) {
+  MCPTRACE_TRY(Cursor cursor, read(directory, name));
+  MCPTRACE_TRY(const UniqueFd made, spool::make_directory(directory));
+  MCPTRACE_TRY(const UniqueFd cursors, spool::make_directory(spool::cursors_of(directory)));
   MCPTRACE_TRY_VOID(cursor.save());
   return cursor;
 }

@@ -25,6 +25,8 @@ class Cursor {
   // Registers `name` (letters, digits, - _) in `directory`, made if missing; goes on where it was left. A line that
   // cannot be read counts as not there: its file is told again.
   static Result<Cursor> open(const std::string& directory, const std::string& name);
+  // The same without registering it: for whoever only looks where another process is.
+  static Result<Cursor> read(const std::string& directory, const std::string& name);
 
   // By file name. All zero if the file was never read.
   [[nodiscard]] const Place& place(const std::string& file) const;

@@ -49,7 +49,7 @@ class Entries {
   void read_counters(std::string_view payload);
 
   std::vector<otlp::Resource> resources_;
-  std::vector<std::string> bytes_;  // of each of them
+  std::vector<std::string> bytes_;   // of each of them
   std::vector<std::uint32_t> free_;  // places in it
   std::map<std::uint32_t, Places> files_;
   std::map<std::uint32_t, spool::ProcessCounters> counters_;  // by file

@@ -28,7 +28,7 @@ std::optional<bool> names(const std::string& path, std::string_view destination,
 }  // namespace
 
 Result<Feed> Feed::open(const std::string& directory, const std::string& consumer, FeedOptions options) {
-  MCPTRACE_TRY(Cursor cursor, Cursor::open(directory, consumer));
+  MCPTRACE_TRY(Cursor cursor, options.peek ? Cursor::read(directory, consumer) : Cursor::open(directory, consumer));
   return Feed(directory, std::move(cursor), std::move(options));
 }
 
@@ -229,10 +229,6 @@ std::size_t Feed::end_what_was_left(const Tell& tell) {
   }
   for (auto& [number, file] : files_) file.closed |= file.read_out;
   return told;
-}
-
-bool Feed::any_held() const {
-  return std::ranges::any_of(files_, [](const auto& entry) { return entry.second.held; });
 }
 
 void Feed::open_roots(const SeeRoot& see) const {

@@ -29,6 +29,7 @@ struct FeedOptions {
   // Only what processes wrote whose environment named this one (spool/destinations.h); empty: everything. Files of
   // others are passed by: read as to where they are written to, whatever is in them.
   std::string destination{};
+  bool peek = false;  // somebody else is this consumer: its cursor is read and never written; there is no save()
 };
 
 class Feed {
@@ -58,8 +59,6 @@ class Feed {
     std::uint64_t files = 0, bytes = 0;
   };
   [[nodiscard]] const Missed& missed() const { return missed_; }
-  // A living process writes to one of the files.
-  [[nodiscard]] bool any_held() const;
   // Open spans that were not kept, for want of room.
   [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
 

@@ -64,8 +64,12 @@ bool Ship::done() const {
          std::ranges::all_of(shippers_, [](const auto& shipper) { return shipper->done(); });
 }
 
-bool Ship::any_held() const {
-  return std::ranges::any_of(shippers_, [](const auto& shipper) { return shipper->any_held(); });
+bool Ship::has_more() const {
+  return std::ranges::any_of(shippers_, [](const auto& shipper) { return shipper->has_more(); });
+}
+
+bool Ship::only_failures_left() const {
+  return std::ranges::all_of(shippers_, [](const auto& shipper) { return shipper->done() || !shipper->does_well(); });
 }
 
 const Shipper* Ship::find(const std::string& name) const {

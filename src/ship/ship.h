@@ -34,7 +34,9 @@ class Ship {
 
   // Everything is delivered.
   [[nodiscard]] bool done() const;
-  [[nodiscard]] bool any_held() const;
+  [[nodiscard]] bool has_more() const;
+  // All that is not delivered is of destinations that fail.
+  [[nodiscard]] bool only_failures_left() const;
   [[nodiscard]] const Shipper* find(const std::string& name) const;
   // Of those that could not begin, once: a sentence each.
   std::vector<std::string> take_errors() { return std::exchange(errors_, {}); }

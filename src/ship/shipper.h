@@ -55,7 +55,10 @@ class Shipper {
   [[nodiscard]] std::optional<Nanos> next_deadline() const;
   // Everything that the spool holds is decided, and that is on disk.
   [[nodiscard]] bool done() const { return !more_ && outbox_.empty() && !unsaved_; }
-  [[nodiscard]] bool any_held() const { return feed_.any_held(); }
+  // It holds more than what is read.
+  [[nodiscard]] bool has_more() const { return more_ && outbox_.wants() && !stopped_; }
+  // Nothing is in its way.
+  [[nodiscard]] bool does_well() const { return outbox_.pace().is_good(); }
   // Nothing more is sent; what is under way comes to its end.
   void stop() { stopped_ = true; }
   [[nodiscard]] bool stopped() const { return stopped_ && outbox_.sending() == 0; }
