@@ -18,7 +18,9 @@ InstallationOptions::InstallationOptions(CommandLine& line) {
 Installation InstallationOptions::find(const World& world) const {
   Installation found;
   found.home = absolute(world, home_);
-  config::Search search{.environment = world.environment, .home = world.home, .given = absolute(world, config_)};
+  config::Search search{.environment = world.environment,
+                        .home = world.home,
+                        .given = config_ == "none" ? config_ : absolute(world, config_)};
   found.file = config::find_file(search);
   if (found.file.path.empty()) return found;
   World unfiled = world;

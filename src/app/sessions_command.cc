@@ -1,3 +1,5 @@
+#include <ranges>
+
 #include "app/command_line.h"
 #include "app/commands.h"
 #include "app/installation.h"
@@ -83,14 +85,35 @@ Result<Options> parse(World& world, std::span<const std::string> arguments) {
   return options;
 }
 
-std::string nothing_text(const query::SessionList& list) {
-  if (list.empty_spool) {
-    return "No session was traced yet. Put mcptrace in front of an MCP server:\n\n  mcptrace run CMD ARGS…\n";
+// Another directory of this user that has some: the agent's client did not know what this shell knows, or the other way
+// round.
+std::string elsewhere_text(const World& world, const query::SessionQuery& wanted) {
+  std::string text;
+  for (const std::string& state : state_directories(world) | std::views::drop(1)) {
+    query::SessionQuery any;
+    any.now = wanted.now;
+    any.limit = 1;
+    const auto list = query::load_sessions(state + "/spool", any);
+    if (!list || list->empty_spool) continue;
+    text += "There are sessions in " + query::display(state) + ":\n\n  mcptrace sessions --home " +
+            query::display(state) + "\n\n";
   }
-  std::string text = "No session fits.\n";
-  if (list.hidden_probes != 0)
-    text += "(" + query::format_count(list.hidden_probes, "probe") + " hidden: --all shows them)\n";
   return text;
+}
+
+std::string nothing_text(const World& world, const query::SessionList& list, const query::SessionQuery& wanted) {
+  const std::string where = query::display(state_directory(world).value_or(""));
+  if (!list.empty_spool) {
+    std::string text = "No session in " + where + " fits.\n";
+    if (list.hidden_probes != 0)
+      text += "(" + query::format_count(list.hidden_probes, "probe") + " hidden: --all shows them)\n";
+    return text;
+  }
+  return "No session was traced yet in " + where + ".\n\n" + elsewhere_text(world, wanted) +
+         "Put mcptrace in front of an MCP server:\n\n  mcptrace run CMD ARGS…\n\n"
+         "MCP clients start servers with HOME, PATH and little else: what this shell exports does not reach them. Say "
+         "where\nthe state lies with run --home DIR, or with a line \"home: DIR\" in "
+         "~/.config/mcptrace/mcptrace.yaml.\n";
 }
 
 }  // namespace
@@ -106,7 +129,7 @@ int sessions_command(World& world, std::span<const std::string> arguments) {
   say_skips(world, list->skips);
   const std::vector<query::Session> sessions = query::grouped_by_agent(std::move(list->sessions));
   if (options->json) return print(world, query::sessions_json(sessions, list->more, list->skips.numbers()));
-  if (sessions.empty()) return print(world, nothing_text(*list));
+  if (sessions.empty()) return print(world, nothing_text(world, *list, options->query));
   std::string text = query::sessions_table(sessions, text_options(world));
   if (list->more) text += "(there are more: --limit N)\n";
   return print(world, text);

@@ -115,14 +115,25 @@ int print(const World& world, std::string_view text) {
   return 1;
 }
 
+std::vector<std::string> state_directories(const World& world) {
+  std::vector<std::string> directories;
+  const auto add = [&](std::string directory) {
+    if (!directory.empty() && std::ranges::find(directories, directory) == directories.end()) {
+      directories.push_back(std::move(directory));
+    }
+  };
+  add(world.given_home);
+  add(set_and_not_empty(world, "MCPTRACE_HOME").value_or(""));
+  add(world.file_home);
+  const auto state = set_and_not_empty(world, "XDG_STATE_HOME");
+  if (state && state->starts_with('/')) add(*state + "/mcptrace");
+  if (!world.home.empty()) add(world.home + "/.local/state/mcptrace");
+  return directories;
+}
+
 Result<std::string> state_directory(const World& world) {
-  if (!world.given_home.empty()) return world.given_home;
-  if (const auto home = set_and_not_empty(world, "MCPTRACE_HOME")) return *home;
-  if (!world.file_home.empty()) return world.file_home;
-  if (const auto state = set_and_not_empty(world, "XDG_STATE_HOME"); state && state->starts_with('/')) {
-    return *state + "/mcptrace";
-  }
-  if (!world.home.empty()) return world.home + "/.local/state/mcptrace";
+  std::vector<std::string> directories = state_directories(world);
+  if (!directories.empty()) return std::move(directories.front());
   return std::unexpected(
       Error{Errc::kNotFound, "no place for state: give --home, or set MCPTRACE_HOME, XDG_STATE_HOME or HOME"});
 }

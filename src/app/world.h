@@ -53,6 +53,8 @@ int print(const World& world, std::string_view text);
 // Empty variables count as not set, and a relative $XDG_STATE_HOME is passed over, as its specification wants. Error:
 // none of them is known.
 Result<std::string> state_directory(const World& world);
+// All of these that are known, that one first: where else sessions may lie.
+std::vector<std::string> state_directories(const World& world);
 // state_directory() + "/spool", to be read. Also an error: there is none, and no `run` or `proxy` of this user could
 // make it, so that it would be no answer that nothing was traced.
 Result<std::string> spool_directory(const World& world);

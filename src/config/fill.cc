@@ -146,7 +146,10 @@ void check_destinations(const Config& config, std::span<const Setting> settings,
     names.push_back(destination.name);
     const bool leads =
         !destination.preset.empty() || !destination.endpoint.empty() || !destination.traces_endpoint.empty();
-    if (!leads && !destination.name.empty()) wrong("wants a preset, an endpoint or a traces_endpoint");
+    // One that is wrong in itself may have meant to.
+    const bool read =
+        std::ranges::none_of(problems, [&](const Problem& problem) { return problem.key.starts_with(key); });
+    if (!leads && read) wrong("wants a preset, an endpoint or a traces_endpoint");
     if (destination.certificate.empty() != destination.certificate_key.empty()) {
       wrong("certificate and certificate_key go together: one of them is missing");
     }

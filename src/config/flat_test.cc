@@ -170,6 +170,9 @@ TEST_F(FlatTest, TheFileIsLookedForInOrder) {
   environment_["MCPTRACE_CONFIG"] = "/missing.yaml";
   EXPECT_EQ(find(), "/missing.yaml");
   EXPECT_EQ(find("/given.yaml"), "/given.yaml");
+  EXPECT_EQ(find("none"), "");
+  environment_["MCPTRACE_CONFIG"] = "none";
+  EXPECT_EQ(find(), "");
   environment_["MCPTRACE_CONFIG"] = "";
   environment_["XDG_CONFIG_HOME"] = "relative";
   std::filesystem::remove(in_home);

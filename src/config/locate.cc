@@ -18,10 +18,9 @@ std::optional<FileStamp> stamp_of(const std::string& path) {
 }
 
 FoundFile find_file(const Search& search) {
-  if (!search.given.empty()) return {search.given, true};
-  if (std::string named = value_of(search.environment, "MCPTRACE_CONFIG"); !named.empty()) {
-    return {std::move(named), true};
-  }
+  std::string named = search.given.empty() ? value_of(search.environment, "MCPTRACE_CONFIG") : search.given;
+  if (named == "none") return {};
+  if (!named.empty()) return {std::move(named), true};
   const std::string xdg = value_of(search.environment, "XDG_CONFIG_HOME");
   const std::string places[] = {
       search.home.empty() ? "" : search.home + "/.config/mcptrace/mcptrace.yaml",

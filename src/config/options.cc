@@ -30,7 +30,7 @@ constexpr Option kOptions[] = {
     {.flag = "--config FILE",
      .variable = "MCPTRACE_CONFIG",
      .type = kPath,
-     .help = "the configuration file",
+     .help = "the configuration file, or none",
      .fallback = "the first there is of ~/.config/mcptrace/mcptrace.yaml, $XDG_CONFIG_HOME/mcptrace/mcptrace.yaml and "
                  "/etc/mcptrace/mcptrace.yaml",
      .commands = kAll},

@@ -6,7 +6,7 @@ import { answerTheServer, capabilities, drive } from './everything.mjs';
 const [command, ...args] = process.argv.slice(2);
 const client = new Client({ name: 'mcptrace-demo', version: '1.0.0' }, { capabilities });
 answerTheServer(client);
-const env = { MCPTRACE_HOME: process.env.MCPTRACE_HOME };
+const env = { MCPTRACE_HOME: process.env.MCPTRACE_HOME, MCPTRACE_CONFIG: 'none' };
 const stderr = process.env.DEMO_VERBOSE ? 'inherit' : 'ignore';
 await client.connect(new StdioClientTransport({ command, args, env, stderr }));
 const { tools, failed } = await drive(client);

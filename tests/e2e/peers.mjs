@@ -39,7 +39,7 @@ export const freshHome = (t) => path.join(freshDirectory(t), 'state');
 // How to start `command`: as it is, or under mcptrace.
 export const direct = (command) => ({ command: command[0], args: command.slice(1) });
 export const traced = (home, command, { options = [], env = {} } = {}) =>
-  ({ command: binary, args: ['run', ...options, '--', ...command], env: { MCPTRACE_HOME: home, ...env } });
+  ({ command: binary, args: ['run', ...options, '--', ...command], env: { MCPTRACE_HOME: home, MCPTRACE_CONFIG: 'none', ...env } });
 
 // A test that fails leaves its processes behind; the next one begins without them.
 const running = new Set();
