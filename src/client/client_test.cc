@@ -284,6 +284,18 @@ TEST_F(ClientTest, AConnectionThatWasClosedMeanwhileIsNotUsedAgain) {
   EXPECT_EQ(server.connections(), 5);
 }
 
+TEST_F(ClientTest, WhoRefusesNeedNotReadAll) {
+  TestServer server([](Peer& peer) {
+    std::string begin;
+    peer.read_more(begin);
+    peer.write("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    while (peer.read_more(begin)) begin.clear();
+  });
+  const Answer answer = ask({.url = server.url(), .body = std::string(50'000'000, 'x')});
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->status, 413);
+}
+
 TEST_F(ClientTest, ADescriptorEndsTheWait) {
   const UniqueFd wake(eventfd(1, EFD_CLOEXEC));
   client.run(std::chrono::hours(1), wake.get());

@@ -250,7 +250,13 @@ void TestServer::serve_one(int fd) {
     good = SSL_accept(tls) == 1;
   }
   Peer peer(fd, tls);
-  if (good) serve_(peer);
+  if (good) {
+    serve_(peer);
+  } else {
+    // Its alert arrives only if what the client has sent meanwhile is taken.
+    shutdown(fd, SHUT_WR);
+    for (std::string rest; Peer(fd, nullptr).read_more(rest);) rest.clear();
+  }
   if (tls != nullptr) {
     if (good) SSL_shutdown(tls);
     SSL_free(tls);
