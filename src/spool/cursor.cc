@@ -68,6 +68,10 @@ Positions read_cursor(const std::string& directory, const std::string& name) {
   return load(cursors_of(directory) + "/" + name);
 }
 
+void remove_cursor(const std::string& directory, const std::string& name) {
+  if (is_cursor_name(name)) ::unlink((cursors_of(directory) + "/" + name).c_str());
+}
+
 bool has_passed(const std::vector<Positions>& cursors, const Entry& entry) {
   return std::ranges::all_of(cursors, [&](const Positions& positions) {
     const auto found = positions.find(entry.name);

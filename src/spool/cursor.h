@@ -24,6 +24,8 @@ using Positions = std::map<std::string, std::uint64_t>;  // file name -> positio
 Result<std::vector<Positions>> read_cursors(const std::string& directory, Nanos since = Nanos::min());
 // One by its name; nothing is passed where it cannot be read.
 Positions read_cursor(const std::string& directory, const std::string& name);
+// Where the consumer is no more: its files wait for it no longer.
+void remove_cursor(const std::string& directory, const std::string& name);
 // Have all of them read the file to its end? There is at least one.
 bool has_passed(const std::vector<Positions>& cursors, const Entry& entry);
 

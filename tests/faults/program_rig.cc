@@ -37,7 +37,8 @@ Session start_run(const std::string& home, const Run& run) {
   words.insert(words.end(), run.server.begin(), run.server.end());
   const auto prepare = [home, more = run.prepare] {
     setenv("MCPTRACE_HOME", home.c_str(), 1);
-    for (const char* name : {"MCPTRACE_DISABLED", "OTEL_SDK_DISABLED", "OTEL_SERVICE_NAME", "TRACEPARENT"}) {
+    for (const char* name : {"MCPTRACE_DISABLED", "OTEL_SDK_DISABLED", "OTEL_SERVICE_NAME", "TRACEPARENT",
+                             "OTEL_EXPORTER_OTLP_ENDPOINT"}) {
       unsetenv(name);
     }
     if (more) more();
@@ -118,7 +119,10 @@ SpoolSize read_spool(const std::string& directory, const std::function<void(cons
     size.locked += file.locked;
     spool::FileReader reader(file.path);
     while (const auto record = reader.next()) {
-      if (record->type == RecordType::kResource || record->type == RecordType::kCounters) continue;
+      if (record->type == RecordType::kResource || record->type == RecordType::kCounters ||
+          record->type == RecordType::kDestination) {
+        continue;
+      }
       Stored stored{.type = record->type, .header = {}, .span = {}};
       std::string_view bytes;
       EXPECT_TRUE(otlp::split_record(record->payload, stored.header, bytes));

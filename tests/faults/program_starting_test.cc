@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,6 +19,8 @@
 #include "denied.h"
 #include "program_rig.h"
 #include "proxy_rig.h"
+#include "spool/counters.h"
+#include "spool/reader.h"
 
 namespace mcptrace::faults {
 namespace {
@@ -176,6 +179,34 @@ TEST(ProgramStarting, FewProcesses) {
     const std::string slower = "traffic stands still while servers' names are looked up: starting a thread: ";
     expect_said(pass_requests(std::move(proxy)), tasks == 1 ? untraced : tasks == 2 ? slower : "");
   }
+}
+
+// Times that what ships could not be started, by all who wrote to the spool.
+std::uint64_t times_not_shipped(const std::string& spool) {
+  std::uint64_t times = 0;
+  const auto files = spool::list_files(spool);
+  for (const spool::FileInfo& file : files ? *files : std::vector<spool::FileInfo>()) {
+    std::uint64_t last = 0;
+    spool::FileReader reader(file.path);
+    while (const auto record = reader.next()) {
+      if (record->type != spool::RecordType::kCounters) continue;
+      const auto counters = spool::decode_counters(record->payload);
+      if (counters) last = spool::count_of(counters->counts, spool::kShipNotStarted);
+    }
+    times += last;
+  }
+  return times;
+}
+
+// There is a destination, and no process to be had for what ships: all is traced, and kept.
+TEST(ProgramStarting, NoProcessForWhatShips) {
+  const Home home;
+  try_with(home.path(), "what is traced is kept and not sent, traffic is not affected: making a process: ", [] {
+    setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9", 1);
+    deny({{.number = SYS_clone, .error = EAGAIN, .argument = 0, .mask = CLONE_VFORK, .value = CLONE_VFORK}});
+  });
+  EXPECT_EQ(Account(home.spool()).closes, 2u);
+  EXPECT_GE(times_not_shipped(home.spool()), 2u) << "run and proxy count it";
 }
 
 TEST(ProgramStarting, AThreadsDefaultStackIsLargerThanMemory) {
