@@ -259,6 +259,7 @@ TEST_F(ObserverTest, WhatIsDeletedToMakeRoomIsAFinding) {
   const auto session = [&](std::uint64_t most_files) {
     ObserverOptions small = options(directory_ + "/spool");
     small.spool.total_files = most_files;
+    small.spool.look_after = {};
     Observer observer(small, activity_, clock_, ids_, log_);
     observer.client().push(request(1));
     observer.server().push(answer(1));

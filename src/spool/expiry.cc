@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +22,7 @@ namespace mcptrace::spool {
 namespace {
 
 constexpr const char* kName = "expired";
+constexpr const char* kLooked = "looked";
 constexpr std::size_t kManyBytes = 16 << 10;
 constexpr std::size_t kMostBytes = 64 << 10;  // that are read, and that a file may need room for
 constexpr Nanos kCursorLives = std::chrono::hours(24 * 7);
@@ -129,6 +131,22 @@ Expired expire(int directory, const std::string& path, std::uint64_t total_bytes
   }
   if (unread.files != 0) count(directory, unread, now);
   return unread;
+}
+
+bool looked_lately(int directory, Nanos now, Nanos lately) {
+  struct stat status;
+  if (::fstatat(directory, kLooked, &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  const Nanos at = modified_of(status);
+  return at <= now && subtract(now, at) < lately;
+}
+
+void note_look(int directory, Nanos now) {
+  const UniqueFd fd(::openat(directory, kLooked, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
+  if (!fd.valid()) return;
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
+  const timespec at = {.tv_sec = seconds.count(), .tv_nsec = (now - seconds).count()};
+  const timespec times[] = {at, at};
+  ::futimens(fd.get(), times);
 }
 
 Expired read_expired(const std::string& path) {

@@ -20,6 +20,11 @@ struct Expired {
 // `path`: of `directory`, which is open.
 Expired expire(int directory, const std::string& path, std::uint64_t total_bytes, std::uint64_t total_files, Nanos now);
 
+// Has somebody looked for what is to go within `lately` before `now`? A look takes the longer the more files there are,
+// and processes start often: the first small file of one need not have its own. A file beside the others, `looked`.
+bool looked_lately(int directory, Nanos now, Nanos lately);
+void note_look(int directory, Nanos now);
+
 // The count, since it was forgotten last. It is a little too low where processes died, or met, while they counted.
 Expired read_expired(const std::string& path);
 void forget_expired(const std::string& path);

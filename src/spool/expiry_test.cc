@@ -103,7 +103,48 @@ TEST_F(ExpiryTest, TheCountIsAFileThatStaysSmall) {
     EXPECT_LT(std::filesystem::file_size(temp_.spool() + "/expired"), 17u << 10);
   }
   EXPECT_EQ(read_expired(temp_.spool()).files, 200u * 101);
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(temp_.spool()), {}), 1) << "nothing is left beside it";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(temp_.spool()), {}), 2) << "it, and when it was looked";
+}
+
+TEST_F(ExpiryTest, ALookIsRememberedForAWhile) {
+  const auto directory = make_directory(temp_.spool());
+  ASSERT_TRUE(directory);
+  const auto lately = [&] { return looked_lately(directory->get(), clock_.wall(), std::chrono::minutes(1)); };
+  EXPECT_FALSE(lately());
+  note_look(directory->get(), clock_.wall());
+  EXPECT_TRUE(lately());
+  clock_.advance(std::chrono::minutes(1) - Nanos(1));
+  EXPECT_TRUE(lately());
+  clock_.advance(Nanos(1));
+  EXPECT_FALSE(lately());
+  note_look(directory->get(), clock_.wall());
+  EXPECT_TRUE(lately());
+  clock_.jump_wall(-std::chrono::hours(1));
+  EXPECT_FALSE(lately()) << "a clock that was set back is not waited for";
+}
+
+TEST_F(ExpiryTest, AFirstFileNeedsNoLookOfItsOwnWhereThereWasOne) {
+  const WriterOptions one{.directory = temp_.spool(), .file_bytes = 1, .total_files = 1};
+  const auto write = [&](Writer& writer, std::uint32_t tag) {
+    EXPECT_TRUE(writer.append(RecordType::kSpan, tag, "x"));
+    EXPECT_TRUE(writer.flush());
+    clock_.advance(std::chrono::seconds(1));
+  };
+  for (std::uint32_t tag = 1; tag <= 3; ++tag) {
+    Writer writer(one, clock_);
+    write(writer, tag);
+    EXPECT_EQ(writer.counts().expired_files, 0u);
+  }
+  EXPECT_THAT(tags(), ElementsAre(1, 2, 3));
+  Writer other(one, clock_);
+  write(other, 4);
+  write(other, 5);  // its second
+  EXPECT_EQ(other.counts().expired_files, 3u);
+  clock_.advance(std::chrono::minutes(1));
+  Writer later(one, clock_);
+  write(later, 6);
+  EXPECT_EQ(later.counts().expired_files, 1u);
+  EXPECT_THAT(tags(), ElementsAre(5, 6)) << "one is held";
 }
 
 TEST_F(ExpiryTest, HalfALineAndNonsenseCountNothing) {

@@ -240,7 +240,7 @@ TEST(SpoolKill, TwoHundredWritersAtOnceAllGetThrough) {
 
 TEST(SpoolKill, WritersThatMakeRoomAtOnceDoNotTripOverEachOther) {
   TempDirectory temp;
-  WriterOptions options{.directory = temp.spool(), .total_files = 20};
+  WriterOptions options{.directory = temp.spool(), .total_files = 20, .look_after = {}};
   for (int i = 0; i < 100; ++i) {
     SystemClock clock;
     Writer writer({.directory = temp.spool()}, clock);

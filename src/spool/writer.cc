@@ -235,9 +235,7 @@ Result<> Writer::start_file(Nanos now) {
   for (int attempt = 0; attempt < kStartAttempts; ++attempt) {
     MCPTRACE_TRY(const UniqueFd directory, make_directory(options_.directory));
     const Nanos wall = clock_.wall();
-    if (attempt == 0)
-      counts_.expired_files +=
-          expire(directory.get(), options_.directory, options_.total_bytes, options_.total_files, wall).files;
+    if (attempt == 0) expire_others(directory.get(), wall);
     const auto salt = static_cast<std::uint32_t>(random_.u64());
     head_ = preamble;
     const std::string name = make_name(wall, options_.name_prefix, ::getpid(), salt);
@@ -259,6 +257,13 @@ Result<> Writer::start_file(Nanos now) {
   }
   counts_.lost_records += head_records_;
   return result;
+}
+
+void Writer::expire_others(int directory, Nanos wall) {
+  if (first_file_.empty() && looked_lately(directory, wall, options_.look_after)) return;
+  note_look(directory, wall);
+  counts_.expired_files +=
+      expire(directory, options_.directory, options_.total_bytes, options_.total_files, wall).files;
 }
 
 std::string Writer::take_preamble() {

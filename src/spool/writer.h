@@ -43,6 +43,8 @@ struct WriterOptions {
   // unlocked files go (expiry.h); those of living processes stay, whatever the sum.
   std::uint64_t total_bytes = 512u << 20;
   std::uint64_t total_files = 10'000;
+  // For a writer's first file nobody looks whether it is over, if somebody has within this time.
+  Nanos look_after = std::chrono::minutes(1);
   // At least so much room is kept behind a file, and at most as much again; 0: none.
   std::uint64_t kept_bytes = 16u << 10;
   std::size_t batch_bytes = 128u << 10;  // append() flushes by itself beyond this
@@ -116,6 +118,7 @@ class Writer {
   void write_closing(std::string_view batch);
   [[nodiscard]] bool needs_file(Nanos now);
   Result<> start_file(Nanos now);
+  void expire_others(int directory, Nanos wall);
   Result<File> make_file(int directory, const std::string& name, std::uint32_t salt, Nanos created);
   Result<> fill_file(File& file, const std::string& temporary, std::uint32_t salt, Nanos created);
   std::string take_preamble();

@@ -223,6 +223,7 @@ TEST_F(WriterTest, TypesOtherThanSpansStayPlainBetweenBlocksAndInOrder) {
 TEST_F(WriterTest, TheOldestUnlockedFilesGoWhenTheDirectoryIsOverItsBound) {
   auto small = options();
   small.total_bytes = 5 * 4096;
+  small.look_after = {};
   small.kept_bytes = 0;
   Writer holder(small, clock_);
   ASSERT_TRUE(holder.append(RecordType::kSpan, 0, "held"));
@@ -243,6 +244,7 @@ TEST_F(WriterTest, TheOldestUnlockedFilesGoWhenTheDirectoryIsOverItsBound) {
 TEST_F(WriterTest, ADirectoryOverItsBoundWithLivingFilesOnlyIsNoReasonToStop) {
   auto small = options();
   small.total_files = 1;
+  small.look_after = {};
   std::vector<std::unique_ptr<Writer>> writers;
   for (std::uint32_t i = 0; i < 5; ++i) {
     writers.push_back(std::make_unique<Writer>(small, clock_));
