@@ -36,7 +36,8 @@ Result<Feed> Feed::open(const std::string& directory, const std::string& consume
 // say of resources and open spans is needed, whatever of their spans has been decided.
 Result<> Feed::look() {
   MCPTRACE_TRY(const std::vector<spool::FileInfo> there, spool::list_files(directory_));
-  for (auto& [number, file] : files_) file.held = file.there = false;  // deleted: nothing more is to come
+  // Of what was deleted nothing more is to come.
+  for (auto& [number, file] : files_) file.held = file.there = file.read_in_round = false;
   for (const spool::FileInfo& info : there) {
     const std::string name = name_of(info.path);
     auto number = numbers_.find(name);
@@ -87,19 +88,26 @@ void Feed::begin(const spool::FileInfo& info, const std::string& name) {
 // What was left open is judged by how the files were in the round before: whoever let go of one had begun its next by
 // then, and says there what is still open.
 Result<std::size_t> Feed::read(const Tell& tell, std::size_t most) {
-  MCPTRACE_TRY_VOID(look());
+  if (!in_round_) MCPTRACE_TRY_VOID(look());
+  in_round_ = true;
   std::size_t told = 0;
-  std::vector<std::uint32_t> finished;
   for (auto& [number, file] : files_) {
     if (file.passed_by) file.read_out = file.closed = !file.held;
-    if (file.read_out || file.passed_by) continue;
+    if (file.read_out || file.passed_by || file.read_in_round) continue;
     told += read_file(number, tell, most - told);
     if (told >= most) return told;
-    if (!file.held) finished.push_back(number);
+    file.read_in_round = true;
   }
   told += end_what_was_left(tell);
-  for (const std::uint32_t number : finished) files_.at(number).read_out = true;
+  for (auto& [number, file] : files_) file.read_out |= !file.held;
+  in_round_ = false;
   return told;
+}
+
+bool Feed::settled() const {
+  return !in_round_ && std::ranges::all_of(files_, [](const auto& entry) {
+    return entry.second.held || entry.second.closed || !entry.second.there;
+  });
 }
 
 // Opened anew each time, as there may be more files than descriptors.

@@ -43,6 +43,9 @@ class Feed {
   // Tells what came: some `most` of it (a block is never left half told), and then those of what was killed. How many;
   // less than `most`: it was all that there is.
   Result<std::size_t> read(const Tell& tell, std::size_t most = 10'000);
+  // Nothing is left to be told of what was there at the last read(): not even the ends of what was killed, which are
+  // known a round later.
+  [[nodiscard]] bool settled() const;
   // The roots of sessions that are open, as they were written last (session_open), with the last sign of their session.
   using SeeRoot = std::function<void(const trace::SpanHeader& header, std::string_view bytes, Nanos last,
                                      std::string_view resource)>;
@@ -69,9 +72,10 @@ class Feed {
     Nanos modified{};
     bool held = false;
     bool there = false;
-    bool missed = false;    // it is gone, and that was noted
-    bool read_out = false;  // nobody adds to it, and it was read to its end
-    bool closed = false;    // ... and what was left open in it has been told
+    bool read_in_round = false;  // to the end that it had at its beginning
+    bool missed = false;         // it is gone, and that was noted
+    bool read_out = false;       // nobody adds to it, and it was read to its end
+    bool closed = false;         // ... and what was left open in it has been told
     // From before our start: it was closed, and up to there told; of that only `wanted` is told again.
     bool was_closed = false;
     bool passed_by = false;  // not of our destination: only its first record is ever read
@@ -114,6 +118,7 @@ class Feed {
   FeedOptions options_;
   Entries entries_;
   std::map<std::uint32_t, File> files_;  // by number: the oldest first
+  bool in_round_ = false;                // the last read() left some of what was there
   std::map<std::string, std::uint32_t, std::less<>> numbers_;
   std::uint32_t next_number_ = 0;
   std::map<SpanKey, Open> open_;

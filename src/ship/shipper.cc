@@ -49,11 +49,12 @@ void Shipper::pump(bool changed, bool hurry) {
   more_ |= changed;
   const Nanos now = place_.clock.boot();
   if (!stopped_) {
-    if (now >= looked_at_ + kLookAtOpenEvery) take_open_roots();
     while (more_ && outbox_.wants()) {
       read();
       if (told_ >= kMostToldUnsaved) save();
     }
+    // What is read on may end them.
+    if (!more_ && now >= looked_at_ + kLookAtOpenEvery) take_open_roots();
     while (const Batch* batch = outbox_.next(now, hurry)) send(*batch);
   }
   const bool settled = !more_ && outbox_.empty();
@@ -70,7 +71,7 @@ void Shipper::read() {
   const std::size_t most = settings_.limits.batch_spans;
   const auto told = feed_.read([this](const ledger::Entry& entry) { take(entry); }, most);
   if (!told) note_error("the spool cannot be read: " + told.error().message);
-  more_ = told && *told >= most;
+  more_ = told && !feed_.settled();
 }
 
 void Shipper::take(const ledger::Entry& entry) {
