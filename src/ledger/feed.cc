@@ -163,7 +163,7 @@ bool Feed::tell_if_new(bool old, std::uint64_t position, const Entry& entry, con
     return false;
   }
   tell(entry);
-  where_.emplace(key, Where{entry.file, position});
+  told_.push_back({key, entry.file, position});
   return true;
 }
 
@@ -259,18 +259,13 @@ Result<> Feed::save(std::span<const SpanKey> undecided) {
                       .closed = closed,
                       .undecided = {file.wanted.begin(), file.wanted.end()}};
   }
-  decltype(where_) kept;
-  for (const SpanKey& key : undecided) {
-    if (kept.contains(key)) continue;
-    const auto [first, last] = where_.equal_range(key);
-    for (const auto& [told, where] : std::ranges::subrange(first, last)) {
-      kept.emplace(key, where);
-      Cursor::Place& place = places.at(where.file);
-      place.decided = std::min(place.decided, where.position);
-      place.undecided.push_back(key);
-    }
+  const std::unordered_set<SpanKey, SpanKeyHash> still(undecided.begin(), undecided.end());
+  std::erase_if(told_, [&still](const Told& told) { return !still.contains(told.key); });
+  for (const Told& told : told_) {
+    Cursor::Place& place = places.at(told.file);
+    place.decided = std::min(place.decided, told.position);
+    place.undecided.push_back(told.key);
   }
-  where_ = std::move(kept);
   for (auto& [number, place] : places) cursor_.set(files_.at(number).name, std::move(place));
   MCPTRACE_TRY_VOID(cursor_.save());
   forget_files();
@@ -280,7 +275,7 @@ Result<> Feed::save(std::span<const SpanKey> undecided) {
 // Those that are done with: nothing of them is open, wanted or undecided.
 void Feed::forget_files() {
   std::set<std::uint32_t> used;
-  for (const auto& [key, where] : where_) used.insert(where.file);
+  for (const Told& told : told_) used.insert(told.file);
   for (const auto& [key, open] : open_) used.insert(open.files.begin(), open.files.end());
   std::erase_if(files_, [&](const auto& entry) {
     const auto& [number, file] = entry;

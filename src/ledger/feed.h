@@ -93,7 +93,8 @@ class Feed {
     std::size_t spans = 0;  // that are open
     Nanos last{};           // its last sign
   };
-  struct Where {
+  struct Told {
+    SpanKey key;
     std::uint32_t file = 0;
     std::uint64_t position = 0;  // before its record
   };
@@ -128,7 +129,7 @@ class Feed {
   std::uint64_t left_out_ = 0;
   Missed missed_;
   spool::Skipped skipped_;
-  std::unordered_multimap<SpanKey, Where, SpanKeyHash> where_;  // of what was told, and is not known to be decided
+  std::vector<Told> told_;  // and not known to be decided
 };
 
 }  // namespace mcptrace::ledger
