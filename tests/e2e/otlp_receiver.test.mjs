@@ -7,13 +7,12 @@ import { OTLPTraceExporter as ProtobufExporter } from '@opentelemetry/exporter-t
 import { TracerProvider } from '@opentelemetry/sdk-trace';
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
-import net from 'node:net';
 import { test } from 'node:test';
-import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { certificate } from './http_peers.mjs';
 import { servicePath, writeMessage } from './otlp/grpc.mjs';
 import { attributesOf } from './otlp/rules.mjs';
-import { writeRequest } from './otlp/schema.mjs';
+import { messageType as protobuf, writeRequest } from './otlp/schema.mjs';
 import { Receiver } from './otlp_receiver.mjs';
 
 const none = [];
@@ -164,4 +163,183 @@ test('what is too large is answered so', async (t) => {
   assert.equal((await post(receiver, bytesOf({}))).status, 200);
   assert.deepEqual(receiver.violations, none);
   assert.equal(receiver.spans().length, 1);
+});
+
+// --- answers by a script ---
+
+const status = protobuf('RpcStatus'), response = protobuf('ExportTraceServiceResponse');
+const answered = async (reply, type) => type.toObject(type.decode(Buffer.from(await reply.arrayBuffer())), { longs: Number });
+
+test('failures, with fields and a sentence', async (t) => {
+  const receiver = await Receiver.start({ t, script: [{ status: 503, headers: { 'retry-after': '1' }, message: 'later' }, {}] });
+  const refused = await post(receiver, bytesOf({}));
+  assert.equal(refused.status, 503);
+  assert.equal(refused.headers.get('retry-after'), '1');
+  assert.equal(refused.headers.get('content-type'), 'application/x-protobuf');
+  assert.deepEqual(await answered(refused, status), { message: 'later' });
+  assert.equal(receiver.spans().length, 0);
+  assert.equal((await post(receiver, bytesOf({}))).status, 200);
+  await receiver.when(({ spans }) => spans().length === 1);
+  assert.equal(receiver.requests.length, 2);
+});
+
+test('a script may be a function of the request, and wait', async (t) => {
+  const receiver = await Receiver.start({
+    t, script: async ({ spans }) => ({ partial: { rejectedSpans: spans.length, errorMessage: 'too old' }, gzip: true }),
+  });
+  assert.deepEqual(await answered(await post(receiver, bytesOf({})), response), { partialSuccess: { rejectedSpans: 1, errorMessage: 'too old' } });
+});
+
+test('connections that go, and what was taken before', async (t) => {
+  const receiver = await Receiver.start({ t, script: [{ cut: 'before' }, { cut: 'after' }, { cut: 'middle', body: 'half' }] });
+  const taken = [];
+  for (let number = 1; number <= 3; ++number) {
+    await assert.rejects(post(receiver, bytesOf({ name: `n${number}` })).then((reply) => reply.arrayBuffer()));
+    taken.push(receiver.spans().length);
+  }
+  assert.deepEqual(taken, [0, 1, 2]);
+});
+
+test('an answer that never comes ends with the receiver', async (t) => {
+  const receiver = await Receiver.start({ t, script: [{ hang: true }] });
+  const reply = assert.rejects(post(receiver, bytesOf({})));
+  await receiver.when(({ requests }) => requests.length === 1);
+  const never = assert.rejects(receiver.when(() => false), /the receiver stopped, after 1 requests/);
+  await receiver.stop();
+  await Promise.all([reply, never]);
+  assert.equal(receiver.spans().length, 0);
+});
+
+test('answers that are slow, huge, or larger than they look', async (t) => {
+  const receiver = await Receiver.start({ t, script: [{ slow: true, body: 'slow' }, { huge: 10_000_000 }, { bomb: true }] });
+  const slow = await post(receiver, bytesOf({}));
+  assert.equal(slow.status, 200);
+  await slow.body.cancel();
+  assert.equal((await (await post(receiver, bytesOf({}))).arrayBuffer()).byteLength, 10_000_000);
+  const bomb = await post(receiver, bytesOf({}));
+  assert.equal(bomb.headers.get('content-encoding'), 'gzip');
+  let bytes = 0;
+  for await (const piece of bomb.body) {
+    if ((bytes += piece.length) > 20_000_000) break;
+  }
+  assert.ok(bytes > 20_000_000);
+  assert.deepEqual(receiver.violations, none);
+});
+
+// One call: { head, body, trailers }, or an error.
+async function call(receiver, message, headers = {}, tls = {}) {
+  const session = http2.connect(receiver.origin, tls);
+  try {
+    const stream = session.request({
+      ':method': 'POST', ':path': servicePath, 'content-type': 'application/grpc', te: 'trailers', 'user-agent': 'test', ...headers,
+    });
+    const seen = { body: [], head: {}, trailers: {} };
+    stream.on('response', (fields) => { seen.head = fields; });
+    stream.on('trailers', (fields) => { seen.trailers = fields; });
+    stream.on('data', (piece) => seen.body.push(piece));
+    stream.end(message);
+    await Promise.race([
+      new Promise((resolve, reject) => stream.once('close', resolve).once('error', reject).once('aborted', () => reject(new Error('aborted')))),
+      new Promise((resolve, reject) => session.once('error', reject)),
+    ]);
+    return { ...seen, body: Buffer.concat(seen.body) };
+  } finally {
+    session.destroy();
+  }
+}
+
+test('gRPC: failures come by trailers alone, or behind a head', async (t) => {
+  const receiver = await Receiver.start({
+    t, protocol: 'grpc', script: [{ grpc: { status: 14, message: 'später', retryAfter: 1.5 } }, { grpc: { status: 8, withHead: true } }, { status: 503 }],
+  });
+  const message = writeMessage(bytesOf({}));
+  const alone = await call(receiver, message);
+  assert.equal(alone.head['grpc-status'], '14');
+  assert.equal(decodeURIComponent(alone.head['grpc-message']), 'später');
+  const details = Buffer.from(alone.head['grpc-status-details-bin'], 'base64');
+  const { details: [{ typeUrl, value }], code } = status.toObject(status.decode(details));
+  assert.deepEqual([code, typeUrl], [14, 'type.googleapis.com/google.rpc.RetryInfo']);
+  const info = protobuf('RetryInfo');
+  assert.deepEqual(info.toObject(info.decode(value), { longs: Number }), { retryDelay: { seconds: 1, nanos: 500_000_000 } });
+  const behind = await call(receiver, message);
+  assert.equal(behind.head['grpc-status'], undefined);
+  assert.equal(behind.trailers['grpc-status'], '8');
+  assert.equal((await call(receiver, message)).head[':status'], 503);
+  assert.equal(receiver.spans().length, 0);
+  const good = await call(receiver, message);
+  assert.equal(good.trailers['grpc-status'], '0');
+  assert.deepEqual([...good.body], [0, 0, 0, 0, 0]);
+  assert.deepEqual(receiver.violations, none);
+  assert.equal(receiver.spans().length, 1);
+});
+
+test('gRPC: a part, half a message, and nothing', async (t) => {
+  const receiver = await Receiver.start({
+    t, protocol: 'grpc', script: [{ partial: { rejectedSpans: 1, errorMessage: 'm' } }, { cut: 'middle' }, { cut: 'before' }, { cut: 'after' }],
+  });
+  const message = writeMessage(bytesOf({}));
+  const { body } = await call(receiver, message);
+  assert.deepEqual(response.toObject(response.decode(body.subarray(5)), { longs: Number }), { partialSuccess: { rejectedSpans: 1, errorMessage: 'm' } });
+  const ended = [];
+  for (let number = 2; number <= 4; ++number) {
+    const { trailers = {}, head = {} } = await call(receiver, message).catch(() => ({}));
+    ended.push(trailers['grpc-status'] ?? head['grpc-status'], receiver.spans().length);
+  }
+  assert.deepEqual(ended, [undefined, 2, undefined, 2, undefined, 3]);
+});
+
+const wrongCalls = {
+  'a path': [{ ':path': '/v1/traces' }, writeMessage(bytesOf({})), /:path \/v1\/traces/, '12'],
+  'a media type': [{ 'content-type': 'application/x-protobuf' }, writeMessage(bytesOf({})), /content-type/],
+  'no te': [{ te: undefined }, writeMessage(bytesOf({})), /te undefined/],
+  'a timeout': [{ 'grpc-timeout': '10s' }, writeMessage(bytesOf({})), /grpc-timeout 10s/],
+  'no frame': [{}, bytesOf({}), /is not one message/, '3'],
+  'two messages': [{}, Buffer.concat([writeMessage(bytesOf({})), writeMessage(bytesOf({}))]), /is not one message/, '3'],
+  'an encoding that no header names': [{}, encodedMessage(), /no header says how/, '3'],
+  'an encoding that is none': [{ 'grpc-encoding': 'zstd' }, writeMessage(bytesOf({})), /grpc-encoding zstd/],
+};
+function encodedMessage() {
+  const message = writeMessage(gzipSync(bytesOf({})));
+  message[0] = 1;
+  return message;
+}
+for (const [name, [headers, message, pattern, code]] of Object.entries(wrongCalls)) {
+  test(`said to be wrong of gRPC: ${name}`, async (t) => {
+    const receiver = await Receiver.start({ t, protocol: 'grpc' });
+    const { head } = await call(receiver, message, headers);
+    assert.ok(receiver.violations.some((text) => pattern.test(text)), JSON.stringify(receiver.violations));
+    assert.equal(head['grpc-status'], code);
+  });
+}
+
+test('gRPC: an encoded message', async (t) => {
+  const receiver = await Receiver.start({ t, protocol: 'grpc' });
+  await call(receiver, encodedMessage(), { 'grpc-encoding': 'gzip' });
+  assert.deepEqual(receiver.violations, none);
+  assert.equal(receiver.spans().length, 1);
+});
+
+test('the official server: a failure, and then none', async (t) => {
+  const receiver = await Receiver.start({ t, protocol: 'grpc-js', script: [{ grpc: { status: 14, retryAfter: 0.01 } }] });
+  const exporter = new GrpcExporter({ url: receiver.origin });
+  const { error } = await exported(exporter, makeSpans());
+  assert.equal(error.code, 14);
+  assert.equal(error.metadata.get('grpc-status-details-bin').length, 1);
+  assert.equal((await exported(exporter, makeSpans())).code, 0);
+  checkSpans(receiver);
+  assert.deepEqual(receiver.requests.map(({ committed }) => committed), [false, true]);
+  await exporter.shutdown();
+});
+
+test('over TLS', async (t) => {
+  const { key, cert } = certificate(t);
+  for (const protocol of ['grpc', 'grpc-js']) {
+    const receiver = await Receiver.start({ t, protocol, tls: { key, cert } });
+    assert.equal((await call(receiver, writeMessage(bytesOf({})), {}, { ca: cert })).trailers['grpc-status'], '0');
+  }
+  const receiver = await Receiver.start({ t, tls: { key, cert } });
+  const exporter = new ProtobufExporter({ url: `${receiver.origin}/v1/traces`, httpAgentOptions: { ca: cert } });
+  assert.equal((await exported(exporter, makeSpans())).code, 0);
+  checkSpans(receiver);
+  await exporter.shutdown();
 });

@@ -179,12 +179,13 @@ export function readRequest(encoding, body, say, { numbers = false } = {}) {
   }
 }
 
+export const messageType = (name) => root.lookupType(`otlp.${name}`);
 const bytesOf = (name, object) => {
-  const type = root.lookupType(`otlp.${name}`);
+  const type = messageType(name);
   return Buffer.from(type.encode(type.fromObject(object)).finish());
 };
 const textOf = (name, object) => {
-  const type = root.lookupType(`otlp.${name}`);
+  const type = messageType(name);
   return Buffer.from(JSON.stringify(type.toObject(type.fromObject(object), { longs: String })));
 };
 
