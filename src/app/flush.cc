@@ -38,6 +38,10 @@ Sizes own_files(const std::string& spool, const std::string& first) {
   return own;
 }
 
+bool is_among(const std::string& name, const std::vector<std::string>& names) {
+  return std::ranges::find(names, name) != names.end();
+}
+
 UniqueFd take_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -56,11 +60,12 @@ class Flush {
   bool is_done() {
     const auto served = spool::served(options_.state);
     if (!served) return false;
-    if (!options_.destination.empty() && std::ranges::find(*served, options_.destination) == served->end()) {
-      return false;
+    const auto& known = options_.destinations;
+    for (const std::string& destination : known) {
+      if (!is_among(destination, *served)) return false;
     }
     return std::ranges::all_of(*served, [&](const std::string& destination) {
-      const bool of_others = spool::is_destination_name(destination) && destination != options_.destination;
+      const bool of_others = spool::is_destination_name(destination) && !is_among(destination, known);
       return of_others || has_all(destination);
     });
   }

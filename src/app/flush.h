@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "app/ship_starter.h"
 #include "base/clock.h"
@@ -18,8 +19,8 @@ enum class Flushed : std::uint8_t {
 
 struct FlushOptions {
   std::string state;
-  std::string first_file;   // of the spool, of those that this process wrote; empty: none
-  std::string destination;  // that its environment named; empty: none
+  std::string first_file;                 // of the spool, of those that this process wrote; empty: none
+  std::vector<std::string> destinations;  // that are known to be: of its environment, and of the configuration
   std::chrono::seconds limit{};
 };
 

@@ -10,13 +10,19 @@
 namespace mcptrace::app {
 
 Shipping::Shipping(const World& world, const TraceOptions& options, std::string state, const HashKey& key, Log& log)
-    : world_(world), log_(log), state_(std::move(state)), variables_(options.destination), flush_(options.flush) {
+    : world_(world),
+      log_(log),
+      state_(std::move(state)),
+      variables_(options.destination),
+      destinations_(options.ship_destinations),
+      flush_(options.flush) {
   if (!variables_.empty()) {
     KeyedHash hash(key, "destination");
     hash.update_field(variables_);
     name_ = spool::destination_name(hash.finish64());
+    destinations_.push_back(name_);
   }
-  if (name_.empty() && !options.ships) return;
+  if (destinations_.empty() && !options.ships) return;
   starter_.emplace(state_, ship_program(world, state_, options.ship_variables, options.ship_arguments), world.clock,
                    log);
 }
@@ -48,7 +54,8 @@ void Shipping::appended() {
 
 void Shipping::flush(const std::string& first_file) {
   if (!waits()) return;
-  const FlushOptions options{.state = state_, .first_file = first_file, .destination = name_, .limit = *flush_};
+  const FlushOptions options{
+      .state = state_, .first_file = first_file, .destinations = destinations_, .limit = *flush_};
   const Flushed flushed = app::flush(options, *starter_, world_.clock);
   if (flushed == Flushed::kAll) return;
   const std::string why = flushed == Flushed::kTimeIsOver ? "within " + std::to_string(flush_->count()) + " s"

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/ship_starter.h"
 #include "app/trace_options.h"
@@ -41,7 +42,8 @@ class Shipping {
   const World& world_;
   Log& log_;
   std::string state_;
-  std::string name_, variables_;  // of the destination; empty: none
+  std::string name_, variables_;  // of the environment's destination; empty: none
+  std::vector<std::string> destinations_;
   std::optional<std::chrono::seconds> flush_;
   std::optional<ShipStarter> starter_;  // nothing: there is no destination at all
 };

@@ -143,10 +143,10 @@ class FlushTest : public StarterTest {
     }
     std::ofstream(spool::cursors_of(state_ + "/spool") + "/" + spool::ship_cursor(destination)) << text;
   }
-  Flushed wait(const std::string& destination = "") {
+  Flushed wait(const std::vector<std::string>& destinations = {}) {
     ShipStarter starter(state_, shell_, clock_, log_);
     const FlushOptions options{
-        .state = state_, .first_file = writer_->first_file(), .destination = destination, .limit = limit_};
+        .state = state_, .first_file = writer_->first_file(), .destinations = destinations, .limit = limit_};
     return flush(options, starter, system_clock_);
   }
 
@@ -158,20 +158,21 @@ class FlushTest : public StarterTest {
 
 TEST_F(FlushTest, AllIsDeliveredWhereEachDestinationHasDecidedAllThatWasWritten) {
   const std::string own = "otel-0000000000000001", other = "otel-0000000000000002";
-  EXPECT_EQ(wait(own), Flushed::kTimeIsOver) << "it does not serve anybody yet";
+  EXPECT_EQ(wait({own}), Flushed::kTimeIsOver) << "it does not serve anybody yet";
   serve({"jaeger", other});
   decide("jaeger");
-  EXPECT_EQ(wait(own), Flushed::kTimeIsOver) << "nor ours";
+  EXPECT_EQ(wait({own}), Flushed::kTimeIsOver) << "nor ours";
   serve({"jaeger", own, other});
-  EXPECT_EQ(wait(own), Flushed::kTimeIsOver);
+  EXPECT_EQ(wait({own}), Flushed::kTimeIsOver);
   decide(own, 1);
-  EXPECT_EQ(wait(own), Flushed::kTimeIsOver);
+  EXPECT_EQ(wait({own}), Flushed::kTimeIsOver);
   decide(own);
-  EXPECT_EQ(wait(own), Flushed::kAll) << "what others' environments named is not waited for";
+  EXPECT_EQ(wait({own}), Flushed::kAll) << "what others' environments named is not waited for";
   decide("jaeger", 1);
-  EXPECT_EQ(wait(own), Flushed::kTimeIsOver);
+  EXPECT_EQ(wait({own}), Flushed::kTimeIsOver);
   decide("jaeger");
   EXPECT_EQ(wait(), Flushed::kAll);
+  EXPECT_EQ(wait({"jaeger", "tempo"}), Flushed::kTimeIsOver) << "the configuration has another";
 }
 
 TEST_F(FlushTest, WhatIsGoneIsNotWaitedFor) {
@@ -193,7 +194,7 @@ TEST_F(FlushTest, OfOtherProcessesNothingIsWaitedFor) {
 
 TEST_F(FlushTest, WhoWroteNothingDoesNotWait) {
   ShipStarter starter(state_, shell_, clock_, log_);
-  EXPECT_EQ(flush({.state = state_, .first_file = "", .destination = "", .limit = 100s}, starter, system_clock_),
+  EXPECT_EQ(flush({.state = state_, .first_file = "", .destinations = {}, .limit = 100s}, starter, system_clock_),
             Flushed::kAll);
 }
 

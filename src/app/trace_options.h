@@ -35,6 +35,7 @@ struct TraceOptions {
   std::string destination;
   // The configuration has destinations, or somewhere to show metrics: `ship` is to run.
   bool ships = false;
+  std::vector<std::string> ship_destinations;  // the names of those destinations, as far as they are known
   std::vector<std::string> ship_variables;  // that the configuration takes secrets from
   std::vector<std::string> ship_arguments;
   std::optional<std::chrono::seconds> flush;

@@ -19,6 +19,14 @@ constexpr std::size_t kMostServedBytes = 1 << 20;
 
 std::string path_of(const std::string& state, const char* name) { return state + "/" + name; }
 
+// Whoever may write to it is its owner's affair, as with the secret in it: what is read of these files is no secret,
+// and nothing is believed that could do harm.
+Result<UniqueFd> open_state(const std::string& state) {
+  UniqueFd fd(::open(state.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return std::unexpected(errno_error("opening the directory " + state, errno));
+  return fd;
+}
+
 // False and errno.
 bool lock(int fd) {
   struct flock whole{};
@@ -30,7 +38,8 @@ bool lock(int fd) {
 }  // namespace
 
 Result<std::optional<ShipLock>> ShipLock::take(const std::string& state) {
-  MCPTRACE_TRY(const UniqueFd directory, make_directory(state));
+  MCPTRACE_TRY(const UniqueFd spool, make_directory(state + "/spool"));
+  MCPTRACE_TRY(const UniqueFd directory, open_state(state));
   const std::string path = path_of(state, kLock);
   UniqueFd fd(::openat(directory.get(), kLock, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
   if (!fd.valid()) return std::unexpected(errno_error(path, errno));
@@ -46,7 +55,7 @@ Result<std::optional<ShipLock>> ShipLock::take(const std::string& state) {
 Result<> ShipLock::serve(std::span<const std::string> destinations) const {
   std::string text;
   for (const std::string& destination : destinations) text.append(destination).append("\n");
-  MCPTRACE_TRY(const UniqueFd directory, make_directory(state_));
+  MCPTRACE_TRY(const UniqueFd directory, open_state(state_));
   Result<> said = replace_file(directory.get(), kServes, text, std::string(kServes) + ".tmp");
   if (!said) return std::unexpected(std::move(said).error().with_context(path_of(state_, kServes)));
   return {};

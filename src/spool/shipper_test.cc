@@ -37,6 +37,15 @@ TEST_F(ShipperTest, OnlyOneHoldsTheLock) {
   EXPECT_TRUE(take());
 }
 
+TEST_F(ShipperTest, AStateDirectoryThatOthersMayWriteToIsItsOwnersAffair) {
+  ASSERT_EQ(::mkdir(state().c_str(), 0700), 0);
+  ASSERT_EQ(::chmod(state().c_str(), 0775), 0);
+  const std::optional<ShipLock> lock = take();
+  ASSERT_TRUE(lock);
+  EXPECT_TRUE(lock->serve({}));
+  EXPECT_TRUE(served(state()));
+}
+
 TEST_F(ShipperTest, WhatIsServedIsOfTheOneThatLives) {
   EXPECT_FALSE(served(state()));
   std::optional<ShipLock> lock = take();

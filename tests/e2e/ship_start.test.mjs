@@ -235,6 +235,22 @@ test('a proxy starts it, and waits for it, too', async (t) => {
   assert.deepEqual(proxy.stderr.filter((line) => !line.includes('listening on')), []);
 });
 
+test('a proxy that waits ends at a second signal', async (t) => {
+  const here = await installation(t);
+  const server = legacyHttpServer();
+  const { origin } = await listen(t, server.handler);
+  const proxy = await startProxy(here.home, origin, { options: ['--flush', '1h'], env: here.env });
+  const peer = await legacyHttpClient(`${proxy.origin}/mcp`);
+  process.kill(await oneShip(here.home), 'SIGSTOP');
+  await peer.close();
+  proxy.signal('SIGTERM');
+  await eventually(() => fs.existsSync(path.join(here.home, 'ship.hurry')), 'that it waits');
+  proxy.signal('SIGTERM');
+  const { code, signal } = await proxy.exit;
+  assert.deepEqual({ code, signal }, { code: 0, signal: null });
+  assert.equal(proxy.stderr.filter((line) => line.includes('not all that was traced was delivered when a signal ended')).length, 1);
+});
+
 // --- as the first process of a container ---
 
 // In a pid namespace with a /proc of its own; whoever is not root needs a user namespace for it.
