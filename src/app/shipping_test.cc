@@ -43,13 +43,13 @@ TEST(ShipEnvironment, IsWhatItNeedsAndNothingElse) {
   }
   std::vector<std::string> expected = passed_on;
   expected.emplace_back("MCPTRACE_HOME=/state");
-  EXPECT_EQ(ship_environment(ours, "/state", {"HONEYCOMB_API_KEY"}, "/work"), expected);
+  EXPECT_EQ(ship_environment(ours, "/state", {"HONEYCOMB_API_KEY"}, "/somewhere"), expected);
 }
 
 TEST(ShipEnvironment, RelativePathsAreOfOurDirectory) {
-  EXPECT_THAT(ship_environment({"MCPTRACE_CONFIG=c.yaml"}, "st", {}, "/work"),
-              ElementsAre("MCPTRACE_CONFIG=/work/c.yaml", "MCPTRACE_HOME=/work/st"));
-  EXPECT_THAT(ship_environment({"MCPTRACE_CONFIG="}, "/st", {}, "/work"),
+  EXPECT_THAT(ship_environment({"MCPTRACE_CONFIG=c.yaml"}, "st", {}, "/somewhere"),
+              ElementsAre("MCPTRACE_CONFIG=/somewhere/c.yaml", "MCPTRACE_HOME=/somewhere/st"));
+  EXPECT_THAT(ship_environment({"MCPTRACE_CONFIG="}, "/st", {}, "/somewhere"),
               ElementsAre("MCPTRACE_CONFIG=", "MCPTRACE_HOME=/st"));
 }
 
