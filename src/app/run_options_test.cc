@@ -16,10 +16,13 @@
 
 #include "app/producer.h"
 #include "app/proxy_command.h"
+#include "app/proxy_options.h"
 #include "app/run_command.h"
 #include "app/secret.h"
 #include "base/fd.h"
 #include "base/testing.h"
+#include "config/flat.h"
+#include "config/options.h"
 #include "config/otel.h"
 
 namespace mcptrace::app {
@@ -32,14 +35,20 @@ class RunOptionsTest : public testing::Test {
       const auto found = environment_.find(std::string(name));
       return found == environment_.end() ? std::nullopt : std::optional(found->second);
     };
-    const World world{{}, environment, {}, {}, 0, 1, 2, false, false, 0, {}, clock_, random_};
+    const World world{{}, environment, {}, "/work", 0, 1, 2, false, false, 0, {}, clock_, random_, flatten_};
     return parse_run(world, arguments, log_);
+  }
+  Result<ParsedProxy> parse_proxy_options(std::vector<std::string> arguments) {
+    const World world{
+        {}, [](std::string_view) { return std::nullopt; }, {}, {}, 0, 1, 2, false, false, 0, {}, clock_, random_};
+    return parse_proxy(world, arguments, log_);
   }
 
   std::map<std::string, std::string> environment_;
   ManualClock clock_;
   SeededRandom random_{1};
   Log log_{-1};
+  config::Flatten flatten_;
 };
 
 TEST_F(RunOptionsTest, TheCommandIsWhatFollowsTheDashes) {
@@ -49,6 +58,64 @@ TEST_F(RunOptionsTest, TheCommandIsWhatFollowsTheDashes) {
   EXPECT_EQ(parsed->options.service_name, "files");
   EXPECT_EQ(parsed->options.inject, observe::InjectMode::kNever);
   EXPECT_EQ(parsed->options.naming, trace::Naming::kSemconv);
+}
+
+// What --help shows is what the parsers take.
+TEST_F(RunOptionsTest, TheFlagsOfTheTableAreTaken) {
+  for (const config::Option& option : config::options()) {
+    for (std::size_t at = option.flag.find("--"); at != std::string_view::npos; at = option.flag.find("--", at + 1)) {
+      const std::string flag(option.flag.substr(at, option.flag.find(' ', at) - at));
+      const auto unknown = testing::HasSubstr("unknown option");
+      if ((option.commands & config::kRun) != 0) {
+        const auto parsed = parse({flag, "x", "--", "s"});
+        EXPECT_TRUE(parsed || !testing::Value(parsed.error().message, unknown)) << flag;
+      }
+      if ((option.commands & config::kProxy) == 0) continue;
+      const auto parsed = parse_proxy_options({flag, "x"});
+      EXPECT_TRUE(parsed || !testing::Value(parsed.error().message, unknown)) << flag;
+    }
+  }
+  EXPECT_THAT(parse({"--frobnicate", "--", "s"}).error().message, testing::HasSubstr("unknown option"));
+}
+
+TEST_F(RunOptionsTest, TheEnvironmentWinsOverTheFileAndFlagsOverBoth) {
+  char path[] = "/tmp/mcptrace-options-XXXXXX";
+  ASSERT_NE(::mkdtemp(path), nullptr);
+  const std::string directory = path, file = directory + "/c.yaml";
+  std::ofstream(file) << "anything: the copy is what is read";
+  flatten_ = [](const std::string& of, const std::string&) {
+    config::FlatCopy copy;
+    copy.file = of;
+    copy.flat.home = "/of/file";
+    copy.flat.name = "of-file";
+    copy.flat.naming = "guide";
+    copy.flat.inject = "never";
+    copy.flat.spool_size = 7 << 20;
+    return config::print_flat(copy);
+  };
+  environment_["MCPTRACE_CONFIG"] = file;
+  const auto of_file = parse({"--", "s"});
+  EXPECT_EQ(of_file->options.service_name, "of-file");
+  EXPECT_EQ(of_file->options.naming, trace::Naming::kGuide);
+  EXPECT_EQ(of_file->options.inject, observe::InjectMode::kNever);
+  EXPECT_EQ(of_file->options.installation.flat.home, "/of/file");
+  EXPECT_EQ(observer_options(of_file->options, "/s", "run", random_).spool.total_bytes, 7u << 20);
+  environment_["OTEL_SERVICE_NAME"] = "of-environment";
+  environment_["MCPTRACE_NAMING"] = "semconv";
+  environment_["MCPTRACE_INJECT"] = "always";
+  const auto of_environment = parse({"--", "s"});
+  EXPECT_EQ(of_environment->options.service_name, "of-environment");
+  EXPECT_EQ(of_environment->options.naming, trace::Naming::kSemconv);
+  EXPECT_EQ(of_environment->options.inject, observe::InjectMode::kAlways);
+  const auto of_flags =
+      parse({"--name", "of-flag", "--naming", "both", "--inject", "auto", "--home", "here", "--", "s"});
+  EXPECT_EQ(of_flags->options.service_name, "of-flag");
+  EXPECT_EQ(of_flags->options.naming, trace::Naming::kBoth);
+  EXPECT_EQ(of_flags->options.inject, observe::InjectMode::kAuto);
+  EXPECT_EQ(of_flags->options.installation.home, "/work/here");
+  environment_["MCPTRACE_DISABLED"] = "1";
+  EXPECT_EQ(parse({"--", "s"})->options.installation.file.path, "");
+  std::filesystem::remove_all(directory);
 }
 
 TEST_F(RunOptionsTest, InjectionIsByItselfAlwaysOrNever) {

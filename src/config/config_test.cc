@@ -203,7 +203,7 @@ TEST_F(ConfigTest, AnUnknownKeySaysWhereAndWhatWasMeant) {
   EXPECT_THAT(
       problems("targets:\n- { name: a, canary: { tol: x } }\n"),
       ElementsAre(":2:24: targets[0].canary: unknown key 'tol'; did you mean 'tool'? Known here: tool, expect"));
-  EXPECT_THAT(problems("spool.size: 1GiB\n"), ElementsAre(HasSubstr("unknown key 'spool.size'")));
+  EXPECT_THAT(problems("spool.size: 1GiB\n"), ElementsAre(HasSubstr("unknown key 'spool.size'. Known here: home, ")));
 }
 
 TEST_F(ConfigTest, AllThatIsWrongIsSaidInTheOrderOfTheFile) {

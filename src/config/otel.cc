@@ -237,7 +237,7 @@ std::optional<std::string> ratio_of_sampler(const Variables& variables) {
                      "behind parentbased_");
     return std::nullopt;
   }
-  const std::string argument = variables.get("OTEL_TRACES_SAMPLER_ARG");
+  std::string argument = variables.get("OTEL_TRACES_SAMPLER_ARG");
   if (argument.empty()) return "1";
   if (parse_ratio(argument)) return argument;
   variables.ignore("OTEL_TRACES_SAMPLER_ARG", "it wants a number from 0 to 1");

@@ -154,7 +154,7 @@ class Reader {
     const std::vector<std::string_view> keys = keys_below(parent);
     const std::string_view meant = nearest(member.key, keys);
     std::string message = "unknown key '" + clean_utf8(shown(member.key), kShown) + "'";
-    if (!meant.empty()) message += "; did you mean '" + std::string(meant) + "'?";
+    message += meant.empty() ? "." : "; did you mean '" + std::string(meant) + "'?";
     add({member.place, parent_key, message + " Known here: " + join(keys, ", ")});
   }
 
