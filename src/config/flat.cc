@@ -60,7 +60,8 @@ std::optional<FlatCopy> read_copy(const std::string& path, const std::string& fi
 
 FlatReading from(std::optional<FlatCopy> good, const std::string& why) {
   const char* const instead = good ? "its last good copy holds" : "defaults hold";
-  return {good ? std::move(good->flat) : Flat{}, std::string(instead) + " instead of the configuration file: " + why};
+  return {.flat = good ? std::move(good->flat) : Flat{},
+          .warning = std::string(instead) + " instead of the configuration file: " + why};
 }
 
 }  // namespace
@@ -113,16 +114,37 @@ FlatReading read_flat(const FoundFile& file, const std::string& state_directory,
   auto good = state_directory.empty() ? std::nullopt : read_copy(path, file.path);
   const auto stamp = stamp_of(file.path);
   if (!stamp) return from(std::move(good), file.path + " cannot be read: " + std::strerror(errno));
-  if (good && good->stamp == *stamp) return {std::move(good->flat), {}};
+  if (good && good->stamp == *stamp) return {.flat = std::move(good->flat)};
   auto bad = state_directory.empty() ? std::nullopt : read_copy(path + ".error", file.path);
   if (!bad || bad->stamp != *stamp) {
     const auto text = flatten ? flatten(file.path, state_directory) : std::nullopt;
     auto renewed = text ? parse_flat(*text) : std::nullopt;
-    if (!renewed || renewed->file != file.path) return from(std::move(good), file.path + " could not be read in time");
-    if (renewed->error.empty()) return {std::move(renewed->flat), {}};
+    if (!renewed || renewed->file != file.path) {
+      FlatReading reading = from(std::move(good), file.path + " could not be read in time");
+      reading.late = true;
+      return reading;
+    }
+    if (renewed->error.empty()) return {.flat = std::move(renewed->flat)};
     bad = std::move(renewed);
   }
   return from(std::move(good), bad->error);
+}
+
+FlatSource::FlatSource(Search search, std::string state_directory, Flatten flatten)
+    : search_(std::move(search)), state_directory_(std::move(state_directory)), flatten_(std::move(flatten)) {}
+
+bool FlatSource::changed() const {
+  const std::string path = find_file(search_).path;
+  return path != path_ || (!path.empty() && stamp_of(path) != stamp_);
+}
+
+FlatReading FlatSource::read() {
+  const FoundFile file = find_file(search_);
+  path_ = file.path;
+  stamp_ = path_.empty() ? std::nullopt : stamp_of(path_);
+  FlatReading reading = read_flat(file, state_directory_, flatten_);
+  if (reading.late) stamp_.reset();  // so that it is asked for again
+  return reading;
 }
 
 }  // namespace mcptrace::config

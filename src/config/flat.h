@@ -49,10 +49,28 @@ using Flatten = std::function<std::optional<std::string>(const std::string& file
 
 struct FlatReading {
   Flat flat;
-  std::string warning;  // a sentence; empty: this is what the file says
+  std::string warning{};  // a sentence; empty: this is what the file says
+  bool late = false;      // because the copy was not made in time: soon it will be
 };
 // Of a broken file, or one that cannot be read now, the last good copy, else nothing. `state_directory`: as it is
 // without the file's `home`; empty: unknown, then nothing is kept.
 FlatReading read_flat(const FoundFile& file, const std::string& state_directory, const Flatten& flatten);
+
+// The same for a process that lives long and reads no YAML. One thread.
+class FlatSource {
+ public:
+  FlatSource(Search search, std::string state_directory, Flatten flatten);
+
+  // Since the last read(): another file is found now, or it was written. A few stat(2).
+  [[nodiscard]] bool changed() const;
+  FlatReading read();
+
+ private:
+  Search search_;
+  std::string state_directory_;
+  Flatten flatten_;
+  std::string path_;
+  std::optional<FileStamp> stamp_;
+};
 
 }  // namespace mcptrace::config

@@ -132,6 +132,28 @@ TEST_F(FlatTest, WhoIsNotDoneInTimeLeavesTheOldCopy) {
   EXPECT_EQ(read().flat.naming, "guide");
 }
 
+TEST_F(FlatTest, ASourceOfCopiesNoticesWhatWasWritten) {
+  write(file_, "naming: guide\n");
+  FlatSource source({.environment = lookup(), .home = {}, .given = file_}, state_,
+                    [this](const std::string& file, const std::string& state) {
+                      return late_ ? std::nullopt : std::optional(flatten_into(file, state));
+                    });
+  EXPECT_TRUE(source.changed());
+  EXPECT_EQ(source.read().flat.naming, "guide");
+  EXPECT_FALSE(source.changed());
+  write(file_, "naming: gide\n");
+  EXPECT_TRUE(source.changed());
+  EXPECT_NE(source.read().warning, "");
+  EXPECT_FALSE(source.changed());
+  write(file_, "naming: semconv\n");
+  late_ = true;
+  EXPECT_EQ(source.read().flat.naming, "guide");
+  EXPECT_TRUE(source.changed());
+  late_ = false;
+  EXPECT_EQ(source.read().flat.naming, "semconv");
+  EXPECT_FALSE(source.changed());
+}
+
 TEST_F(FlatTest, WhereNothingCanBeKeptItIsReadAllTheSame) {
   write(file_, "naming: guide\n");
   write(directory_ + "/file", "");

@@ -6,6 +6,7 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <exception>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -164,6 +165,8 @@ std::expected<Node, YamlError> parse_yaml(std::string_view text) {
     if (builder.failed()) return builder.finish();
     const bool placed = error.mark.line >= 0;
     return std::unexpected(YamlError{placed ? place_of(error.mark) : Place{}, "not YAML: " + error.msg});
+  } catch (const std::exception&) {  // of a standard library's function that it uses
+    return std::unexpected(YamlError{{}, "not YAML"});
   }
   return builder.finish();
 }
