@@ -256,6 +256,7 @@ TEST_F(ConfigTest, DestinationsAreToldApartAndLeadSomewhere) {
 
 TEST_F(ConfigTest, WhatIsNoYamlOrTooMuchOfItIsSaid) {
   EXPECT_THAT(problems("name: [a\n"), ElementsAre(HasSubstr(": not YAML: ")));
+  EXPECT_THAT(problems("name: \"\\\n\\\x01\"\n"), ElementsAre(HasSubstr(": not YAML: unknown escape character:  ")));
   EXPECT_THAT(problems("name: a\nname: b\n"), ElementsAre(":2:1: the same key stands in line 1"));
   EXPECT_THAT(problems("name: \xff\n"), ElementsAre(":1:1: this line is no UTF-8"));
   EXPECT_THAT(problems("- name\n"), ElementsAre(":1:1: wants keys and their values, got a list"));

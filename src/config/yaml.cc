@@ -141,6 +141,12 @@ class Builder final : public YAML::EventHandler {
   int documents_ = 0;
 };
 
+// It may name a character of the file, whichever that is.
+std::string on_one_line(std::string text) {
+  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  return clean_utf8(text, text.size());
+}
+
 // yaml-cpp reads what is no UTF-8 as replacement characters.
 std::optional<YamlError> not_utf8(std::string_view text) {
   int line = 1;
@@ -164,7 +170,7 @@ std::expected<Node, YamlError> parse_yaml(std::string_view text) {
   } catch (const YAML::Exception& error) {
     if (builder.failed()) return builder.finish();
     const bool placed = error.mark.line >= 0;
-    return std::unexpected(YamlError{placed ? place_of(error.mark) : Place{}, "not YAML: " + error.msg});
+    return std::unexpected(YamlError{placed ? place_of(error.mark) : Place{}, "not YAML: " + on_one_line(error.msg)});
   } catch (const std::exception&) {  // of a standard library's function that it uses
     return std::unexpected(YamlError{{}, "not YAML"});
   }
