@@ -50,6 +50,8 @@ std::optional<Span> find_endpoint(std::string_view stream) {
       data = Span{at + value, line.size() - value};
       ++data_lines;
     }
+    // What begins as an object is a message.
+    if (data && stream.substr(data->begin, data->size).starts_with('{')) return std::nullopt;
     // An event of another type is not waited for, even if it were to change its type after its data.
     if (data_lines > 0 && !type.empty() && type != "endpoint") return std::nullopt;
     at = end + (stream.substr(end, 2) == "\r\n" ? 2 : 1);
