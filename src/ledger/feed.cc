@@ -12,6 +12,12 @@ namespace {
 
 using spool::RecordType;
 
+// Calls are told to be open when they are for a second.
+bool may_have_been_open(const Entry& entry) {
+  return entry.is_root() || entry.header.has(trace::kStarted) ||
+         entry.header.duration >= std::chrono::milliseconds(900);
+}
+
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 // Nothing: it cannot be read now. One of a newer version may name it, and goes the way of all such.
@@ -37,7 +43,7 @@ Result<Feed> Feed::open(const std::string& directory, const std::string& consume
 Result<> Feed::look() {
   MCPTRACE_TRY(const std::vector<spool::FileInfo> there, spool::list_files(directory_));
   // Of what was deleted nothing more is to come.
-  for (auto& [number, file] : files_) file.held = file.there = file.read_in_round = false;
+  for (auto& [number, file] : files_) file.held = file.there = file.found_ahead = file.read_in_round = false;
   for (const spool::FileInfo& info : there) {
     const std::string name = name_of(info.path);
     auto number = numbers_.find(name);
@@ -101,6 +107,45 @@ Result<std::size_t> Feed::read(const Tell& tell, std::size_t most) {
   told += end_what_was_left(tell);
   for (auto& [number, file] : files_) file.read_out |= !file.held;
   in_round_ = false;
+  std::erase_if(ended_ahead_, [this](const auto& ended) { return ended.second.round < rounds_; });
+  ++rounds_;
+  return told;
+}
+
+// How known files have grown, and new ones. Who holds one is judged by rounds: of a process that died all files are
+// done with in the same one.
+Result<> Feed::look_ahead() {
+  MCPTRACE_TRY(const std::vector<spool::FileInfo> there, spool::list_files(directory_));
+  for (const spool::FileInfo& info : there) {
+    const std::string name = name_of(info.path);
+    if (const auto known = numbers_.find(name); known != numbers_.end()) {
+      File& file = files_.at(known->second);
+      file.bytes = info.bytes;
+      if (file.passed_by) file.position = file.bytes;
+      continue;
+    }
+    const Cursor::Place& place = cursor_.place(name);
+    if (place.closed && place.undecided.empty()) continue;
+    begin(info, name);
+    const auto begun = numbers_.find(name);
+    if (begun == numbers_.end()) continue;
+    File& file = files_.at(begun->second);
+    file.held = file.there = file.found_ahead = true;
+    file.bytes = info.bytes;
+    file.modified = info.modified;
+  }
+  return {};
+}
+
+Result<std::size_t> Feed::read_ahead(const Tell& tell, std::size_t most) {
+  if (!in_round_) return 0;
+  MCPTRACE_TRY_VOID(look_ahead());
+  ahead_ = true;
+  std::size_t told = 0;
+  for (auto& [number, file] : std::ranges::reverse_view(files_)) {
+    if (told < most && file.held && !file.passed_by) told += read_file(number, tell, most - told);
+  }
+  ahead_ = false;
   return told;
 }
 
@@ -139,12 +184,14 @@ bool Feed::take(std::uint64_t position, const Entry& entry, const Tell& tell) {
     session->second.last = std::max(session->second.last, end_of(entry.header));
   }
   if (entry.is_open()) {
-    keep_open(entry);
+    keep_open(position, entry);
     return false;
   }
   const bool old = position < files_.at(entry.file).told;
   if (!entry.is_span()) return tell_if_new(old, position, entry, tell);
   const bool was_open = end_open(key_of(entry.header));
+  if ((ahead_ || files_.at(entry.file).found_ahead) && may_have_been_open(entry))
+    ended_ahead_[key_of(entry.header)] = {entry.file, position, rounds_};
   if (entry.type == RecordType::kSpan) return tell_if_new(old, position, entry, tell);
   // A disk was full, and took no more of the root than what its session_close repeats.
   if (!was_open || entry.bytes.empty()) return false;
@@ -167,8 +214,13 @@ bool Feed::tell_if_new(bool old, std::uint64_t position, const Entry& entry, con
   return true;
 }
 
-void Feed::keep_open(const Entry& entry) {
+void Feed::keep_open(std::uint64_t position, const Entry& entry) {
   const SpanKey key = key_of(entry.header);
+  const auto ended = ended_ahead_.find(key);
+  if (ended != ended_ahead_.end() &&
+      std::pair(entry.file, position) < std::pair(ended->second.file, ended->second.position)) {
+    return;
+  }
   auto known = open_.find(key);
   if (known == open_.end()) {
     if (open_bytes_ + entry.bytes.size() > options_.most_open_bytes) {
@@ -180,13 +232,15 @@ void Feed::keep_open(const Entry& entry) {
     if (entry.session.starting) starting_.emplace(entry.header.span_id, key);
   }
   Open& open = known->second;
+  const bool newest = open.files.empty() || entry.file >= *open.files.rbegin();
+  open.files.insert(entry.file);
+  if (!newest) return;
   open_bytes_ += entry.bytes.size();
   open_bytes_ -= open.bytes.size();
   open.header = entry.header;
   open.bytes = entry.bytes;
   open.session = entry.session;
   open.resource = entry.resource;
-  open.files.insert(entry.file);
   Nanos& last = sessions_[entry.session].last;
   last = std::max(last, end_of(entry.header));
 }

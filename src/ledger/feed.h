@@ -43,6 +43,9 @@ class Feed {
   // Tells what came: some `most` of it (a block is never left half told), and then those of what was killed. How many;
   // less than `most`: it was all that there is.
   Result<std::size_t> read(const Tell& tell, std::size_t most = 10'000);
+  // While read() has not come to the end of what there is: of what is being written now, as much of it as `most`,
+  // before what is older. Nothing of it is told twice.
+  Result<std::size_t> read_ahead(const Tell& tell, std::size_t most = 10'000);
   // Nothing is left to be told of what was there at the last read(): not even the ends of what was killed, which are
   // known a round later.
   [[nodiscard]] bool settled() const;
@@ -72,6 +75,7 @@ class Feed {
     Nanos modified{};
     bool held = false;
     bool there = false;
+    bool found_ahead = false;    // since the round began: what is older may have grown before it
     bool read_in_round = false;  // to the end that it had at its beginning
     bool missed = false;         // it is gone, and that was noted
     bool read_out = false;       // nobody adds to it, and it was read to its end
@@ -103,12 +107,13 @@ class Feed {
       : directory_(std::move(directory)), cursor_(std::move(cursor)), options_(std::move(options)) {}
 
   Result<> look();
+  Result<> look_ahead();
   void note_missed(File& file);
   void begin(const spool::FileInfo& info, const std::string& name);
   std::size_t read_file(std::uint32_t number, const Tell& tell, std::size_t most);
   bool take(std::uint64_t position, const Entry& entry, const Tell& tell);
   bool tell_if_new(bool old, std::uint64_t position, const Entry& entry, const Tell& tell);
-  void keep_open(const Entry& entry);
+  void keep_open(std::uint64_t position, const Entry& entry);
   bool end_open(const SpanKey& key);
   std::size_t end_what_was_left(const Tell& tell);
   [[nodiscard]] bool is_left(const Open& open) const;
@@ -119,7 +124,16 @@ class Feed {
   FeedOptions options_;
   Entries entries_;
   std::map<std::uint32_t, File> files_;  // by number: the oldest first
-  bool in_round_ = false;                // the last read() left some of what was there
+  // Ends that were read ahead of an older file, which may say that these were open: kept until the round after, which
+  // has read all that is older.
+  struct EndedAhead {
+    std::uint32_t file = 0;
+    std::uint64_t position = 0, round = 0;
+  };
+  std::unordered_map<SpanKey, EndedAhead, SpanKeyHash> ended_ahead_;
+  std::uint64_t rounds_ = 0;
+  bool ahead_ = false;     // read_ahead() reads
+  bool in_round_ = false;  // the last read() left some of what was there
   std::map<std::string, std::uint32_t, std::less<>> numbers_;
   std::uint32_t next_number_ = 0;
   std::map<SpanKey, Open> open_;

@@ -75,7 +75,7 @@ class Process {
   }
   static SampleCall call_of(SampleCall call, bool open) {
     call.open = open;
-    call.duration = open ? 0ms : 2ms;
+    call.duration = open ? 0ms : 1s;  // it is told to be open only then
     return call;
   }
   static SampleOptions of(std::uint64_t seed) {
@@ -434,6 +434,7 @@ TEST_F(FeedTest, AgainstAModel) {
         }
       }
       if (chance(4)) ASSERT_TRUE(feed->read(tell, 1 + random() % 40));
+      if (chance(6)) ASSERT_TRUE(feed->read_ahead(tell, 1 + random() % 40));
       if (chance(15)) save();
       if (chance(25)) {
         undecided.clear();

@@ -69,7 +69,14 @@ std::optional<Nanos> Shipper::next_deadline() const {
 
 void Shipper::read() {
   const std::size_t most = settings_.limits.batch_spans;
-  const auto told = feed_.read([this](const ledger::Entry& entry) { take(entry); }, most);
+  const auto tell = [this](const ledger::Entry& entry) { take(entry); };
+  // Of the requests what is new has its share, however long what is old takes.
+  fresh_due_ += settings_.fresh_share;
+  if (fresh_due_ >= 1) {
+    fresh_due_ -= 1;
+    if (const auto ahead = feed_.read_ahead(tell, most); ahead && *ahead > 0) return;
+  }
+  const auto told = feed_.read(tell, most);
   if (!told) note_error("the spool cannot be read: " + told.error().message);
   more_ = told && !feed_.settled();
 }
