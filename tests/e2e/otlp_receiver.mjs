@@ -31,7 +31,7 @@ import { checkRequest, spansOf } from './otlp/rules.mjs';
 import { readRequest, writeResponse, writeStatus } from './otlp/schema.mjs';
 
 const decoders = { gzip: gunzipSync, zstd: zstdDecompressSync };
-const mostAllowed = 64 << 20;
+const mostAllowed = 64 << 20, mostViolations = 1000;
 const encodings = { 'application/x-protobuf': 'protobuf', 'application/json': 'json' };
 
 export class Receiver {
@@ -201,7 +201,7 @@ export class Receiver {
     const number = ++this.#number;
     const seen = { number, method, path, headers, spans: [], committed: false, wireBytes: 0, bytes: 0 };
     seen.connection = socket?.number ?? socket?._parent?.number ?? null;
-    seen.say = (text) => this.violations.push(`request ${number}: ${text}`);
+    seen.say = (text) => this.violations.length < mostViolations && this.violations.push(`request ${number}: ${text}`);
     if (!headers['user-agent']) seen.say('no user-agent');
     return seen;
   }
