@@ -35,7 +35,7 @@ class RunOptionsTest : public testing::Test {
       const auto found = environment_.find(std::string(name));
       return found == environment_.end() ? std::nullopt : std::optional(found->second);
     };
-    const World world{{}, environment, {}, "/work", 0, 1, 2, false, false, 0, {}, clock_, random_, flatten_};
+    const World world{{}, environment, {}, "/work", 0, 1, 2, false, false, 0, {}, clock_, random_, {}, flatten_};
     return parse_run(world, arguments, log_);
   }
   Result<ParsedProxy> parse_proxy_options(std::vector<std::string> arguments) {

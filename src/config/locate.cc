@@ -7,7 +7,10 @@
 namespace mcptrace::config {
 namespace {
 
-bool is_there(const std::string& path) { return stamp_of(path) || (errno != ENOENT && errno != ENOTDIR); }
+// In a directory that we may not search nothing is ours: so is another user's home, which HOME may well name.
+bool is_there(const std::string& path) {
+  return stamp_of(path) || (errno != ENOENT && errno != ENOTDIR && errno != EACCES);
+}
 
 }  // namespace
 

@@ -193,7 +193,7 @@ constexpr Option kOptions[] = {
      .help = "of one attempt",
      .fallback = "10s",
      .least = kMillisecond},
-    {.key = "destinations[].delay", .type = kDuration, .help = "how long a batch waits to be filled", .fallback = "5s"},
+    {.key = "destinations[].delay", .type = kDuration, .help = "how long a batch waits to be filled", .fallback = "1s"},
     {.key = "destinations[].batch_spans",
      .type = kCount,
      .help = "at most so many spans a request",

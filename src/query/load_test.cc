@@ -480,8 +480,10 @@ TEST_F(Load, SaysWhatWasDeletedToMakeRoom) {
 
 TEST_F(Load, SaysWhatItPassedOver) {
   ended(1, base_);
-  std::string path = std::filesystem::directory_iterator(directory_)->path();
-  for (const auto& entry : std::filesystem::directory_iterator(directory_)) path = entry.path();
+  std::string path;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+    if (entry.path().extension() == ".spool") path = entry.path();
+  }
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
   file.seekp(700);
   file.write("damage", 6);
