@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -10,9 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
-
-#include "base/page_buffer.h"
+#include <memory>
 
 namespace mcptrace {
 namespace {
@@ -21,17 +20,26 @@ constexpr std::size_t kStackBytes = 64 << 10;  // of each of the two; only what 
 constexpr std::size_t kSignalSetBytes = 8;     // the kernel's own
 
 #if __has_feature(thread_sanitizer)
-// It takes every clone(2) for a fork, and would forget our other threads.
+// It takes every clone(2) for a fork, and would forget our other threads. What is copied then is its affair.
 constexpr int kShared = CLONE_VFORK;
 #else
 constexpr int kShared = CLONE_VM | CLONE_VFORK;
 #endif
 
+// Their stacks, which grow down, and below them what they have to say.
+struct Room {
+  int error = 0;
+  alignas(16) std::array<char, kStackBytes> inner, outer;
+};
+
+struct RoomDelete {
+  void operator()(Room* room) const { munmap(room, sizeof(Room)); }
+};
+
 // All that the new processes need, made before them: they share our memory, in which another thread may hold any lock.
 struct Plan {
   std::vector<char*> places, arguments, environment;
-  char* inner_stack = nullptr;  // its upper end
-  int error = 0;
+  Room& room;
 };
 
 std::vector<char*> pointers_to(const std::vector<std::string>& words) {
@@ -74,7 +82,7 @@ bool leave_ours() {
   return true;
 }
 
-// In the second process.
+// In the second process. Neither ends by a call: AddressSanitizer would look for our stack.
 int become(void* of) {
   Plan& plan = *static_cast<Plan*>(of);
   if (leave_ours()) {
@@ -84,37 +92,40 @@ int become(void* of) {
       if (errno != ENOENT) break;
     }
   }
-  plan.error = errno;
-  _exit(1);
+  plan.room.error = errno;
+  return 1;
 }
 
 // In the first, whose end leaves the second to init.
 int step_between(void* of) {
   Plan& plan = *static_cast<Plan*>(of);
-  if (clone(become, plan.inner_stack, kShared | SIGCHLD, &plan) < 0) plan.error = errno;
-  _exit(0);
+  if (clone(become, plan.room.inner.end(), kShared | SIGCHLD, &plan) < 0) plan.room.error = errno;
+  return 0;
 }
 
 }  // namespace
 
 Result<> start_detached(const DetachedProgram& program) {
-  const PageBuffer stacks = make_page_buffer(2 * kStackBytes);
+  void* const memory = mmap(nullptr, sizeof(Room), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return std::unexpected(errno_error("making a process", errno));
+  const std::unique_ptr<Room, RoomDelete> room(static_cast<Room*>(memory));
   Plan plan{.places = pointers_to(program.places),
             .arguments = pointers_to(program.arguments),
             .environment = pointers_to(program.environment),
-            .inner_stack = stacks.get() + kStackBytes};
+            .room = *room};
   // A handler of ours must not run in them.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);
   // No signal at its end: only __WALL waits for it.
-  const int pid = clone(step_between, stacks.get() + 2 * kStackBytes, kShared, &plan);
+  const int pid = clone(step_between, room->outer.end(), kShared, &plan);
   const int failed = pid < 0 ? errno : 0;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return std::unexpected(errno_error("making a process", failed));
   while (waitpid(pid, nullptr, __WALL) < 0 && errno == EINTR) continue;
-  if (plan.error != 0) {
-    return std::unexpected(errno_error("running " + (program.places.empty() ? "" : program.places.back()), plan.error));
+  if (room->error != 0) {
+    return std::unexpected(
+        errno_error("running " + (program.places.empty() ? "" : program.places.back()), room->error));
   }
   return {};
 }
