@@ -3,10 +3,13 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <csignal>
 #include <map>
+#include <set>
+#include <utility>
 
 #include "base/fd.h"
 #include "spool/cursor.h"
@@ -73,19 +76,35 @@ class Flush {
  private:
   // Also what was deleted meanwhile is waited for no longer.
   bool has_all(const std::string& destination) {
+    if (!has_moved(destination)) return done_.contains(destination);
     const spool::Positions at = spool::read_cursor(spool_, spool::ship_cursor(destination));
     const auto has = [&](const auto& file) {
       const auto position = at.find(file.first);
       return position != at.end() && position->second >= file.second;
     };
-    if (std::ranges::all_of(own_, has)) return true;
-    own_ = own_files(spool_, options_.first_file);
-    return std::ranges::all_of(own_, has);
+    bool all = std::ranges::all_of(own_, has);
+    if (!all) {
+      own_ = own_files(spool_, options_.first_file);
+      all = std::ranges::all_of(own_, has);
+    }
+    if (all) done_.insert(destination);
+    return all;
+  }
+
+  // A cursor of many files takes its time to be read, and whoever ships needs that more.
+  bool has_moved(const std::string& destination) {
+    struct stat status;
+    const std::string path = spool::cursors_of(spool_) + "/" + spool::ship_cursor(destination);
+    if (::lstat(path.c_str(), &status) != 0) return false;
+    const std::pair now(status.st_ino, spool::modified_of(status));
+    return std::exchange(seen_[destination], now) != now;
   }
 
   const FlushOptions& options_;
   std::string spool_;
   Sizes own_;
+  std::map<std::string, std::pair<ino_t, Nanos>> seen_;  // of each cursor, when it was read
+  std::set<std::string> done_;
 };
 
 }  // namespace

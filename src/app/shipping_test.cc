@@ -7,10 +7,12 @@
 #include <csignal>
 #include <fstream>
 #include <map>
+#include <memory>
 
 #include "app/flush.h"
 #include "base/testing.h"
 #include "spool/cursor.h"
+#include "spool/destinations.h"
 #include "spool/shipper.h"
 #include "spool/spool_testing.h"
 
@@ -116,6 +118,84 @@ TEST_F(StarterTest, WhatCannotBeStartedIsCountedAndSaidOnce) {
   const std::string said = read_file("/proc/self/fd/" + std::to_string(read_end.get()), 4096).value_or("");
   EXPECT_EQ(std::ranges::count(said, '\n'), 1) << said;
   EXPECT_NE(said.find("kept and not sent, traffic is not affected"), std::string::npos) << said;
+}
+
+// As the observer calls it.
+class ShippingTest : public StarterTest {
+ protected:
+  observe::ObserverOptions attached(const TraceOptions& options) {
+    shippings_.push_back(std::make_unique<Shipping>(world_, options, state_, key_, log_));
+    observe::ObserverOptions observer;
+    shippings_.back()->attach(observer);
+    return observer;
+  }
+  static TraceOptions to(std::string destination) {
+    TraceOptions options;
+    options.destination = std::move(destination);
+    return options;
+  }
+  std::vector<std::string> left() {
+    std::vector<std::string> names;
+    for (const auto& destination : spool::left_destinations(state_)) names.push_back(destination.name);
+    return names;
+  }
+
+  SeededRandom random_{1};
+  const HashKey key_{{1}};
+  const World world_{
+      {}, [](std::string_view) { return std::nullopt; }, {}, {}, 0, 1, 2, false, false, 0, {}, clock_, random_};
+  std::vector<std::unique_ptr<Shipping>> shippings_;
+};
+
+TEST_F(ShippingTest, WithoutADestinationNothingIsDone) {
+  const observe::ObserverOptions observer = attached({});
+  EXPECT_FALSE(observer.appended);
+  EXPECT_EQ(observer.destination, "");
+  EXPECT_FALSE(shippings_[0]->waits());
+}
+
+TEST_F(ShippingTest, ADestinationOfTheConfigurationIsNotLeft) {
+  TraceOptions options;
+  options.ships = true;
+  options.flush = 1s;
+  const observe::ObserverOptions observer = attached(options);
+  EXPECT_TRUE(observer.appended);
+  EXPECT_EQ(observer.destination, "");
+  EXPECT_TRUE(shippings_[0]->waits());
+}
+
+TEST_F(ShippingTest, TheSameVariablesAreTheSameDestination) {
+  const std::string one = attached(to("A=1\n")).destination;
+  EXPECT_TRUE(spool::is_destination_name(one));
+  EXPECT_EQ(attached(to("A=1\n")).destination, one);
+  EXPECT_NE(attached(to("A=2\n")).destination, one);
+}
+
+TEST_F(ShippingTest, ADestinationIsThereAsLongAsSomebodyAppends) {
+  const auto lock = spool::ShipLock::take(state_);
+  ASSERT_TRUE(lock && *lock);
+  const observe::ObserverOptions observer = attached(to("A=1\n"));
+  observer.leave_destination();
+  EXPECT_THAT(left(), ElementsAre(observer.destination));
+  observer.appended();
+  EXPECT_TRUE(spool::forget_destination(state_, observer.destination, Nanos::max()));
+  observer.appended();
+  EXPECT_THAT(left(), ElementsAre()) << "it is not looked at each time";
+  clock_.advance(10s);
+  observer.appended();
+  EXPECT_THAT(left(), ElementsAre(observer.destination));
+}
+
+TEST_F(ShippingTest, WhatCouldNotBeStartedIsInTheCounters) {
+  TraceOptions options = to("A=1\n");
+  const observe::ObserverOptions observer = attached(options);
+  spool::NamedCounts counts;
+  observer.count(counts);
+  EXPECT_EQ(spool::count_of(counts, spool::kShipNotStarted), 0u);
+  observer.appended();  // there is no such program beside this test
+  counts.clear();
+  observer.count(counts);
+  EXPECT_EQ(spool::count_of(counts, spool::kShipNotStarted), 1u);
 }
 
 // A process that wrote two files, and the one that ships them.
