@@ -254,6 +254,45 @@ TEST_F(ObserverTest, W5_ASpoolThatCannotBeWrittenIsSaidOnceAndTheEndIsNotHeldUp)
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
 }
 
+// Whoever is told so may look at the spool.
+TEST_F(ObserverTest, WhatIsAppendedIsToldOnceItIsInAFile) {
+  int told = 0, told_without_a_file = 0;
+  ObserverOptions with = options(directory_ + "/spool");
+  with.appended = [&] {
+    ++told;
+    const auto files = spool::list_files(directory_ + "/spool");
+    told_without_a_file += files && !files->empty() ? 0 : 1;
+  };
+  with.count = [](spool::NamedCounts& counts) { counts.emplace("of.the.test", 7); };
+  with.destination = "otel-0123456789abcdef";
+  int left = 0;
+  with.leave_destination = [&] { ++left; };
+  Observer observer(with, activity_, clock_, ids_, log_);
+  EXPECT_EQ(observer.first_file(), "");
+  observer.client().push(request(1));
+  observer.server().push(answer(1));
+  ASSERT_TRUE(observer.start());
+  ASSERT_TRUE(observer.finish({}, kPatience));
+  EXPECT_GE(told, 1);
+  EXPECT_EQ(told_without_a_file, 0);
+  EXPECT_EQ(left, 1);
+  EXPECT_TRUE(std::filesystem::exists(directory_ + "/spool/" + observer.first_file()));
+  EXPECT_EQ(spool::count_of(read_spool().counters, "of.the.test"), 7u);
+}
+
+TEST_F(ObserverTest, WhereNothingIsAppendedNothingIsTold) {
+  int told = 0;
+  std::ofstream(directory_ + "/file") << "not a directory";
+  ObserverOptions with = options(directory_ + "/file/spool");
+  with.appended = [&] { ++told; };
+  Observer observer(with, activity_, clock_, ids_, log_);
+  observer.client().push(request(1));
+  ASSERT_TRUE(observer.start());
+  ASSERT_TRUE(observer.finish({}, kPatience));
+  EXPECT_EQ(told, 0);
+  EXPECT_EQ(observer.first_file(), "");
+}
+
 // However short a session is: its root tells what it cost that there was no room.
 TEST_F(ObserverTest, WhatIsDeletedToMakeRoomIsAFinding) {
   const auto session = [&](std::uint64_t most_files) {
