@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <map>
 #include <set>
@@ -56,19 +57,21 @@ UniqueFd take_signals() {
 class Flush {
  public:
   explicit Flush(const FlushOptions& options)
-      : options_(options), spool_(options.state + "/spool"), own_(own_files(spool_, options.first_file)) {}
+      : destinations_(options.destinations),
+        state_(options.state),
+        spool_(options.state + "/spool"),
+        own_(own_files(spool_, options.first_file)) {}
 
   [[nodiscard]] bool is_needed() const { return !own_.empty(); }
 
   bool is_done() {
-    const auto served = spool::served(options_.state);
+    const auto served = spool::served(state_);
     if (!served) return false;
-    const auto& known = options_.destinations;
-    for (const std::string& destination : known) {
+    for (const std::string& destination : destinations_) {
       if (!is_among(destination, *served)) return false;
     }
     return std::ranges::all_of(*served, [&](const std::string& destination) {
-      const bool of_others = spool::is_destination_name(destination) && !is_among(destination, known);
+      const bool of_others = spool::is_destination_name(destination) && !is_among(destination, destinations_);
       return of_others || has_all(destination);
     });
   }
@@ -82,13 +85,15 @@ class Flush {
       const auto position = at.find(file.first);
       return position != at.end() && position->second >= file.second;
     };
-    bool all = std::ranges::all_of(own_, has);
-    if (!all) {
-      own_ = own_files(spool_, options_.first_file);
-      all = std::ranges::all_of(own_, has);
-    }
-    if (all) done_.insert(destination);
-    return all;
+    std::erase_if(own_, [&](const auto& file) { return !has(file) && is_gone(file.first); });
+    if (!std::ranges::all_of(own_, has)) return false;
+    done_.insert(destination);
+    return true;
+  }
+
+  [[nodiscard]] bool is_gone(const std::string& name) const {
+    struct stat status;
+    return ::lstat((spool_ + "/" + name).c_str(), &status) != 0 && errno == ENOENT;
   }
 
   // A cursor of many files takes its time to be read, and whoever ships needs that more.
@@ -100,8 +105,8 @@ class Flush {
     return std::exchange(seen_[destination], now) != now;
   }
 
-  const FlushOptions& options_;
-  std::string spool_;
+  const std::vector<std::string>& destinations_;  // that are known to be
+  const std::string state_, spool_;
   Sizes own_;
   std::map<std::string, std::pair<ino_t, Nanos>> seen_;  // of each cursor, when it was read
   std::set<std::string> done_;

@@ -3,7 +3,6 @@
 #include <array>
 #include <new>
 
-#include "app/flush.h"
 #include "app/producer.h"
 #include "spool/destinations.h"
 
@@ -54,11 +53,16 @@ void Shipping::appended() {
 
 void Shipping::flush(const std::string& first_file) {
   if (!waits()) return;
-  const FlushOptions options{
-      .state = state_, .first_file = first_file, .destinations = destinations_, .limit = *flush_};
+  try {
+    wait_for_delivery({.state = state_, .first_file = first_file, .destinations = destinations_, .limit = *flush_});
+  } catch (const std::bad_alloc&) {  // our end is not to be another for that
+  }
+}
+
+void Shipping::wait_for_delivery(const FlushOptions& options) {
   const Flushed flushed = app::flush(options, *starter_, world_.clock);
   if (flushed == Flushed::kAll) return;
-  const std::string why = flushed == Flushed::kTimeIsOver ? "within " + std::to_string(flush_->count()) + " s"
+  const std::string why = flushed == Flushed::kTimeIsOver ? "within " + std::to_string(options.limit.count()) + " s"
                                                           : "when a signal ended the waiting";
   log_.once(LogReason::kNotFlushed, "not all that was traced was delivered " + why +
                                         "; it is kept in the state directory, and sent when mcptrace next runs there");

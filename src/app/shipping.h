@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "app/flush.h"
 #include "app/ship_starter.h"
 #include "app/trace_options.h"
 #include "app/world.h"
@@ -38,6 +39,7 @@ class Shipping {
   [[nodiscard]] bool is_wanted() const { return starter_.has_value(); }
   void leave_destination();
   void appended();
+  void wait_for_delivery(const FlushOptions& options);
 
   const World& world_;
   Log& log_;
