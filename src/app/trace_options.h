@@ -36,7 +36,7 @@ struct TraceOptions {
   // The configuration has destinations, or somewhere to show metrics: `ship` is to run.
   bool ships = false;
   std::vector<std::string> ship_destinations;  // the names of those destinations, as far as they are known
-  std::vector<std::string> ship_variables;  // that the configuration takes secrets from
+  std::vector<std::string> ship_variables;     // that the configuration takes secrets from
   std::vector<std::string> ship_arguments;
   std::optional<std::chrono::seconds> flush;
 };
