@@ -2,18 +2,7 @@
 
 #include <sys/stat.h>
 
-#include <cerrno>
-
 namespace mcptrace::config {
-namespace {
-
-// In a directory that we may not search nothing is ours: so is another user's home, which HOME may well name.
-bool is_there(const std::string& path) {
-  return stamp_of(path) || (errno != ENOENT && errno != ENOTDIR && errno != EACCES);
-}
-
-}  // namespace
-
 std::optional<FileStamp> stamp_of(const std::string& path) {
   struct stat info;
   if (::stat(path.c_str(), &info) != 0) return std::nullopt;
@@ -32,7 +21,7 @@ FoundFile find_file(const Search& search) {
       search.system,
   };
   for (const std::string& place : places) {
-    if (!place.empty() && is_there(place)) return {place, false};
+    if (!place.empty() && stamp_of(place)) return {place, false};
   }
   return {};
 }

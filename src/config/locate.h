@@ -31,8 +31,8 @@ struct FoundFile {
 };
 
 // --config, $MCPTRACE_CONFIG, <home>/.config/mcptrace/mcptrace.yaml, $XDG_CONFIG_HOME/mcptrace/mcptrace.yaml, the
-// system's: the first that is named or is there; the name "none" is for no file. A file that is there and cannot be
-// read is found, too.
+// system's: the first that is named or can be seen; the name "none" is for no file. One that can be seen and not read
+// is found, too; what lies below a directory that is closed to us is not (another user's home).
 FoundFile find_file(const Search& search);
 
 }  // namespace mcptrace::config
