@@ -22,6 +22,7 @@ Installation InstallationOptions::find(const World& world) const {
                         .home = world.home,
                         .given = config_ == "none" ? config_ : absolute(world, config_)};
   found.file = config::find_file(search);
+  found.file.path = absolute(world, found.file.path);  // $MCPTRACE_CONFIG: who sits elsewhere is to find the same
   if (found.file.path.empty()) return found;
   World unfiled = world;
   unfiled.given_home = found.home;

@@ -113,6 +113,8 @@ TEST_F(RunOptionsTest, TheEnvironmentWinsOverTheFileAndFlagsOverBoth) {
   EXPECT_EQ(of_flags->options.naming, trace::Naming::kBoth);
   EXPECT_EQ(of_flags->options.inject, observe::InjectMode::kAuto);
   EXPECT_EQ(of_flags->options.installation.home, "/work/here");
+  environment_["MCPTRACE_CONFIG"] = "c.yaml";
+  EXPECT_EQ(parse({"--", "s"})->options.installation.file.path, "/work/c.yaml");
   environment_["MCPTRACE_DISABLED"] = "1";
   EXPECT_EQ(parse({"--", "s"})->options.installation.file.path, "");
   std::filesystem::remove_all(directory);
