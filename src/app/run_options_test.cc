@@ -35,7 +35,7 @@ class RunOptionsTest : public testing::Test {
       const auto found = environment_.find(std::string(name));
       return found == environment_.end() ? std::nullopt : std::optional(found->second);
     };
-    const World world{{}, environment, {}, "/work", 0, 1, 2, false, false, 0, {}, clock_, random_, {}, flatten_};
+    const World world{{}, environment, {}, "/somewhere", 0, 1, 2, false, false, 0, {}, clock_, random_, {}, flatten_};
     return parse_run(world, arguments, log_);
   }
   Result<ParsedProxy> parse_proxy_options(std::vector<std::string> arguments) {
@@ -112,9 +112,9 @@ TEST_F(RunOptionsTest, TheEnvironmentWinsOverTheFileAndFlagsOverBoth) {
   EXPECT_EQ(of_flags->options.service_name, "of-flag");
   EXPECT_EQ(of_flags->options.naming, trace::Naming::kBoth);
   EXPECT_EQ(of_flags->options.inject, observe::InjectMode::kAuto);
-  EXPECT_EQ(of_flags->options.installation.home, "/work/here");
+  EXPECT_EQ(of_flags->options.installation.home, "/somewhere/here");
   environment_["MCPTRACE_CONFIG"] = "c.yaml";
-  EXPECT_EQ(parse({"--", "s"})->options.installation.file.path, "/work/c.yaml");
+  EXPECT_EQ(parse({"--", "s"})->options.installation.file.path, "/somewhere/c.yaml");
   environment_["MCPTRACE_DISABLED"] = "1";
   EXPECT_EQ(parse({"--", "s"})->options.installation.file.path, "");
   std::filesystem::remove_all(directory);
