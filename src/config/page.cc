@@ -25,7 +25,7 @@ not reach `mcptrace run`. What is to hold for all sessions belongs into `~/.conf
 
 **A file that cannot be used** never stops a server: `run` and `proxy` go on with its last good copy, else with defaults, and say so in one line
 on stderr. An unknown key is an error. They read no YAML themselves: what they need of the file lies as a copy in `config/` of the state
-directory, made anew when the file was written.
+directory, made anew when the file was written. `home`, `name`, `naming`, `inject` and `spool` are for them as they are when they start.
 
 **Secrets** are references: `env:NAME` is what the variable of that name holds, `file:/path` what the file holds, without line ends at its end.
 They are read when they are used, and are never shown or logged. A credential that stands in the file itself is an error.
