@@ -120,7 +120,7 @@ FlatReading read_flat(const FoundFile& file, const std::string& state_directory,
     const auto text = flatten ? flatten(file.path, state_directory) : std::nullopt;
     auto renewed = text ? parse_flat(*text) : std::nullopt;
     if (!renewed || renewed->file != file.path) {
-      FlatReading reading = from(std::move(good), file.path + " could not be read in time");
+      FlatReading reading = from(std::move(good), file.path + " was not read in time by mcptrace-backend");
       reading.late = true;
       return reading;
     }

@@ -134,7 +134,7 @@ test('what cannot be read in time, or by nobody, leaves defaults and a line', (t
   const writer = fs.openSync(fifo, fs.constants.O_RDWR);  // lets go who still waits for it
   fs.closeSync(writer);
   assert.equal(waiting.status, 0);
-  assert.match(waiting.stderr, /^mcptrace: defaults hold instead of the configuration file: .*fifo\.yaml could not be read in time\n$/);
+  assert.match(waiting.stderr, /^mcptrace: defaults hold instead of the configuration file: .*fifo\.yaml was not read in time by mcptrace-backend\n$/);
   assert.ok(spooled(where.state));
 
   const alone = path.join(where.directory, 'mcptrace');
