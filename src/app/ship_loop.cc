@@ -30,6 +30,8 @@ constexpr Nanos kReloadEvery = 10s;
 constexpr Nanos kLastAnswers = 5s;  // at SIGTERM, for what is under way
 constexpr Nanos kOncePatience = 30s;
 constexpr Nanos kForgetAfter = 24h;
+// Two of each destination: of those that hang none is taken from the others.
+constexpr std::size_t kMostConnections = 256;
 
 Result<HashKey> key_of(const std::string& state, Random& random) {
   MCPTRACE_TRY(const Secret secret, load_or_make_secret(state, random));
@@ -50,7 +52,7 @@ class Shipping {
         lock_(std::move(lock)),
         log_(world, state),
         source_({.environment = world.environment, .home = world.home, .given = file.named ? file.path : ""}),
-        client_(world.environment),
+        client_(world.environment, {.most_connections = kMostConnections}),
         place_{state,
                key,
                world.clock,

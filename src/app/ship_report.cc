@@ -106,6 +106,7 @@ std::string json_of(const Report& report) {
   add_text("name", settings.name);
   add_text("url", settings.url);
   add_text("protocol", ship::protocol_text(settings.protocol));
+  add_text("compression", ship::compression_text(settings.compression));
   add("delivered", status.delivered);
   add_time("delivered_at", status.delivered_at);
   add("waiting", report.waiting.spans);

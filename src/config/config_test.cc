@@ -151,6 +151,8 @@ destinations:
     proxy: none
     timeout: 1m30s
     delay: 250ms
+    retry_first: 100ms
+    retry_most: 3s
     batch_spans: 7
     batch_bytes: 2KiB
     attribute_bytes: 4095
@@ -177,6 +179,8 @@ destinations:
   EXPECT_EQ(all.proxy, "none");
   EXPECT_EQ(all.timeout, 90s);
   EXPECT_EQ(all.delay, 250ms);
+  EXPECT_EQ(all.retry_first, 100ms);
+  EXPECT_EQ(all.retry_most, 3s);
   EXPECT_EQ(all.batch_spans, 7u);
   EXPECT_EQ(all.batch_bytes, 2048u);
   EXPECT_EQ(all.attribute_bytes, 4095u);

@@ -33,6 +33,7 @@ struct Destination {
   std::string proxy;                                         // URL or "none"; empty: as the environment says
   std::optional<Nanos> timeout;                              // of one attempt
   std::optional<Nanos> delay;                                // a batch waits so long to be filled
+  std::optional<Nanos> retry_first, retry_most;              // between attempts, after the first failure and after many
   std::optional<std::size_t> batch_spans, batch_bytes;       // of one request, before compression
   std::optional<std::size_t> attribute_bytes;                // longer texts are cut
   std::optional<std::size_t> attribute_count;                // of one span

@@ -68,8 +68,9 @@ void append_trace_request(std::span<const std::string_view> resources, std::span
   append_bytes(scope, kScopeVersion, version);
   for (std::uint32_t number = 0; number < resources.size(); ++number) {
     if (sizes[number] == 0) continue;
-    const std::size_t scope_spans = field_size(scope.size()) + sizes[number] + field_size(trace::kSchemaUrl.size());
-    const std::size_t resource_spans = field_size(resources[number].size()) + field_size(scope_spans);
+    const std::size_t schema = field_size(trace::kSchemaUrl.size());
+    const std::size_t scope_spans = field_size(scope.size()) + sizes[number] + schema;
+    const std::size_t resource_spans = field_size(resources[number].size()) + field_size(scope_spans) + schema;
     out.reserve(out.size() + resource_spans + 16);
     append_start(out, kResourceSpans, resource_spans);
     append_bytes(out, kResource, resources[number]);
@@ -78,7 +79,8 @@ void append_trace_request(std::span<const std::string_view> resources, std::span
     for (const SpanBytes& span : spans) {
       if (span.resource == number) append_bytes(out, kSpans, span.bytes);
     }
-    append_bytes(out, kSchemaUrl, trace::kSchemaUrl);
+    append_bytes(out, kSchemaUrl, trace::kSchemaUrl);  // of the scope
+    append_bytes(out, kSchemaUrl, trace::kSchemaUrl);  // of the resource
   }
 }
 

@@ -42,6 +42,7 @@ TEST(TraceRequest, GroupsSpansByResourceInTheirOrder) {
   EXPECT_EQ(of_weather.scopes[0].scope.name, "mcptrace");
   EXPECT_EQ(of_weather.scopes[0].scope.version, "1.2");
   EXPECT_EQ(of_weather.scopes[0].schema_url, trace::kSchemaUrl);
+  EXPECT_EQ(of_weather.schema_url, trace::kSchemaUrl);
   ASSERT_EQ(of_weather.scopes[0].spans.size(), 1u);
   const ResourceSpans& of_files = traces->resources[1];
   ASSERT_EQ(of_files.scopes[0].spans.size(), 2u);

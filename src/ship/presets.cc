@@ -236,6 +236,8 @@ class Resolving {
     limits.attribute_count = from_.attribute_count.value_or(limits.attribute_count);
     settings_.timeout = from_.timeout.value_or(settings_.timeout);
     settings_.delay = from_.delay.value_or(settings_.delay);
+    settings_.retry_first = from_.retry_first.value_or(settings_.retry_first);
+    settings_.retry_most = std::max(from_.retry_most.value_or(settings_.retry_most), settings_.retry_first);
     settings_.partial_after = from_.partial_after.value_or(settings_.partial_after);
     settings_.max_age = from_.max_age.value_or(settings_.max_age);
     settings_.fresh_share = from_.fresh_share.value_or(settings_.fresh_share);
