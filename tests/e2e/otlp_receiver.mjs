@@ -35,7 +35,7 @@ const mostAllowed = 64 << 20, mostViolations = 1000;
 const encodings = { 'application/x-protobuf': 'protobuf', 'application/json': 'json' };
 
 export class Receiver {
-  requests = [];    // { number, method, path, headers, encoding, compression, wireBytes, bytes, spans, committed, connection }
+  requests = [];    // { number, method, path, headers, rawHeaders, encoding, compression, wireBytes, bytes, spans, committed, connection }
   violations = [];  // sentences
   connections = 0;
   #waiting = new Set();
@@ -79,6 +79,7 @@ export class Receiver {
 
   async #onHttp(request, response) {
     const seen = this.#see(request.method, request.url, request.headers, request.socket);
+    seen.rawHeaders = request.rawHeaders.flatMap((name, at, all) => at % 2 ? [] : [[name, all[at + 1]]]);
     const [media] = (request.headers['content-type'] ?? '').split(';');
     seen.encoding = encodings[media.trim().toLowerCase()];
     seen.compression = request.headers['content-encoding'] ?? 'none';
@@ -199,7 +200,7 @@ export class Receiver {
 
   #see(method, path, headers, socket) {
     const number = ++this.#number;
-    const seen = { number, method, path, headers, spans: [], committed: false, wireBytes: 0, bytes: 0 };
+    const seen = { number, method, path, headers, rawHeaders: Object.entries(headers), spans: [], committed: false, wireBytes: 0, bytes: 0 };
     seen.connection = socket?.number ?? socket?._parent?.number ?? null;
     seen.say = (text) => this.violations.length < mostViolations && this.violations.push(`request ${number}: ${text}`);
     if (!headers['user-agent']) seen.say('no user-agent');
