@@ -159,7 +159,7 @@ test('config check says all that is wrong, exactly, and what has no effect yet',
   assert.equal(bad.status, 1);
   assert.equal(bad.stdout, '');
   const known = 'name, preset, region, key, user, dataset, endpoint, traces_endpoint, protocol, compression, headers, ca, certificate, '
-    + 'certificate_key, insecure, proxy, timeout, delay, batch_spans, batch_bytes, attribute_bytes, attribute_count, max_age, partial_after, '
+    + 'certificate_key, insecure, proxy, timeout, delay, retry_first, retry_most, batch_spans, batch_bytes, attribute_bytes, attribute_count, max_age, partial_after, '
     + 'fresh_share, logs, content';
   assert.deepEqual(bad.stderr.trimEnd().split('\n'), [
     `mcptrace: ${file}:1:9: naming: wants guide, semconv or both, got 'bth'; did you mean 'both'?`,
