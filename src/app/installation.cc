@@ -8,6 +8,13 @@ std::string absolute(const World& world, const std::string& path) {
   return world.working_directory + "/" + path;
 }
 
+// Where the state lies if the file does not say.
+std::string unfiled_state(World world, const std::string& home) {
+  world.given_home = home;
+  world.file_home.clear();
+  return state_directory(world).value_or("");
+}
+
 }  // namespace
 
 InstallationOptions::InstallationOptions(CommandLine& line) {
@@ -24,13 +31,17 @@ Installation InstallationOptions::find(const World& world) const {
   found.file = config::find_file(search);
   found.file.path = absolute(world, found.file.path);  // $MCPTRACE_CONFIG: who sits elsewhere is to find the same
   if (found.file.path.empty()) return found;
-  World unfiled = world;
-  unfiled.given_home = found.home;
-  unfiled.file_home.clear();
-  config::FlatReading reading = config::read_flat(found.file, state_directory(unfiled).value_or(""), world.flatten);
+  config::FlatReading reading = config::read_flat(found.file, unfiled_state(world, found.home), world.flatten);
   found.flat = std::move(reading.flat);
   found.warning = std::move(reading.warning);
   return found;
+}
+
+config::FlatSource flat_source(const World& world, const Installation& installation) {
+  config::Search search{.environment = world.environment,
+                        .home = world.home,
+                        .given = installation.file.named ? installation.file.path : std::string()};
+  return {std::move(search), unfiled_state(world, installation.home), world.flatten};
 }
 
 void enter(World& world, const Installation& installation) {

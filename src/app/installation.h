@@ -31,6 +31,9 @@ class InstallationOptions {
   std::string home_, config_;
 };
 
+// Its file, for a process that lives long.
+config::FlatSource flat_source(const World& world, const Installation& installation);
+
 // From here on, state_directory() of this world is that of the installation.
 void enter(World& world, const Installation& installation);
 

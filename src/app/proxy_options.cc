@@ -148,6 +148,7 @@ Result<ParsedProxy> parse_proxy(const World& world, std::span<const std::string>
   parsed.help = line.help_wanted();
   if (parsed.help) return parsed;
   MCPTRACE_TRY(static_cast<TraceOptions&>(options), trace.read(world, log));
+  options.lives_long = true;
   MCPTRACE_TRY(proxy.routes, parse_routes(upstream, routes));
   MCPTRACE_TRY_VOID(choose_forward_proxies(world, through, proxy.routes));
   MCPTRACE_TRY(proxy.listen, parse_listen("--listen", listen));

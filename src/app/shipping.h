@@ -37,6 +37,8 @@ class Shipping {
 
  private:
   [[nodiscard]] bool is_wanted() const { return starter_.has_value(); }
+  void want(const std::vector<std::string>& variables);
+  void look_at_configuration();
   void leave_destination();
   void appended();
   void wait_for_delivery(const FlushOptions& options);
@@ -47,7 +49,10 @@ class Shipping {
   std::string name_, variables_;  // of the environment's destination; empty: none
   std::vector<std::string> destinations_;
   std::optional<std::chrono::seconds> flush_;
-  std::optional<ShipStarter> starter_;  // nothing: there is no destination at all
+  std::vector<std::string> arguments_;               // of `ship`
+  std::optional<config::FlatSource> configuration_;  // where it may change meanwhile
+  Nanos look_at_{};                                  // boot
+  std::optional<ShipStarter> starter_;               // nothing: there is no destination at all
 };
 
 }  // namespace mcptrace::app

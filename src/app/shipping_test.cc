@@ -186,6 +186,37 @@ TEST_F(ShippingTest, ADestinationIsThereAsLongAsSomebodyAppends) {
   EXPECT_THAT(left(), ElementsAre(observer.destination));
 }
 
+// A proxy's: the file gets a destination after its start.
+TEST_F(ShippingTest, ADestinationThatIsNewInTheFileIsShippedTo) {
+  const std::string file = temp_.path() + "/c.yaml";
+  std::ofstream(file) << "naming: both\n";
+  config::FlatCopy copy;
+  World world = world_;
+  world.flatten = [&](const std::string& path, const std::string&) {
+    copy.file = path;
+    copy.stamp = *config::stamp_of(path);
+    return std::optional(config::print_flat(copy));
+  };
+  TraceOptions options;
+  options.lives_long = true;
+  options.installation.file = {file, true};
+  Shipping shipping(world, options, state_, key_, log_);
+  observe::ObserverOptions observer;
+  shipping.attach(observer);
+  const auto not_started = [&] {
+    observer.appended();
+    spool::NamedCounts counts;
+    observer.count(counts);
+    return spool::count_of(counts, spool::kShipNotStarted);
+  };
+  EXPECT_EQ(not_started(), 0u);
+  copy.flat.destinations = 1;
+  std::ofstream(file) << "destinations: [{name: one, preset: jaeger}]\n";
+  EXPECT_EQ(not_started(), 0u) << "it is not looked at each time";
+  clock_.advance(10s);
+  EXPECT_EQ(not_started(), 1u) << "there is no such program beside this test";
+}
+
 TEST_F(ShippingTest, WhatCouldNotBeStartedIsInTheCounters) {
   TraceOptions options = to("A=1\n");
   const observe::ObserverOptions observer = attached(options);

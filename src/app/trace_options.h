@@ -35,10 +35,10 @@ struct TraceOptions {
   std::string destination;
   // The configuration has destinations, or somewhere to show metrics: `ship` is to run.
   bool ships = false;
-  std::vector<std::string> ship_destinations;  // the names of those destinations, as far as they are known
-  std::vector<std::string> ship_variables;     // that the configuration takes secrets from
+  std::vector<std::string> ship_variables;  // that the configuration takes secrets from
   std::vector<std::string> ship_arguments;
   std::optional<std::chrono::seconds> flush;
+  bool lives_long = false;  // the configuration file may change meanwhile
 };
 
 // The options on a command line; read into TraceOptions after it is parsed: they win over the environment, that over
