@@ -6,7 +6,7 @@
 //   assert.deepEqual(receiver.violations, []);
 //
 // protocol: 'http' (protobuf and JSON), 'grpc' (on node:http2), 'grpc-js' (on @grpc/grpc-js; knows `grpc`, `partial`, `commit` and `hang`
-// alone). tls: { key, cert, ca, requestCert } as for node:tls. path: of HTTP, '/v1/traces'. most: bytes of a decoded body, else 413, or 8 in gRPC.
+// alone). port: one that was free before. tls: { key, cert, ca, requestCert } as for node:tls. path: of HTTP, '/v1/traces'. most: bytes of a decoded body, else 413, or 8 in gRPC.
 // numbers: 64 bits may be numbers in JSON.
 //
 // script: the answers by number, or (request) => answer, which may be a promise; an answer is a success where it says nothing else:
@@ -193,7 +193,7 @@ export class Receiver {
       socket.once('close', () => this.#sockets.delete(socket));
     });
     this.server.on('tlsClientError', () => {});
-    this.server.listen(0, '127.0.0.1');
+    this.server.listen(this.port ?? 0, '127.0.0.1');
     await once(this.server, 'listening');
     this.port = this.server.address().port;
   }
