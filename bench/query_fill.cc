@@ -1,6 +1,7 @@
-// Fills a spool with made-up sessions, to time the terminal's commands on a full one: query_fill DIRECTORY MEGABYTES
-// [CALLS_A_SESSION] DIRECTORY is a state directory ($MCPTRACE_HOME): the files go to DIRECTORY/spool. Each session is a
-// process's own file, as `mcptrace run` writes it, with sizes spread around CALLS_A_SESSION (default 3000).
+// Fills a spool with made-up sessions, to time the terminal's commands and shipping on a full one: query_fill DIRECTORY
+// MEGABYTES [CALLS_A_SESSION [whole]]. DIRECTORY is a state directory ($MCPTRACE_HOME): the files go to
+// DIRECTORY/spool. Each session is a process's own file, as `mcptrace run` writes it, with sizes spread around
+// CALLS_A_SESSION (default 3000). `whole`: calls have all attributes that `run` writes, not only those that are shown.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -26,7 +27,7 @@ std::uint64_t number(std::string_view text, std::uint64_t otherwise) {
 }
 
 // One session in a file of its own; its bytes on disk.
-std::uint64_t write_session(const std::string& spool, std::uint64_t seed, std::uint64_t calls, Nanos start,
+std::uint64_t write_session(const std::string& spool, std::uint64_t seed, std::uint64_t calls, Nanos start, bool whole,
                             const mcptrace::Clock& clock) {
   mcptrace::spool::WriterOptions options;
   options.directory = spool;
@@ -40,6 +41,7 @@ std::uint64_t write_session(const std::string& spool, std::uint64_t seed, std::u
   session.service = "server-" + std::to_string(seed % 7);
   session.instance = "i-" + std::to_string(seed);
   session.client_process = std::to_string(seed / 3);
+  session.whole_calls = whole;
   const auto sink = [&](mcptrace::spool::RecordType type, std::uint32_t tag, std::string_view payload) {
     static_cast<void>(writer.append(type, tag, payload));
   };
@@ -67,11 +69,12 @@ std::uint64_t write_session(const std::string& spool, std::uint64_t seed, std::u
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::fprintf(stderr, "usage: query_fill DIRECTORY MEGABYTES [CALLS_A_SESSION]\n");
+    std::fprintf(stderr, "usage: query_fill DIRECTORY MEGABYTES [CALLS_A_SESSION [whole]]\n");
     return 2;
   }
   const std::string spool = std::string(argv[1]) + "/spool";
   const std::uint64_t wanted = number(argv[2], 512) << 20, usual = number(argc > 3 ? argv[3] : "", 3000);
+  const bool whole = argc > 4 && std::string_view(argv[4]) == "whole";
   std::filesystem::create_directories(argv[1]);
   const mcptrace::SystemClock clock;
   const Nanos now = clock.wall();
@@ -79,7 +82,7 @@ int main(int argc, char** argv) {
   while (bytes < wanted) {
     const std::uint64_t size = usual * (1 + sessions % 10) / 5;
     const Nanos start = now - seconds(1'000'000) + seconds(200 * sessions);
-    bytes += write_session(spool, sessions + 1, size, start, clock);
+    bytes += write_session(spool, sessions + 1, size, start, whole, clock);
     calls += size;
     ++sessions;
   }

@@ -86,6 +86,22 @@ void Sample::open() {
   emit(RecordType::kSessionOpen, trace::kRootSpan, trace::Operation::kNone);
 }
 
+void Sample::add_the_rest(const SampleCall& call, std::string_view session) {
+  constexpr std::int64_t kFewest = 80;
+  request_id_ = std::to_string(requests_ + 1);
+  if (!call.tool.empty()) span_.add(Attr::kGenAiToolName, std::string_view(call.tool));
+  span_.add(Attr::kGenAiOperationName, "execute_tool");
+  span_.add(Attr::kSemconvSessionId, session);
+  span_.add(Attr::kClientId, std::string_view(options_.client_name));
+  span_.add(Attr::kEra, "legacy");
+  span_.add(Attr::kProtocolVersion, std::string_view(options_.protocol_version));
+  span_.add(Attr::kNetworkTransport, "pipe");
+  span_.add(Attr::kRequestId, std::string_view(request_id_));
+  span_.add(Attr::kInjected, "meta");
+  span_.add(Attr::kRequestBytes, kFewest + static_cast<std::int64_t>(random_.u64() % 1000));
+  span_.add(Attr::kResponseBytes, kFewest + static_cast<std::int64_t>(random_.u64() % 10'000));
+}
+
 SpanId Sample::call(std::string_view tool, Nanos at, Nanos duration, Outcome outcome) {
   SampleCall call;
   call.tool = tool;
@@ -113,6 +129,7 @@ SpanId Sample::call(const SampleCall& call) {
   span_.add(Attr::kMethodName, mcp::method_text(call.method));
   if (!call.tool.empty()) span_.add(Attr::kToolName, std::string_view(call.tool));
   if (!call.open) span_.add(Attr::kOutcome, trace::outcome_text(call.outcome));
+  if (options_.whole_calls) add_the_rest(call, session);
   if (call.code != 0) span_.add(Attr::kErrorCode, call.code);
   if (call.status != 0) span_.add(Attr::kHttpStatusCode, call.status);
   if (!call.auth_scheme.empty()) {

@@ -37,6 +37,7 @@ struct SampleOptions {
   trace::SpanLink previous;  // the stretch before, if its span id is not zero
   std::uint16_t flags = 0;   // HeaderFlag, of every record
   bool close_tells = false;  // session_close repeats the root
+  bool whole_calls = false;  // they have every attribute that a wrapper writes over stdio, not only what tests ask for
 };
 
 struct SampleCall {
@@ -81,6 +82,7 @@ class Sample {
 
  private:
   void fill_root(Nanos at, bool ended);
+  void add_the_rest(const SampleCall& call, std::string_view session);
   void emit(spool::RecordType type, std::uint16_t flags, trace::Operation operation);
 
   Sink sink_;
@@ -89,7 +91,7 @@ class Sample {
   TraceId trace_id_;
   SpanId root_id_;
   trace::SpanRecord span_;
-  std::string payload_, name_;
+  std::string payload_, name_, request_id_;
   std::array<std::int64_t, static_cast<std::size_t>(trace::Outcome::kCount)> outcomes_{};
   std::int64_t calls_ = 0, requests_ = 0, notifications_ = 0, errors_ = 0;
 };
