@@ -27,7 +27,7 @@ Installation InstallationOptions::find(const World& world) const {
   found.home = absolute(world, home_);
   config::Search search{.environment = world.environment,
                         .home = world.home,
-                        .given = config_ == "none" ? config_ : absolute(world, config_)};
+                        .given = config_ == config::kNoFile ? config_ : absolute(world, config_)};
   found.file = config::find_file(search);
   found.file.path = absolute(world, found.file.path);  // $MCPTRACE_CONFIG: who sits elsewhere is to find the same
   if (found.file.path.empty()) return found;

@@ -115,6 +115,8 @@ TEST_F(RunOptionsTest, TheEnvironmentWinsOverTheFileAndFlagsOverBoth) {
   EXPECT_EQ(of_flags->options.installation.home, "/somewhere/here");
   environment_["MCPTRACE_CONFIG"] = "c.yaml";
   EXPECT_EQ(parse({"--", "s"})->options.installation.file.path, "/somewhere/c.yaml");
+  environment_["MCPTRACE_CONFIG"] = "none";
+  EXPECT_THAT(parse({"--", "s"})->options.ship_arguments, testing::ElementsAre("--config", "none"));
   environment_["MCPTRACE_DISABLED"] = "1";
   EXPECT_EQ(parse({"--", "s"})->options.installation.file.path, "");
   std::filesystem::remove_all(directory);

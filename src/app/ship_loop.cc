@@ -51,7 +51,7 @@ class Shipping {
         state_(state),
         lock_(std::move(lock)),
         log_(world, state),
-        source_({.environment = world.environment, .home = world.home, .given = file.named ? file.path : ""}),
+        source_({.environment = world.environment, .home = world.home, .given = config::given_for(file)}),
         client_(world.environment, {.most_connections = kMostConnections}),
         place_{state,
                key,

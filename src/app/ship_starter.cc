@@ -4,6 +4,7 @@
 
 #include "app/programs.h"
 #include "base/text.h"
+#include "config/locate.h"
 #include "spool/shipper.h"
 
 namespace mcptrace::app {
@@ -40,7 +41,9 @@ std::vector<std::string> ship_environment(const std::vector<std::string>& ours, 
     if (name == kStatePath || !is_passed_on(name, referenced)) continue;
     environment.push_back(entry);
     if (name != kConfigurationPath || entry.size() <= name.size() + 1) continue;
-    environment.back() = entry.substr(0, name.size() + 1) + absolute(entry.substr(name.size() + 1), working_directory);
+    const std::string path = entry.substr(name.size() + 1);
+    if (path == config::kNoFile) continue;
+    environment.back() = entry.substr(0, name.size() + 1) + absolute(path, working_directory);
   }
   environment.push_back(std::string(kStatePath) + "=" + absolute(state, working_directory));
   return environment;

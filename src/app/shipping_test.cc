@@ -51,6 +51,8 @@ TEST(ShipEnvironment, IsWhatItNeedsAndNothingElse) {
 TEST(ShipEnvironment, RelativePathsAreOfOurDirectory) {
   EXPECT_THAT(ship_environment({"MCPTRACE_CONFIG=c.yaml"}, "st", {}, "/somewhere"),
               ElementsAre("MCPTRACE_CONFIG=/somewhere/c.yaml", "MCPTRACE_HOME=/somewhere/st"));
+  EXPECT_THAT(ship_environment({"MCPTRACE_CONFIG=none"}, "/st", {}, "/somewhere"),
+              ElementsAre("MCPTRACE_CONFIG=none", "MCPTRACE_HOME=/st"));
   EXPECT_THAT(ship_environment({"MCPTRACE_CONFIG="}, "/st", {}, "/somewhere"),
               ElementsAre("MCPTRACE_CONFIG=", "MCPTRACE_HOME=/st"));
 }

@@ -130,7 +130,9 @@ Result<TraceOptions> TraceOptionsReader::read(const World& world, Log& log) cons
   options.destination = values.destination;
   options.ships = file.destinations != 0 || file.metrics_listen;
   options.ship_variables = file.variables;
-  if (options.installation.file.named) options.ship_arguments = {"--config", options.installation.file.path};
+  if (std::string given = config::given_for(options.installation.file); !given.empty()) {
+    options.ship_arguments = {"--config", std::move(given)};
+  }
   if (!flush_.empty()) {
     MCPTRACE_TRY(options.flush, parse_age("--flush", flush_));
   }

@@ -11,7 +11,7 @@ std::optional<FileStamp> stamp_of(const std::string& path) {
 
 FoundFile find_file(const Search& search) {
   std::string named = search.given.empty() ? value_of(search.environment, "MCPTRACE_CONFIG") : search.given;
-  if (named == "none") return {};
+  if (named == kNoFile) return {{}, true};
   if (!named.empty()) return {std::move(named), true};
   const std::string xdg = value_of(search.environment, "XDG_CONFIG_HOME");
   const std::string places[] = {
@@ -24,6 +24,11 @@ FoundFile find_file(const Search& search) {
     if (!place.empty() && stamp_of(place)) return {place, false};
   }
   return {};
+}
+
+std::string given_for(const FoundFile& file) {
+  if (!file.named) return {};
+  return file.path.empty() ? std::string(kNoFile) : file.path;
 }
 
 }  // namespace mcptrace::config
