@@ -137,9 +137,9 @@ Result<> Feed::look_ahead() {
   return {};
 }
 
-Result<std::size_t> Feed::read_ahead(const Tell& tell, std::size_t most) {
+Result<std::size_t> Feed::read_ahead(const Tell& tell, std::size_t most, bool look) {
   if (!in_round_) return 0;
-  MCPTRACE_TRY_VOID(look_ahead());
+  if (look) MCPTRACE_TRY_VOID(look_ahead());
   ahead_ = true;
   std::size_t told = 0;
   for (auto& [number, file] : std::ranges::reverse_view(files_)) {

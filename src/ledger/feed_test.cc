@@ -434,7 +434,7 @@ TEST_F(FeedTest, AgainstAModel) {
         }
       }
       if (chance(4)) ASSERT_TRUE(feed->read(tell, 1 + random() % 40));
-      if (chance(6)) ASSERT_TRUE(feed->read_ahead(tell, 1 + random() % 40));
+      if (chance(6)) ASSERT_TRUE(feed->read_ahead(tell, 1 + random() % 40, chance(2)));
       if (chance(15)) save();
       if (chance(25)) {
         undecided.clear();

@@ -13,6 +13,7 @@ namespace {
 // What was told and is not on disk costs memory, and is sent again after a kill.
 constexpr std::size_t kMostToldUnsaved = 20'000;
 constexpr Nanos kSaveEvery = std::chrono::seconds(1);
+constexpr Nanos kLookAheadEvery = std::chrono::milliseconds(200);
 constexpr Nanos kLookAtOpenEvery = std::chrono::seconds(5);
 
 }  // namespace
@@ -74,7 +75,10 @@ void Shipper::read() {
   fresh_due_ += settings_.fresh_share;
   if (fresh_due_ >= 1) {
     fresh_due_ -= 1;
-    if (const auto ahead = feed_.read_ahead(tell, most); ahead && *ahead > 0) return;
+    const Nanos now = place_.clock.boot();
+    const bool look = now >= looked_ahead_at_ + kLookAheadEvery;
+    if (look) looked_ahead_at_ = now;
+    if (const auto ahead = feed_.read_ahead(tell, most, look); ahead && *ahead > 0) return;
   }
   const auto told = feed_.read(tell, most);
   if (!told) note_error("the spool cannot be read: " + told.error().message);

@@ -95,10 +95,10 @@ class Shipper {
   std::string scratch_;
   bool more_ = true;  // the spool has not been read to its end
   bool stopped_ = false;
-  bool unsaved_ = false;                  // something was told or decided since save()
-  std::size_t told_ = 0;                  // since save()
-  double fresh_due_ = 0;                  // requests of what is new
-  Nanos saved_at_{}, looked_at_{};        // boot
+  bool unsaved_ = false;                                // something was told or decided since save()
+  std::size_t told_ = 0;                                // since save()
+  double fresh_due_ = 0;                                // requests of what is new
+  Nanos saved_at_{}, looked_at_{}, looked_ahead_at_{};  // boot
   const std::shared_ptr<Shipper*> self_;  // what requests hold of us while they are under way; null when we are gone
 };
 
