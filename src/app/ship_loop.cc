@@ -1,5 +1,6 @@
 #include "app/ship_loop.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -255,6 +256,8 @@ int wait_for_other(World& world, const std::string& state) {
 
 // --stay waits until whoever ships now has ended, --once lets it do the work.
 Result<std::optional<spool::ShipLock>> take_lock(ShipUntil until, const std::string& state) {
+  // Who waits has read nothing yet that a reload could change.
+  if (until == ShipUntil::kToldSo) ::signal(SIGHUP, SIG_IGN);
   for (;;) {
     MCPTRACE_TRY(std::optional<spool::ShipLock> lock, spool::ShipLock::take(state));
     if (lock || until != ShipUntil::kToldSo) return lock;

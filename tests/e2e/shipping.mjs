@@ -116,12 +116,12 @@ export function installation(t, { spool, destinations = [], env = {} } = {}) {
   here.aside = (name) => here.text(`ship/${name}/aside.jsonl`).split('\n').filter(Boolean).map((line) => JSON.parse(line));
   here.asideSpans = (name) => here.aside(name).flatMap(({ traces }) => spansOf(readRequest('json', Buffer.from(JSON.stringify(traces)), assert.fail)));
 
-  // A session of its own, of `calls` requests that nobody answers.
+  // A session of its own, of `calls` requests that nobody answers. It starts nothing that ships.
   here.trace = async (calls = 3, { more = {}, options = [] } = {}) => {
     const call = (id) => ({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'echo', arguments: {} } });
     const first = { jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'e2e', version: '1' } } };
     const lines = [first, ...Array.from({ length: calls }, (_, at) => call(at + 1))].map((line) => `${JSON.stringify(line)}\n`);
-    const done = await here.start(['run', ...options, '--', 'cat'], { input: lines.join(''), more }).exit;
+    const done = await here.start(['run', ...options, '--', 'cat'], { input: lines.join(''), more: { MCPTRACE_CONFIG: 'none', ...more } }).exit;
     assert.equal(done.code, 0, done.stderr);
   };
 
