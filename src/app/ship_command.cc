@@ -19,7 +19,7 @@ status tells for each destination what it took, what waits, and what went wrong 
 came back and what to do.
 
 options:
-  --once           deliver what is there now, and end: for cron and CI (exit status 1: not all of it was taken)
+  --once           deliver what is there now, and end: for cron and CI (exit status 1: some of it was not taken)
   --stay           until SIGTERM: for a unit
   --json           (status) one JSON object a line
   --home DIR       where the state lies

@@ -86,7 +86,7 @@ class Shipping {
       if (end_) return finish();
     }
     ship_.save();
-    return until == ShipUntil::kDelivered && !ship_.done() ? kFailed : kDone;
+    return until == ShipUntil::kDelivered && !(ship_.done() && ship_.all_taken()) ? kFailed : kDone;
   }
 
  private:

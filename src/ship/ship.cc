@@ -64,6 +64,10 @@ bool Ship::done() const {
          std::ranges::all_of(shippers_, [](const auto& shipper) { return shipper->done(); });
 }
 
+bool Ship::all_taken() const {
+  return std::ranges::all_of(shippers_, [](const auto& shipper) { return shipper->all_taken(); });
+}
+
 bool Ship::has_more() const {
   return std::ranges::any_of(shippers_, [](const auto& shipper) { return shipper->has_more(); });
 }

@@ -34,6 +34,8 @@ class Ship {
 
   // Everything is delivered.
   [[nodiscard]] bool done() const;
+  // Nothing was refused since we began.
+  [[nodiscard]] bool all_taken() const;
   [[nodiscard]] bool has_more() const;
   // All that is not delivered is of destinations that fail.
   [[nodiscard]] bool only_failures_left() const;

@@ -44,6 +44,7 @@ Shipper::Shipper(Settings settings, Place& place, ledger::Feed feed)
   status_.compression = compression_text(settings_.compression);
   missed_before_ = {status_.missed_files, status_.missed_bytes};
   outbox_.go_on_from({status_.delivered, status_.rejected, status_.set_aside});
+  refused_before_ = refused();
 }
 
 void Shipper::pump(bool changed, bool hurry) {

@@ -59,6 +59,8 @@ class Shipper {
   [[nodiscard]] bool has_more() const { return more_ && outbox_.wants() && !stopped_; }
   // Nothing is in its way.
   [[nodiscard]] bool does_well() const { return outbox_.pace().is_good(); }
+  // The receiver has refused nothing since we began.
+  [[nodiscard]] bool all_taken() const { return refused() == refused_before_; }
   // Nothing more is sent; what is under way comes to its end.
   void stop() { stopped_ = true; }
   [[nodiscard]] bool stopped() const { return stopped_ && outbox_.sending() == 0; }
@@ -72,6 +74,7 @@ class Shipper {
  private:
   Shipper(Settings settings, Place& place, ledger::Feed feed);
 
+  [[nodiscard]] std::uint64_t refused() const { return outbox_.counts().rejected + outbox_.counts().set_aside; }
   void read();
   void take(const ledger::Entry& entry);
   void take_root(const ledger::Entry& entry);
@@ -92,6 +95,7 @@ class Shipper {
   Outbox outbox_;
   Status status_, written_;             // written_: on disk
   ledger::Feed::Missed missed_before_;  // our start
+  std::uint64_t refused_before_ = 0;
   std::string scratch_;
   bool more_ = true;  // the spool has not been read to its end
   bool stopped_ = false;

@@ -105,7 +105,7 @@ describe('B2, B3: no answer, or slowly', together, () => {
     const { receiver, here } = await shipping(t, { timeout: '300ms', receiver: { script: ({ number }) => number === 1 ? slow : {} } });
     await allDelivered(here, receiver);
     assertArrived(receiver, spool.spans);
-    assert.equal(receiver.requests.length, 2);
+    assert.ok(receiver.requests.length >= 2);
   });
 });
 

@@ -86,8 +86,9 @@ describe('ship', { concurrency: 6 }, () => {
       spool, env: { KEY_OF_TEST: secret },
       destinations: [{ name: 'one', preset: 'axiom', endpoint: receiver.origin, key: 'env:KEY_OF_TEST', dataset: 'd', headers: { 'X-Key': 'env:KEY_OF_TEST' }, batch_spans: 100 }],
     });
-    await here.once();
+    assert.equal((await here.once()).code, 1, 'not all was taken');
     assert.equal((await here.status()).one.set_aside, count(spool.spans));
+    assert.equal((await here.once()).code, 0, 'there is nothing more');
     assert.match(here.aside('one')[0].why, /bad: \*\*\* Bearer \*\*\*/);
     here.hides(secret);
   });
