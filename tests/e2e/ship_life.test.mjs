@@ -17,17 +17,22 @@ const hasAll = (spans) => (receiver) => count(byId(receiver.spans())) >= count(s
 describe('ship', { concurrency: 6 }, () => {
   test('killed at any instant, it loses nothing, and sends little twice', async (t) => {
     let ship, left = 0;
-    const kills = 8;
-    const receiver = await Receiver.start({ t, script: async () => {
+    const kills = 9;
+    // Before an answer, after it, or as it writes down what was delivered.
+    const receiver = await Receiver.start({ t, script: ({ number }) => {
       if (left-- === 0) ship.child.kill('SIGKILL');
+      if (left === -1 && number % 2) return { cut: 'after' };
       return {};
     } });
     const here = installation(t, { spool, destinations: [{ name: 'one', endpoint: receiver.origin, batch_spans: 3 }] });
+    for (const directory of ['spool/cursors', 'ship/one']) fs.mkdirSync(path.join(here.home, directory), { recursive: true, mode: 0o700 });
     for (let i = 0; i < kills; ++i) {
-      left = i % 4;
+      left = i % 3 === 2 ? Infinity : i % 4;
       ship = await here.stay();
+      const watched = left === Infinity && fs.watch(path.join(here.home, i % 2 ? 'ship/one' : 'spool/cursors'), () => ship.child.kill('SIGKILL'));
       await here.trace(8);
-      if ((await Promise.race([ship.exit, receiver.when(() => left < 0).then(() => ship.exit)])).signal !== 'SIGKILL') assert.fail('it ended by itself');
+      assert.equal((await ship.exit).signal, 'SIGKILL');
+      if (watched) watched.close();
       const { one } = await here.status();
       assert.ok(one.delivered <= receiver.spans().length, 'nothing counts as delivered that was not taken');
     }
