@@ -15,8 +15,8 @@ void Batch::add(const ledger::SpanKey& told, std::string_view resource, std::str
     resources_.emplace_back(resource);
     known = resources_.rbegin();
   }
-  const auto number = static_cast<std::uint32_t>(resources_.rend() - known - 1);
-  spans_.push_back({told, number, static_cast<std::uint32_t>(bytes_.size()), static_cast<std::uint32_t>(span.size())});
+  const auto place = static_cast<std::uint32_t>(resources_.rend() - known - 1);
+  spans_.push_back({told, place, static_cast<std::uint32_t>(bytes_.size()), static_cast<std::uint32_t>(span.size())});
   bytes_ += span;
 }
 
@@ -25,6 +25,7 @@ void Batch::copy(std::size_t from, std::size_t to, Batch& into) const {
     const Span& span = spans_[i];
     into.add(span.told, resources_[span.resource], std::string_view(bytes_).substr(span.at, span.size));
   }
+  into.number = number + from;
   into.trial = trial;
 }
 

@@ -40,6 +40,8 @@ class Batch {
   void append_protobuf(std::string& out) const;
   Result<> append_json(std::string& out) const;
 
+  // Of its first span, as they were read: who sends keeps that order.
+  std::uint64_t number = 0;
   // Shared by the pieces that a refused batch was cut into; null: it was not refused.
   std::shared_ptr<Trial> trial;
 

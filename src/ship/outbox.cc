@@ -28,8 +28,9 @@ bool Outbox::wants() const { return waiting_.size() < kMostWaiting; }
 
 void Outbox::add(const ledger::SpanKey& told, std::string_view resource, std::string_view span, Nanos now) {
   if (!filling_.empty() && filling_.bytes() + span.size() > batch_bytes_) close_filling();
-  if (filling_.empty()) filling_since_ = now;
+  if (filling_.empty()) filling_since_ = now, filling_.number = spans_read_;
   filling_.add(told, resource, span);
+  ++spans_read_;
   if (filling_.spans().size() >= limits_.batch_spans) close_filling();
 }
 
@@ -64,11 +65,11 @@ void Outbox::done(const Batch& sent, const Judgement& judgement, Nanos now, std:
       break;
     }
     case Verdict::kRetry:
-      waiting_.push_front(std::move(batch));
+      put_back(std::move(batch));
       pace_.failed(judgement.retry_after, now);
       break;
     case Verdict::kMisplaced:
-      waiting_.push_front(std::move(batch));
+      put_back(std::move(batch));
       pace_.misplaced(now);
       break;
     case Verdict::kTooLarge:
@@ -88,8 +89,14 @@ void Outbox::done(const Batch& sent, const Judgement& judgement, Nanos now, std:
 
 void Outbox::halve(Batch batch) {
   auto [first, second] = batch.halves();
-  waiting_.push_front(std::move(second));
-  waiting_.push_front(std::move(first));
+  put_back(std::move(first));
+  put_back(std::move(second));
+}
+
+// Before all that was read later.
+void Outbox::put_back(Batch batch) {
+  const auto later = std::ranges::find_if(waiting_, [&](const Batch& other) { return other.number > batch.number; });
+  waiting_.insert(later, std::move(batch));
 }
 
 void Outbox::refuse(Batch batch, Nanos now, std::vector<Batch>& refused) {

@@ -50,6 +50,7 @@ class Outbox {
 
  private:
   void close_filling();
+  void put_back(Batch batch);
   void halve(Batch batch);
   void refuse(Batch batch, Nanos now, std::vector<Batch>& refused);
 
@@ -57,6 +58,7 @@ class Outbox {
   Nanos delay_;
   Pace pace_;
   std::size_t batch_bytes_;  // what has been learnt of the receiver's limit
+  std::uint64_t spans_read_ = 0;
   Batch filling_;
   Nanos filling_since_{};
   std::list<Batch> waiting_, sending_;

@@ -100,6 +100,21 @@ TEST_F(OutboxTest, AtMostTwoAreUnderWayAndTwoWait) {
   EXPECT_EQ(outbox().next(now_, false), nullptr);
 }
 
+TEST_F(OutboxTest, WhatWasReadFirstIsSentFirstAgain) {
+  add(32);
+  const Batch* const first = outbox().next(now_, false);
+  const Batch* const second = outbox().next(now_, false);
+  outbox().done(*first, {.verdict = Verdict::kRetry}, now_, refused_);
+  outbox().done(*second, {.verdict = Verdict::kTooLarge}, now_, refused_);
+  std::vector<int> sent;
+  now_ += 1h;
+  send_all([&](const Batch& batch) {
+    sent.push_back(*numbers(batch).begin());
+    return Judgement{.verdict = Verdict::kDelivered};
+  });
+  EXPECT_EQ(sent, (std::vector{1, 9, 13, 17, 25}));
+}
+
 TEST_F(OutboxTest, WhatIsDownIsAskedForByOneRequestEverLater) {
   add(16);
   const Batch* const first = outbox().next(now_, false);
