@@ -45,7 +45,8 @@ class Feed {
   Result<std::size_t> read(const Tell& tell, std::size_t most = 10'000);
   // While read() has not come to the end of what there is: of what is being written now, as much of it as `most`,
   // before what is older. Nothing of it is told twice.
-  Result<std::size_t> read_ahead(const Tell& tell, std::size_t most = 10'000);
+  // `look`: also at what has come since somebody looked, which costs a look at every file.
+  Result<std::size_t> read_ahead(const Tell& tell, std::size_t most, bool look);
   // Nothing is left to be told of what was there at the last read(): not even the ends of what was killed, which are
   // known a round later.
   [[nodiscard]] bool settled() const;
