@@ -37,9 +37,11 @@ struct Destination {
   std::optional<std::size_t> batch_spans, batch_bytes;       // of one request, before compression
   std::optional<std::size_t> attribute_bytes;                // longer texts are cut
   std::optional<std::size_t> attribute_count;                // of one span
-  std::optional<Nanos> max_age;                              // what is older is of no use there
-  std::optional<Nanos> partial_after;                        // a root is sent at the latest so long after its start
-  std::optional<double> fresh_share;                         // of the requests, for what is new, during a backlog
+  std::optional<std::size_t> event_count, link_count;        // the same
+  std::optional<std::size_t> event_attribute_count, link_attribute_count;
+  std::optional<Nanos> max_age;        // what is older is of no use there
+  std::optional<Nanos> partial_after;  // a root is sent at the latest so long after its start
+  std::optional<double> fresh_share;   // of the requests, for what is new, during a backlog
   bool logs = false, content = false;
 };
 

@@ -40,6 +40,10 @@ constexpr std::string_view kVariables[] = {
     "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
     "OTEL_ATTRIBUTE_COUNT_LIMIT",
     "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_SPAN_EVENT_COUNT_LIMIT",
+    "OTEL_SPAN_LINK_COUNT_LIMIT",
+    "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
 };
 constexpr std::string_view kExporter = "OTEL_EXPORTER_OTLP_";
 
@@ -220,6 +224,11 @@ void read_limits(const Variables& variables, Destination& destination) {
       {"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"}, kNumber, parse_limit);
   destination.attribute_count = variables.first<std::size_t>(
       {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"}, kNumber, parse_limit);
+  const auto count = [&](const char* name) { return variables.first<std::size_t>({name}, kNumber, parse_limit); };
+  destination.event_count = count("OTEL_SPAN_EVENT_COUNT_LIMIT");
+  destination.link_count = count("OTEL_SPAN_LINK_COUNT_LIMIT");
+  destination.event_attribute_count = count("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT");
+  destination.link_attribute_count = count("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT");
 }
 
 // The ratio that a sampler keeps.

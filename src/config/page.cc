@@ -65,6 +65,7 @@ in one line.
 | `OTEL_TRACES_EXPORTER` | `otlp` makes one, too; `none`: none; others are not there |
 | `OTEL_BSP_SCHEDULE_DELAY`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`, `OTEL_BSP_EXPORT_TIMEOUT` | its `delay`, `batch_spans`, and at most its `timeout` |
 | `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT`, and the same with `OTEL_SPAN_`, which win | its `attribute_bytes`, `attribute_count` |
+| `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT`, `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT`, `OTEL_LINK_ATTRIBUTE_COUNT_LIMIT` | its `event_count`, `link_count`, `event_attribute_count`, `link_attribute_count` |
 | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | `name`; attributes of the resource |
 | `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_SAMPLER_ARG` | `sampling.ratio`: `always_on`, `always_off`, `traceidratio`, alone or behind `parentbased_` |
 | `OTEL_PROPAGATORS` | without `tracecontext`: `inject: never` |

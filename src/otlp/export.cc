@@ -84,10 +84,14 @@ void append_trace_request(std::span<const std::string_view> resources, std::span
   }
 }
 
-std::size_t count_attributes(std::string_view span) {
-  std::size_t count = 0;
-  for (Reader reader(span); reader.next();) count += reader.is(9, Wire::kBytes) ? 1u : 0u;
-  return count;
+SpanSizes count_parts(std::string_view span) {
+  SpanSizes sizes;
+  for (Reader reader(span); reader.next();) {
+    sizes.attributes += reader.is(9, Wire::kBytes) ? 1u : 0u;
+    sizes.events += reader.is(11, Wire::kBytes) ? 1u : 0u;
+    sizes.links += reader.is(13, Wire::kBytes) ? 1u : 0u;
+  }
+  return sizes;
 }
 
 Result<ExportAnswer> decode_export_answer(std::string_view protobuf) {

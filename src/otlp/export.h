@@ -25,8 +25,11 @@ struct SpanBytes {
 void append_trace_request(std::span<const std::string_view> resources, std::span<const SpanBytes> spans,
                           std::string_view version, std::string& out);
 
-// How many attributes a Span has.
-std::size_t count_attributes(std::string_view span);
+// Of what a Span has how many.
+struct SpanSizes {
+  std::size_t attributes = 0, events = 0, links = 0;
+};
+SpanSizes count_parts(std::string_view span);
 
 // ExportTraceServiceResponse. All zero: everything was taken.
 struct ExportAnswer {

@@ -12,7 +12,7 @@
 namespace mcptrace::ship {
 
 bool fits(const trace::SpanHeader& header, std::string_view span, const Limits& limits);
-// Appends the span as it fits. Error: it is no span.
-Result<> append_cut(std::string_view span, const Limits& limits, std::string& out);
+// Appends the span as it fits; whether anything had to go. Error: it is no span.
+Result<bool> append_cut(std::string_view span, const Limits& limits, std::string& out);
 
 }  // namespace mcptrace::ship

@@ -234,6 +234,10 @@ class Resolving {
     limits.batch_bytes = std::max<std::size_t>(from_.batch_bytes.value_or(limits.batch_bytes), 1);
     limits.attribute_bytes = from_.attribute_bytes.value_or(limits.attribute_bytes);
     limits.attribute_count = from_.attribute_count.value_or(limits.attribute_count);
+    limits.event_count = from_.event_count.value_or(0);
+    limits.link_count = from_.link_count.value_or(0);
+    limits.event_attribute_count = from_.event_attribute_count.value_or(0);
+    limits.link_attribute_count = from_.link_attribute_count.value_or(0);
     settings_.timeout = from_.timeout.value_or(settings_.timeout);
     settings_.delay = from_.delay.value_or(settings_.delay);
     settings_.retry_first = from_.retry_first.value_or(settings_.retry_first);

@@ -27,6 +27,8 @@ struct Limits {
   std::size_t batch_bytes = 3'000'000;
   std::size_t attribute_bytes = 0;
   std::size_t attribute_count = 0;
+  std::size_t event_count = 0, link_count = 0;
+  std::size_t event_attribute_count = 0, link_attribute_count = 0;
   bool operator==(const Limits&) const = default;
 };
 

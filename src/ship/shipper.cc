@@ -130,10 +130,9 @@ void Shipper::add(const ledger::SpanKey& told, const trace::SpanHeader& header, 
   if (!is_wanted(header)) return;
   if (!fits(header, bytes, settings_.limits)) {
     scratch_.clear();
-    if (auto cut = append_cut(bytes, settings_.limits, scratch_); !cut) {
-      return note_error("a span cannot be read: " + cut.error().message);
-    }
-    ++status_.cut;
+    const auto cut = append_cut(bytes, settings_.limits, scratch_);
+    if (!cut) return note_error("a span cannot be read: " + cut.error().message);
+    if (*cut) ++status_.cut;
     bytes = scratch_;
   }
   outbox_.add(told, resource, bytes, place_.clock.boot());
