@@ -66,7 +66,8 @@ void Outbox::done(const Batch& sent, const Judgement& judgement, Nanos now, std:
     }
     case Verdict::kRetry:
       put_back(std::move(batch));
-      pace_.failed(judgement.retry_after, now);
+      // One that was sent before the last failure was known says nothing new.
+      if (judgement.retry_after || now >= pace_.next()) pace_.failed(judgement.retry_after, now);
       break;
     case Verdict::kMisplaced:
       put_back(std::move(batch));

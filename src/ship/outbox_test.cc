@@ -127,7 +127,7 @@ TEST_F(OutboxTest, WhatIsDownIsAskedForByOneRequestEverLater) {
     EXPECT_EQ(outbox().next(next - 1ns, true), nullptr);
     waited = next - now_;
     EXPECT_GE(waited, 5s);
-    EXPECT_LE(waited, 90s);
+    EXPECT_LE(waited, attempt == 0 ? 7500ms : 90s) << "two that fail together are one failure";
     now_ = next;
     const Batch* const again = outbox().next(now_, true);
     ASSERT_NE(again, nullptr);
