@@ -44,9 +44,9 @@ bool ResponseReader::on_body(std::string_view bytes) {
   std::string& body = response_.body;
   too_large_ = too_large_ || bytes.size() > most_body_ - body.size();
   if (too_large_) return false;
-  // No more than may come.
+  // No more than may come; in few steps, as the heap keeps what each of them leaves.
   if (bytes.size() > body.capacity() - body.size()) {
-    body.reserve(std::min(most_body_, std::max(body.size() + bytes.size(), body.size() * 2)));
+    body.reserve(std::min(most_body_, std::max(body.size() + bytes.size(), body.size() * 4)));
   }
   body += bytes;
   return true;
