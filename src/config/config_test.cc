@@ -157,6 +157,10 @@ destinations:
     batch_bytes: 2KiB
     attribute_bytes: 4095
     attribute_count: 64
+    event_count: 5
+    link_count: 6
+    event_attribute_count: 7
+    link_attribute_count: 8
     max_age: 2h
     partial_after: 5m
     fresh_share: 0.25
@@ -185,6 +189,10 @@ destinations:
   EXPECT_EQ(all.batch_bytes, 2048u);
   EXPECT_EQ(all.attribute_bytes, 4095u);
   EXPECT_EQ(all.attribute_count, 64u);
+  EXPECT_EQ(all.event_count, 5u);
+  EXPECT_EQ(all.link_count, 6u);
+  EXPECT_EQ(all.event_attribute_count, 7u);
+  EXPECT_EQ(all.link_attribute_count, 8u);
   EXPECT_EQ(all.max_age, 2h);
   EXPECT_EQ(all.partial_after, 5min);
   EXPECT_EQ(all.fresh_share, 0.25);

@@ -95,7 +95,11 @@ TEST(OtelDestination, AllElseOfTheExporter) {
                                 {"OTEL_BSP_EXPORT_TIMEOUT", "30000"},
                                 {"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "100"},
                                 {"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "50"},
-                                {"OTEL_ATTRIBUTE_COUNT_LIMIT", "32"}});
+                                {"OTEL_ATTRIBUTE_COUNT_LIMIT", "32"},
+                                {"OTEL_SPAN_EVENT_COUNT_LIMIT", "5"},
+                                {"OTEL_SPAN_LINK_COUNT_LIMIT", "6"},
+                                {"OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "7"},
+                                {"OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "8"}});
   EXPECT_EQ(all.protocol, Protocol::kHttpJson);
   EXPECT_EQ(all.compression, Compression::kGzip);
   EXPECT_EQ(all.timeout, 1500ms);
@@ -105,6 +109,10 @@ TEST(OtelDestination, AllElseOfTheExporter) {
   EXPECT_EQ(all.batch_spans, 64u);
   EXPECT_EQ(all.attribute_bytes, 50u);
   EXPECT_EQ(all.attribute_count, 32u);
+  EXPECT_EQ(all.event_count, 5u);
+  EXPECT_EQ(all.link_count, 6u);
+  EXPECT_EQ(all.event_attribute_count, 7u);
+  EXPECT_EQ(all.link_attribute_count, 8u);
   const Destination none = good({{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://h"}});
   EXPECT_EQ(none.compression, Compression::kNone);
   EXPECT_FALSE(none.timeout || none.delay || none.batch_spans || none.attribute_bytes || none.attribute_count);
