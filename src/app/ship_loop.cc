@@ -27,6 +27,7 @@ using namespace std::chrono_literals;
 
 constexpr Nanos kLookEvery = 1s;           // a lock that was let go makes no event
 constexpr Nanos kReadAtMostEvery = 100ms;  // writes of a busy process are events, each
+constexpr Nanos kQuietEvery = 500ms;
 constexpr Nanos kReloadEvery = 10s;
 constexpr Nanos kLastAnswers = 5s;  // at SIGTERM, for what is under way
 constexpr Nanos kOncePatience = 30s;
@@ -68,7 +69,9 @@ class Shipping {
   // The exit status.
   int run(ShipUntil until) {
     reload();
-    if (until != ShipUntil::kToldSo && names_.empty()) {
+    // Where the file is broken it may be mended while somebody traces.
+    const bool may_come = until == ShipUntil::kToldSo || (until == ShipUntil::kQuiet && !config_);
+    if (names_.empty() && !may_come) {
       say(world_, "no destination is configured (docs/backends.md)");
       return kMisused;
     }
@@ -76,12 +79,13 @@ class Shipping {
     while (!is_over(until)) {
       const Nanos now = world_.clock.boot();
       if (now >= reload_at_) reload_if_changed();
-      const bool read = changed && (hurries_ || now >= read_at_ + kReadAtMostEvery);
-      if (read) read_at_ = now, changed = false;
+      const bool read = changed && (hurries_ || now >= read_next_);
       ship_.pump(read, hurries_ || until == ShipUntil::kDelivered);
+      if (read) changed = false, read_next_ = after_reading(now);
       tell();
       if (hurries_ && !changed && ship_.done()) hurries_ = false;
-      client_.run(wait(changed), watch_.fd());
+      // Of what is known already nobody need be woken.
+      client_.run(wait(changed), changed && !hurries_ ? -1 : watch_.fd());
       changed |= wake();
       if (end_) return finish();
     }
@@ -90,6 +94,12 @@ class Shipping {
   }
 
  private:
+  // Looking at a large spool takes its time, and is to be a small share of it.
+  Nanos after_reading(Nanos began) {
+    const Nanos now = world_.clock.boot();
+    return now + std::clamp<Nanos>(10 * (now - began), kReadAtMostEvery, kLookEvery);
+  }
+
   void reload() {
     auto config = source_.reload();
     if (config) {
@@ -130,14 +140,18 @@ class Shipping {
 
   // Of the environment of processes that are no more: once all of it is delivered, and nobody names it.
   void forget_destinations() {
+    // Their shippers have ended by now.
+    for (const std::string& name : std::exchange(forgotten_, {})) {
+      if (std::ranges::find(names_, name) != names_.end()) continue;  // it came back
+      spool::remove_cursor(state_ + "/spool", spool::ship_cursor(name));
+      std::error_code ignored;
+      std::filesystem::remove_all(ship::directory_of(state_, name), ignored);
+    }
     const Nanos since = world_.clock.wall() - kForgetAfter;
     for (const spool::LeftDestination& left : spool::left_destinations(state_)) {
       const ship::Shipper* const shipper = ship_.find(left.name);
       if (left.touched >= since || shipper == nullptr || !shipper->done()) continue;
-      if (!spool::forget_destination(state_, left.name, since)) continue;
-      std::error_code ignored;
-      std::filesystem::remove(spool::cursors_of(state_ + "/spool") + "/" + spool::ship_cursor(left.name), ignored);
-      std::filesystem::remove_all(ship::directory_of(state_, left.name), ignored);
+      if (spool::forget_destination(state_, left.name, since)) forgotten_.push_back(left.name);
     }
   }
 
@@ -153,7 +167,7 @@ class Shipping {
     const Nanos now = world_.clock.boot();
     Nanos until = now + kLookEvery;
     if (const auto next = ship_.next_deadline()) until = std::min(until, *next);
-    if (changed) until = std::min(until, hurries_ ? now : read_at_ + kReadAtMostEvery);
+    if (changed) until = std::min(until, hurries_ ? now : read_next_);
     if (ship_.has_more()) until = now;
     return std::max(until - now, Nanos(0));
   }
@@ -186,6 +200,9 @@ class Shipping {
       return until == ShipUntil::kDelivered && has_failed_for_long();
     }
     if (until == ShipUntil::kDelivered) return true;
+    const Nanos now = world_.clock.boot();
+    if (now < quiet_next_) return false;
+    quiet_next_ = now + kQuietEvery;
     // Whatever was written before the file was let go is read before we end.
     const bool quiet = !any_held(state_);
     if (std::exchange(was_quiet_, quiet) && quiet) return true;
@@ -225,8 +242,9 @@ class Shipping {
   ship::Ship ship_;
   ShipWatch watch_;
   std::vector<std::string> names_;
-  Nanos hurried_;                                // wall
-  Nanos reload_at_{}, read_at_{}, looked_at_{};  // boot
+  Nanos hurried_;                                                 // wall
+  Nanos reload_at_{}, read_next_{}, looked_at_{}, quiet_next_{};  // boot
+  std::vector<std::string> forgotten_;
   std::optional<Nanos> failing_since_;
   bool hurries_ = false, end_ = false, was_quiet_ = false;
 };

@@ -41,7 +41,13 @@ Result<Feed> Feed::open(const std::string& directory, const std::string& consume
 // Which files there are, and who holds them. All but those that are done with are read from their beginning: what they
 // say of resources and open spans is needed, whatever of their spans has been decided.
 Result<> Feed::look() {
-  MCPTRACE_TRY(const std::vector<spool::FileInfo> there, spool::list_files(directory_));
+  const auto is_left = [this](const std::string& name) {
+    const auto known = numbers_.find(name);
+    if (known == numbers_.end()) return cursor_.place(name).closed;
+    const File& file = files_.at(known->second);
+    return file.there && !file.held;
+  };
+  MCPTRACE_TRY(const std::vector<spool::FileInfo> there, spool::list_files(directory_, is_left));
   // Of what was deleted nothing more is to come.
   for (auto& [number, file] : files_) file.held = file.there = file.found_ahead = file.read_in_round = false;
   for (const spool::FileInfo& info : there) {
@@ -115,7 +121,8 @@ Result<std::size_t> Feed::read(const Tell& tell, std::size_t most) {
 // How known files have grown, and new ones. Who holds one is judged by rounds: of a process that died all files are
 // done with in the same one.
 Result<> Feed::look_ahead() {
-  MCPTRACE_TRY(const std::vector<spool::FileInfo> there, spool::list_files(directory_));
+  MCPTRACE_TRY(const std::vector<spool::FileInfo> there,
+               spool::list_files(directory_, [](const std::string&) { return true; }));
   for (const spool::FileInfo& info : there) {
     const std::string name = name_of(info.path);
     if (const auto known = numbers_.find(name); known != numbers_.end()) {

@@ -13,6 +13,8 @@ namespace {
 // What was told and is not on disk costs memory, and is sent again after a kill.
 constexpr std::size_t kMostToldUnsaved = 20'000;
 constexpr Nanos kSaveEvery = std::chrono::seconds(1);
+// So old is a backlog, beside which what is new has its share; else the oldest goes first.
+constexpr Nanos kBacklog = std::chrono::minutes(2);
 constexpr Nanos kLookAheadEvery = std::chrono::milliseconds(200);
 constexpr Nanos kLookAtOpenEvery = std::chrono::seconds(5);
 
@@ -70,20 +72,30 @@ std::optional<Nanos> Shipper::next_deadline() const {
 }
 
 void Shipper::read() {
-  const std::size_t most = settings_.limits.batch_spans;
-  const auto tell = [this](const ledger::Entry& entry) { take(entry); };
-  // Of the requests what is new has its share, however long what is old takes.
-  fresh_due_ += settings_.fresh_share;
-  if (fresh_due_ >= 1) {
-    fresh_due_ -= 1;
-    const Nanos now = place_.clock.boot();
-    const bool look = now >= looked_ahead_at_ + kLookAheadEvery;
-    if (look) looked_ahead_at_ = now;
-    if (const auto ahead = feed_.read_ahead(tell, most, look); ahead && *ahead > 0) return;
-  }
-  const auto told = feed_.read(tell, most);
+  if (has_backlog_ && read_ahead()) return;
+  const Nanos now = place_.clock.wall();
+  Nanos last = now;  // the end of the last that was told
+  const auto tell = [&](const ledger::Entry& entry) {
+    last = ledger::end_of(entry.header);
+    take(entry);
+  };
+  const auto told = feed_.read(tell, settings_.limits.batch_spans);
+  has_backlog_ = subtract(now, last) > kBacklog;
   if (!told) note_error("the spool cannot be read: " + told.error().message);
   more_ = told && !feed_.settled();
+}
+
+// Of the requests what is new has its share, however long what is old takes.
+bool Shipper::read_ahead() {
+  fresh_due_ += settings_.fresh_share;
+  if (fresh_due_ < 1) return false;
+  fresh_due_ -= 1;
+  const Nanos now = place_.clock.boot();
+  const bool look = now >= looked_ahead_at_ + kLookAheadEvery;
+  if (look) looked_ahead_at_ = now;
+  const auto tell = [this](const ledger::Entry& entry) { take(entry); };
+  const auto told = feed_.read_ahead(tell, settings_.limits.batch_spans, look);
+  return told && *told > 0;
 }
 
 void Shipper::take(const ledger::Entry& entry) {

@@ -76,6 +76,7 @@ class Shipper {
 
   [[nodiscard]] std::uint64_t refused() const { return outbox_.counts().rejected + outbox_.counts().set_aside; }
   void read();
+  bool read_ahead();
   void take(const ledger::Entry& entry);
   void take_root(const ledger::Entry& entry);
   void take_open_roots();
@@ -99,9 +100,10 @@ class Shipper {
   std::string scratch_;
   bool more_ = true;  // the spool has not been read to its end
   bool stopped_ = false;
-  bool unsaved_ = false;                                // something was told or decided since save()
-  std::size_t told_ = 0;                                // since save()
-  double fresh_due_ = 0;                                // requests of what is new
+  bool unsaved_ = false;  // something was told or decided since save()
+  std::size_t told_ = 0;  // since save()
+  double fresh_due_ = 0;  // requests of what is new
+  bool has_backlog_ = false;
   Nanos saved_at_{}, looked_at_{}, looked_ahead_at_{};  // boot
   const std::shared_ptr<Shipper*> self_;  // what requests hold of us while they are under way; null when we are gone
 };

@@ -221,6 +221,45 @@ TEST_F(ShipperTest, WhatIsLateIsCounted) {
   EXPECT_EQ(receiver.spans().size(), 5u);
 }
 
+// Of another process, which writes while an hour's backlog goes out.
+TEST_F(ShipperTest, WhatIsNewDoesNotWaitBehindABacklog) {
+  write(0);
+  for (int i = 0; i < 200; ++i) {
+    sample_.call("echo", 2ms * (i + 1), 1ms);
+    EXPECT_TRUE(writer_.flush());  // blocks are told whole
+  }
+  close(1s);
+  clock_.advance(1h);
+  spool::Writer writer({.directory = temp_.spool()}, clock_);
+  ledger::SampleOptions options;
+  options.seed = 2;
+  options.start = clock_.wall();
+  ledger::Sample sample([&](spool::RecordType type, std::uint32_t tag,
+                            std::string_view payload) { EXPECT_TRUE(writer.append(type, tag, payload)); },
+                        options);
+  sample.open();
+  sample.call("fresh", 0ms, 1ms);
+  EXPECT_TRUE(writer.flush());
+  const auto delivered_before_it = [&](double share, std::string name) {
+    const Receiver receiver;
+    Settings one = settings(receiver);
+    one.name = std::move(name);
+    one.limits.batch_spans = 10;
+    one.fresh_share = share;
+    const auto shipper = open(one);
+    drain(*shipper);
+    const std::vector<otlp::Span> spans = receiver.spans();
+    EXPECT_EQ(spans.size(), 203u);
+    const auto is_fresh = [](const otlp::Span& span) {
+      const auto* tool = span.attribute("mcp.tool_name");
+      return tool != nullptr && *tool->string() == "fresh";
+    };
+    return std::ranges::find_if(spans, is_fresh) - spans.begin();
+  };
+  EXPECT_LT(delivered_before_it(0.5, "shares"), 60);
+  EXPECT_GE(delivered_before_it(0, "does-not"), 200);
+}
+
 TEST_F(ShipperTest, SpansAreCutToWhatTheReceiverTakes) {
   write(3);
   close(1s);

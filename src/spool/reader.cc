@@ -30,14 +30,14 @@ Removed remove_unlocked(int directory, std::vector<Entry> entries, Wanted wanted
 
 }  // namespace
 
-Result<std::vector<FileInfo>> list_files(const std::string& directory) {
+Result<std::vector<FileInfo>> list_files(const std::string& directory, const IsLeft& is_left) {
   std::vector<FileInfo> files;
   MCPTRACE_TRY(const UniqueFd spool, open_directory(directory, Use::kRead));
   if (!spool.valid()) return files;
   MCPTRACE_TRY(const std::vector<Entry> entries, list_entries(spool.get(), kSuffix));
   files.reserve(entries.size());
   for (const Entry& entry : entries) {
-    const auto locked = is_locked(spool.get(), entry.name);
+    const auto locked = is_left && is_left(entry.name) ? std::optional(false) : is_locked(spool.get(), entry.name);
     if (!locked) continue;  // gone meanwhile
     const FileName name = *parse_name(entry.name);
     files.push_back({.path = directory + "/" + entry.name,

@@ -37,7 +37,9 @@ struct FileInfo {
 
 // The spool's files, oldest first. Other files in the directory are passed over, and those of other users (root sees
 // all). A missing directory is an empty spool.
-Result<std::vector<FileInfo>> list_files(const std::string& directory);
+// `is_left`: of these files it is known that their process has left them, which is final; they are not opened.
+using IsLeft = std::function<bool(const std::string& name)>;
+Result<std::vector<FileInfo>> list_files(const std::string& directory, const IsLeft& is_left = {});
 
 struct Skipped {
   std::uint64_t bytes = 0;        // could not be read as records
