@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ask, startProxy } from '../e2e/http_peers.mjs';
-import { calls, freshHome, named, outcome, root, sessionList, sessions, status } from '../e2e/peers.mjs';
+import { calls, eventually, freshHome, named, outcome, root, sessionList, sessions, status } from '../e2e/peers.mjs';
 import { clients, drive, file, missing, python, serve, servers, start, wrapped } from './peers.mjs';
 
 const skip = missing('python') ?? false;
@@ -26,6 +26,8 @@ for (const name of ['npm-legacy', 'npm-modern', 'python-1-mcp', 'python-2-mcp', 
       const through = await run(t, clients[name], wrapped(home, odd('banner')));
       assert.equal(through.failed, direct.failed);
       assert.deepEqual(through.steps, direct.steps);
+      // A client that fails does not wait for what it started, and the banner is counted at the end.
+      await eventually(() => sessionList(home, '--all').every(({ state }) => state !== 'open'), 'the end of all sessions');
       const spans = sessions(home, '--all').at(-1);
       assert.equal(root(spans).attributes['mcptrace.not_json.lines'], 1);
       assert.equal(root(spans).attributes['mcptrace.not_json.bytes'], Buffer.byteLength('Starting the server, version 1 …\n'));

@@ -15,6 +15,7 @@ import (
 	"mcptrace.test/interop/said"
 
 	"github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 )
@@ -83,10 +84,12 @@ func serve(_ context.Context, transport string, options []string) error {
 	}
 }
 
-func connect(ctx context.Context, transport string, target []string) (*client.Client, error) {
-	switch transport {
+func connect(ctx context.Context, over string, target []string) (*client.Client, error) {
+	switch over {
 	case "stdio":
-		return client.NewStdioMCPClient(target[0], nil, target[1:]...)
+		// The question for the era waits for the server's start, which may take long on a busy machine.
+		to := transport.NewStdioWithOptions(target[0], nil, target[1:])
+		return client.NewClient(to, client.WithDiscoverTimeout(time.Minute)), to.Start(ctx)
 	case "sse":
 		made, err := client.NewSSEMCPClient(target[0])
 		if err != nil {
