@@ -175,6 +175,7 @@ void Calls::end_in(Session& session, OpenCall& call, CallEnd& how, Nanos at_boot
   // Nobody waits any more for what a server asked.
   if (!by_client && how.outcome == Outcome::kAbandoned) how.status_unset = true;
   how.declared = declared_.may_write(call, session);
+  if (!call.is_standing()) session.cover(call.start.wall + how.duration);
   const bool failed = writer_.call(call, session, how);
   // A handshake that was not answered has failed, whoever gave it up.
   if (call.method == Method::kInitialize && by_client && !answered && failed) session.initialize_failed = true;

@@ -174,6 +174,15 @@ void Session::add_counts(SpanRecord& span) const {
   add_if(Attr::kForeignFromClient, foreign_from_client_);
 }
 
+// The two clocks are read one after the other, so that a span's end by its own start may be some nanoseconds after ours;
+// and a notification is a nanosecond long. More than that is a clock that was set.
+Nanos Session::lasted() const {
+  constexpr Nanos kMostBeyond = std::chrono::milliseconds(1);
+  const Nanos lasted = last_boot_ - first_.boot;
+  const Nanos beyond = last_wall_ - first_.wall - lasted;
+  return beyond > Nanos(0) && beyond < kMostBeyond ? lasted + beyond : lasted;
+}
+
 void Session::build_root(const RootStyle& style, bool ended, SpanRecord& span) {
   span.clear();
   span.trace_id = root.root_trace_id;
@@ -187,7 +196,7 @@ void Session::build_root(const RootStyle& style, bool ended, SpanRecord& span) {
   span.name = trace::kRootName;
   span.kind = trace::SpanKind::kInternal;
   span.start = first_.wall;
-  span.duration = last_boot_ - first_.boot;
+  span.duration = lasted();
   span.ended = ended;
   span.add(Attr::kSessionId, text.session_id);
   if (!saw_modern_) span.add(Attr::kSemconvSessionId, text.session_id);

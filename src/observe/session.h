@@ -68,6 +68,8 @@ class Session {
   [[nodiscard]] bool begun() const { return begun_; }
   // A message of this session passed.
   void touch(Instant at) { last_boot_ = std::max(last_boot_, at.boot); }
+  // A span of it ends then, by its own start.
+  void cover(Nanos wall) { last_wall_ = std::max(last_wall_, wall); }
   void count_message(const mcp::Message& message);
   void count_bytes(const mcp::Message& message) {
     bytes_[static_cast<std::size_t>(message.direction)] += message.bytes;
@@ -149,11 +151,13 @@ class Session {
   [[nodiscard]] Instant first() const { return first_; }
 
  private:
+  [[nodiscard]] Nanos lasted() const;
   void add_counts(trace::SpanRecord& span) const;
 
   Instant first_;
   bool begun_ = false;
   Nanos last_boot_{};
+  Nanos last_wall_{};  // the latest that cover() was told
   std::array<std::uint64_t, static_cast<std::size_t>(trace::Outcome::kCount)> calls_{};
   std::uint64_t tool_calls_ = 0, requests_ = 0, notifications_ = 0, errors_ = 0, not_injected_ = 0;
   std::array<std::uint64_t, 2> bytes_{};  // by Direction

@@ -301,6 +301,7 @@ void Tracer::on_notification(HttpExchange& exchange, Session& session, const Fac
   if (from_client && context.session != session.root.session) move_to(session, context);
   if (session.is_modern()) notification_.flags |= mcp::kModern;  // notifications carry no envelope of their own
   if (!from_client) place_server_call(session, message, nullptr, notification_);
+  session.cover(notification_.start.wall + trace::kShortest);
   writer_.notification(notification_, session);
 }
 
