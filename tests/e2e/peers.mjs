@@ -29,7 +29,7 @@ export const modernServer = (record) => [node, path.join(here, 'modern_server.mj
 // A directory that goes with the test.
 export function freshDirectory(t) {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'mcptrace-e2e-'));
-  t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
+  t.after(() => fs.rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
   return directory;
 }
 

@@ -41,7 +41,7 @@ export function toldBy(home) {
 // A session of the reference server and its SDK's client: { home, spans }. Made once a process.
 let made;
 const ofSample = fs.mkdtempSync(path.join(os.tmpdir(), 'mcptrace-e2e-'));
-after(() => fs.rmSync(ofSample, { recursive: true, force: true }));
+after(() => fs.rmSync(ofSample, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
 export const sample = () => made ??= makeSample();
 async function makeSample() {
   const home = path.join(ofSample, 'state');
