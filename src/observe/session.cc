@@ -174,8 +174,8 @@ void Session::add_counts(SpanRecord& span) const {
   add_if(Attr::kForeignFromClient, foreign_from_client_);
 }
 
-// The two clocks are read one after the other, so that a span's end by its own start may be some nanoseconds after ours;
-// and a notification is a nanosecond long. More than that is a clock that was set.
+// The two clocks are read one after the other, so that a span's end by its own start may be some nanoseconds after
+// ours; and a notification is a nanosecond long. More than that is a clock that was set.
 Nanos Session::lasted() const {
   constexpr Nanos kMostBeyond = std::chrono::milliseconds(1);
   const Nanos lasted = last_boot_ - first_.boot;
