@@ -45,10 +45,10 @@ bool any_held(const std::string& state) {
   return files && std::ranges::any_of(*files, &spool::FileInfo::locked);
 }
 
-class Shipping {
+class ShipProcess {
  public:
-  Shipping(World& world, const config::FoundFile& file, const std::string& state, const HashKey& key,
-           spool::ShipLock lock)
+  ShipProcess(World& world, const config::FoundFile& file, const std::string& state, const HashKey& key,
+              spool::ShipLock lock)
       : world_(world),
         state_(state),
         lock_(std::move(lock)),
@@ -295,7 +295,7 @@ int ship_until(ShipUntil until, World& world, const config::FoundFile& file, con
     if (!*lock) {
       return until == ShipUntil::kDelivered ? wait_for_other(world, state) : kDone;
     }
-    const int status = Shipping(world, file, state, *key, **std::move(lock)).run(until);
+    const int status = ShipProcess(world, file, state, *key, **std::move(lock)).run(until);
     if (until != ShipUntil::kQuiet || status != kDone || !any_held(state)) return status;
   }
 }

@@ -14,6 +14,7 @@
 #include "ship/judge.h"
 #include "ship/request.h"
 #include "ship/status.h"
+#include "spool/shipper.h"
 #include "trace/span_record.h"
 
 namespace mcptrace::app {
@@ -33,7 +34,7 @@ Result<Waiting> waiting_for(const std::string& state, const ship::Wanted& wanted
   options.destination = wanted.only;
   options.peek = true;
   MCPTRACE_TRY(ledger::Feed feed,
-               ledger::Feed::open(state + "/spool", ship::cursor_name(wanted.settings.name), options));
+               ledger::Feed::open(state + "/spool", spool::ship_cursor(wanted.settings.name), options));
   Waiting waiting;
   const auto count = [&waiting](const ledger::Entry& entry) {
     if (!entry.is_span()) return;
@@ -45,8 +46,6 @@ Result<Waiting> waiting_for(const std::string& state, const ship::Wanted& wanted
   MCPTRACE_TRY_VOID(feed.read(count, kMostCounted));
   return waiting;
 }
-
-std::string number(std::uint64_t value) { return std::to_string(value); }
 
 std::string ago(const World& world, Nanos wall) {
   return query::format_ago(wall, world.clock.wall(), world.local_offset);
@@ -65,14 +64,15 @@ std::string text_of(const World& world, const std::string& state, const Report& 
   std::string text = settings.name + "  " + query::display(settings.url) + " (" +
                      std::string(ship::protocol_text(settings.protocol)) + ", " +
                      std::string(ship::compression_text(settings.compression)) + ")\n";
-  text += "  delivered  " + number(status.delivered);
+  text += "  delivered  " + std::to_string(status.delivered);
   if (status.delivered_at.count() != 0) text += ", the last " + ago(world, status.delivered_at);
-  text += "\n  waiting    " + number(waiting.spans) + (waiting.spans >= kMostCounted ? " or more" : "");
+  text += "\n  waiting    " + std::to_string(waiting.spans) + (waiting.spans >= kMostCounted ? " or more" : "");
   if (waiting.spans != 0)
     text += " (" + query::format_bytes(waiting.bytes) + "), the oldest of " + ago(world, waiting.oldest);
   text += "\n";
   const auto line = [&](std::uint64_t count, std::string_view label, const std::string& what) {
-    if (count != 0) text.append("  ").append(label).append(11 - label.size(), ' ') += number(count) + what + "\n";
+    if (count != 0)
+      text.append("  ").append(label).append(11 - label.size(), ' ') += std::to_string(count) + what + "\n";
   };
   line(status.rejected, "refused", " of requests that were taken");
   line(status.set_aside, "set aside",

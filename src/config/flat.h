@@ -1,5 +1,5 @@
-// What `run` and `proxy` need of the configuration file, as lines of text in the state directory: they link no YAML
-//. The backend makes the copy, anew when the file was written. A copy of a file that is broken says what is
+// What `run` and `proxy` need of the configuration file, as lines of text in the state directory: they link no YAML.
+// The backend makes the copy, anew when the file was written. A copy of a file that is broken says what is
 // wrong with it, and lies beside the last good one.
 //
 //   <state directory>/config/<16 hexadecimal digits of the file's path>          and the same with ".error"

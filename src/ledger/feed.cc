@@ -51,21 +51,11 @@ Result<> Feed::look() {
   // Of what was deleted nothing more is to come.
   for (auto& [number, file] : files_) file.held = file.there = file.found_ahead = file.read_in_round = false;
   for (const spool::FileInfo& info : there) {
-    const std::string name = name_of(info.path);
-    auto number = numbers_.find(name);
-    if (number == numbers_.end()) {
-      const Cursor::Place& place = cursor_.place(name);
-      if (place.closed && place.undecided.empty()) continue;
-      begin(info, name);
-      number = numbers_.find(name);
-      if (number == numbers_.end()) continue;
-    }
-    File& file = files_.at(number->second);
-    file.held = info.locked;
-    file.there = true;
-    file.bytes = info.bytes;
-    file.modified = info.modified;
-    if (file.passed_by) file.position = file.bytes;
+    File* const file = find_or_begin(info);
+    if (file == nullptr) continue;
+    file->held = info.locked;
+    file->there = true;
+    file->grow(info);
   }
   for (auto& [number, file] : files_) note_missed(file);
   return {};
@@ -80,14 +70,17 @@ void Feed::note_missed(File& file) {
   missed_.bytes += file.bytes - read;
 }
 
-// Not, where it has to be tried again.
-void Feed::begin(const spool::FileInfo& info, const std::string& name) {
+// Null: it is done with, or has to be tried again.
+Feed::File* Feed::find_or_begin(const spool::FileInfo& info) {
+  const std::string name = name_of(info.path);
+  if (const auto known = numbers_.find(name); known != numbers_.end()) return &files_.at(known->second);
+  const Cursor::Place& place = cursor_.place(name);
+  if (place.closed && place.undecided.empty()) return nullptr;
   std::optional<bool> ours = true;
   if (!options_.destination.empty()) ours = names(info.path, options_.destination, skipped_);
-  if (!ours) return;
+  if (!ours) return nullptr;
   const std::uint32_t number = next_number_++;
   numbers_.emplace(name, number);
-  const Cursor::Place& place = cursor_.place(name);
   File& file = files_[number];
   file.path = info.path;
   file.name = name;
@@ -95,6 +88,7 @@ void Feed::begin(const spool::FileInfo& info, const std::string& name) {
   file.was_closed = place.closed;
   file.passed_by = !*ours;
   if (*ours) file.wanted.insert(place.undecided.begin(), place.undecided.end());
+  return &file;
 }
 
 // What was left open is judged by how the files were in the round before: whoever let go of one had begun its next by
@@ -124,22 +118,11 @@ Result<> Feed::look_ahead() {
   MCPTRACE_TRY(const std::vector<spool::FileInfo> there,
                spool::list_files(directory_, [](const std::string&) { return true; }));
   for (const spool::FileInfo& info : there) {
-    const std::string name = name_of(info.path);
-    if (const auto known = numbers_.find(name); known != numbers_.end()) {
-      File& file = files_.at(known->second);
-      file.bytes = info.bytes;
-      if (file.passed_by) file.position = file.bytes;
-      continue;
-    }
-    const Cursor::Place& place = cursor_.place(name);
-    if (place.closed && place.undecided.empty()) continue;
-    begin(info, name);
-    const auto begun = numbers_.find(name);
-    if (begun == numbers_.end()) continue;
-    File& file = files_.at(begun->second);
-    file.held = file.there = file.found_ahead = true;
-    file.bytes = info.bytes;
-    file.modified = info.modified;
+    const std::uint32_t known = next_number_;
+    File* const file = find_or_begin(info);
+    if (file == nullptr) continue;
+    if (next_number_ != known) file->held = file->there = file->found_ahead = true;
+    file->grow(info);
   }
   return {};
 }

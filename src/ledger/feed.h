@@ -86,6 +86,12 @@ class Feed {
     bool passed_by = false;  // not of our destination: only its first record is ever read
     std::uint64_t told = 0;
     std::unordered_multiset<SpanKey, SpanKeyHash> wanted;  // as often as it was told
+
+    void grow(const spool::FileInfo& info) {
+      bytes = info.bytes;
+      modified = info.modified;
+      if (passed_by) position = bytes;
+    }
   };
   struct Open {
     trace::SpanHeader header;
@@ -110,7 +116,7 @@ class Feed {
   Result<> look();
   Result<> look_ahead();
   void note_missed(File& file);
-  void begin(const spool::FileInfo& info, const std::string& name);
+  File* find_or_begin(const spool::FileInfo& info);
   std::size_t read_file(std::uint32_t number, const Tell& tell, std::size_t most);
   bool take(std::uint64_t position, const Entry& entry, const Tell& tell);
   bool tell_if_new(bool old, std::uint64_t position, const Entry& entry, const Tell& tell);

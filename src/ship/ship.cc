@@ -47,8 +47,8 @@ void Ship::pump(bool changed, bool hurry) {
     shipper->save();
     shipper.reset();
   }
-  std::erase(ending_, nullptr);
-  begin_missing();
+  // Whoever waited for that name; what cannot begin is tried again by set().
+  if (std::erase(ending_, nullptr) != 0) begin_missing();
 }
 
 std::optional<Nanos> Ship::next_deadline() const {

@@ -6,6 +6,7 @@
 #include "ship/aside.h"
 #include "ship/cut.h"
 #include "spool/directory.h"
+#include "spool/shipper.h"
 
 namespace mcptrace::ship {
 namespace {
@@ -22,12 +23,11 @@ constexpr Nanos kLookAtOpenEvery = std::chrono::seconds(5);
 
 std::string directory_of(const std::string& state, const std::string& name) { return state + "/ship/" + name; }
 
-std::string cursor_name(const std::string& name) { return "ship-" + name; }
-
 Result<std::unique_ptr<Shipper>> Shipper::open(Settings settings, Place& place, const std::string& only) {
   ledger::FeedOptions options;
   options.destination = only;
-  MCPTRACE_TRY(ledger::Feed feed, ledger::Feed::open(place.state + "/spool", cursor_name(settings.name), options));
+  MCPTRACE_TRY(ledger::Feed feed,
+               ledger::Feed::open(place.state + "/spool", spool::ship_cursor(settings.name), options));
   MCPTRACE_TRY(const UniqueFd made, spool::make_directory(directory_of(place.state, settings.name)));
   return std::unique_ptr<Shipper>(new Shipper(std::move(settings), place, std::move(feed)));
 }

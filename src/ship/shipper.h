@@ -38,9 +38,8 @@ struct Place {
   Resolve resolve;
 };
 
-// <state>/ship/<name>, and the name of its cursor.
+// <state>/ship/<name>.
 std::string directory_of(const std::string& state, const std::string& name);
-std::string cursor_name(const std::string& name);
 
 class Shipper {
  public:

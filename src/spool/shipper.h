@@ -1,9 +1,12 @@
 // The one process of an installation that ships what is in the spool: who it is, what it serves, and how others ask it
 // to hurry. Three files of the state directory:
 //
-//   ship.lock     held by it while it lives (as spool files are, directory.h); never removed. Holds its pid, for
-//   people. ship.serves   which destinations it has a cursor for, one a line; of its holder of the lock, as there is
-//   none before ship.hurry    touched by whoever waits until all is delivered: what is gathered is to be sent now
+//   ship.lock    held by it while it lives (as spool files are, directory.h); never removed. Holds its pid, for people.
+//
+//   ship.serves  which destinations it has a cursor for, one a line: those of the lock's holder, as it begins with
+//   none.
+//
+//   ship.hurry   touched by whoever waits until all is delivered: what is gathered is to be sent now.
 //
 // A shipper that is about to end lets go of the lock, looks once more whether a file is held or anything is to be
 // shipped, and then takes the lock again or ends: whoever appends does so first, and looks at the lock then.
